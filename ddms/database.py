@@ -1,0 +1,160 @@
+"""PostgreSQL: connections, the storage edition, the schema's version, LISTEN."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import TypeAlias
+
+import asyncpg
+import orjson
+
+from ddms.errors import Code, DdmsError
+from ddms.settings import Settings
+
+SCHEMA_VERSION = "0002"
+"""The migration that this program was written for: the newest in migrations/versions."""
+
+logger = logging.getLogger("ddms.database")
+
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""An open connection, its own or out of a pool."""
+
+
+class Edition(StrEnum):
+    """What the database can do beyond PostgreSQL."""
+
+    COMMUNITY = "community"
+    APACHE = "apache"
+    PLAIN = "plain"
+
+
+READ_EDITION = """-- ddms:read_edition
+SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN 'plain'
+            WHEN current_setting('timescaledb.license', true) = 'timescale' THEN 'community'
+            ELSE 'apache' END
+"""
+READ_SCHEMA_VERSION = "-- ddms:read_schema_version\nSELECT version_num FROM alembic_version"
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="text",
+        encoder=lambda v: orjson.dumps(v).decode(),
+        decoder=orjson.loads,
+    )
+
+
+def _session(settings: Settings, program: str) -> dict[str, str]:
+    session = {"application_name": f"ddms-{program}", "timezone": "UTC"}
+    return session | ({"role": settings.database_role} if settings.database_role else {})
+
+
+async def connect(settings: Settings, program: str) -> asyncpg.Connection:
+    """Open one connection; trouble is a `DdmsError` that says what to do."""
+    try:
+        connection = await asyncpg.connect(settings.dsn(), timeout=5, server_settings=_session(settings, program))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise explain(error) from error
+    await _prepare(connection)
+    return connection
+
+
+async def open_pool(settings: Settings, program: str, *, size: int = 8) -> asyncpg.Pool:
+    """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do."""
+    try:
+        return await asyncpg.create_pool(
+            settings.dsn(),
+            min_size=1,
+            max_size=size,
+            timeout=5,
+            command_timeout=30,
+            init=_prepare,
+            server_settings=_session(settings, program),
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise explain(error) from error
+
+
+def explain(error: BaseException) -> DdmsError:
+    """Turn a failed connection into a sentence that says what to do."""
+    match error:
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            sentence = f"the database refuses the user or password ({error}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD"
+        case asyncpg.InvalidCatalogNameError():
+            sentence = f"{error}: create it, or correct DDMS_DATABASE_URL"
+        case asyncpg.CannotConnectNowError():
+            sentence = "the database is starting up or shutting down: wait a moment"
+        case asyncpg.TooManyConnectionsError():
+            sentence = "the database has no connection left: raise max_connections or stop other clients"
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            sentence = f"the database refuses the connection: {error}"
+        case _:
+            sentence = f"the database cannot be reached ({str(error) or type(error).__name__}): is it running, is DDMS_DATABASE_URL right?"
+    return DdmsError(Code.UNAVAILABLE, sentence)
+
+
+async def read_edition(connection: Connection) -> Edition:
+    """Find out which storage edition this database is."""
+    return Edition(await connection.fetchval(READ_EDITION))
+
+
+async def check_schema(connection: Connection) -> None:
+    """Stop a program that meets a schema older or newer than itself."""
+    try:
+        found = await connection.fetchval(READ_SCHEMA_VERSION)
+    except asyncpg.UndefinedTableError:
+        found = None
+    if found is None:
+        raise DdmsError(Code.SCHEMA_VERSION, "the database is empty: run `ddms migrate` first")
+    if found < SCHEMA_VERSION:
+        raise DdmsError(
+            Code.SCHEMA_VERSION,
+            f"the database has schema {found}, this program needs {SCHEMA_VERSION}: run `ddms migrate`",
+        )
+    if found > SCHEMA_VERSION:
+        raise DdmsError(
+            Code.SCHEMA_VERSION,
+            f"the database has schema {found}, this program knows only {SCHEMA_VERSION}: install the newer DDMS",
+        )
+
+
+async def wait_until_ready(settings: Settings, program: str) -> Edition:
+    """Wait for the database, saying once why; return its edition. A wrong schema raises."""
+    said = ""
+    while True:
+        try:
+            connection = await connect(settings, program)
+        except DdmsError as error:
+            if error.message != said:
+                logger.warning("waiting for the database: %s", error.message)
+                said = error.message
+            await asyncio.sleep(2)
+            continue
+        try:
+            await check_schema(connection)
+            return await read_edition(connection)
+        finally:
+            await connection.close(timeout=2)
+
+
+@asynccontextmanager
+async def listen(
+    settings: Settings, program: str, listeners: dict[str, Callable[[str], None]]
+) -> AsyncIterator[asyncio.Event]:
+    """LISTEN on a connection of its own (a pooled one forgets its listeners); the event is set when it is lost.
+
+    `listeners` maps a channel to what is called with each payload, in the order of commits.
+    """
+    connection = await connect(settings, program)
+    lost = asyncio.Event()
+    connection.add_termination_listener(lambda _: lost.set())
+    try:
+        for channel, hear in listeners.items():
+            await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
+        yield lost
+    finally:
+        await connection.close(timeout=2)

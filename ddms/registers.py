@@ -1,0 +1,256 @@
+"""Modbus registers: their tables, data types and byte orders, and how their bytes become numbers.
+
+Pure: no input, no output. Blocks of one layout are decoded together, because a plant has many devices of few kinds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+ADDRESSES = 65_536
+MAX_WORDS = 125
+MAX_BITS = 2_000
+
+
+class RegisterTable(StrEnum):
+    """The four tables of Modbus; the function code is the one that reads it (Modbus V1.1b3, section 6)."""
+
+    COIL = "coil"
+    DISCRETE_INPUT = "discrete_input"
+    INPUT = "input"
+    HOLDING = "holding"
+
+    @property
+    def function(self) -> int:
+        """Function code that reads this table."""
+        return _FUNCTIONS[self]
+
+    @property
+    def is_bits(self) -> bool:
+        """Whether an address holds one bit (else a word of 16)."""
+        return self in {RegisterTable.COIL, RegisterTable.DISCRETE_INPUT}
+
+
+_FUNCTIONS = {
+    RegisterTable.COIL: 1,
+    RegisterTable.DISCRETE_INPUT: 2,
+    RegisterTable.HOLDING: 3,
+    RegisterTable.INPUT: 4,
+}
+
+
+class ByteOrder(StrEnum):
+    """Order in which a device sends the bytes A B C D of a value, A being the most significant.
+
+    Words of 16 bits know only AB (ABCD, CDAB) and BA (DCBA, BADC); for 64 bits the same rule goes on:
+    CDAB swaps words, BADC swaps the bytes in each word, DCBA does both.
+    """
+
+    ABCD = "ABCD"
+    DCBA = "DCBA"
+    BADC = "BADC"
+    CDAB = "CDAB"
+
+    @property
+    def swaps_words(self) -> bool:
+        """Whether the least significant word comes first."""
+        return self in {ByteOrder.CDAB, ByteOrder.DCBA}
+
+    @property
+    def swaps_bytes(self) -> bool:
+        """Whether the least significant byte of each word comes first."""
+        return self in {ByteOrder.BADC, ByteOrder.DCBA}
+
+
+class DataType(StrEnum):
+    """What the bits of a register mean."""
+
+    BOOL = "bool"
+    BIT = "bit"
+    UINT8_LOW = "uint8_low"
+    UINT8_HIGH = "uint8_high"
+    INT8_LOW = "int8_low"
+    INT8_HIGH = "int8_high"
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    UINT64 = "uint64"
+    INT64 = "int64"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    STRING = "string"
+
+    @property
+    def words(self) -> int:
+        """Registers of one value; a string's are given by its length."""
+        return _SHAPES[self].words
+
+    @property
+    def dtype(self) -> str:
+        """The numpy type of its bytes in big-endian order."""
+        return _SHAPES[self].dtype
+
+
+class _Shape(NamedTuple):
+    words: int
+    dtype: str
+    byte: int | None = None  # the one byte of a word that counts
+
+
+_SHAPES = {
+    DataType.BOOL: _Shape(1, "u1"),
+    DataType.BIT: _Shape(1, ">u2"),
+    DataType.UINT8_LOW: _Shape(1, "u1", 1),
+    DataType.UINT8_HIGH: _Shape(1, "u1", 0),
+    DataType.INT8_LOW: _Shape(1, "i1", 1),
+    DataType.INT8_HIGH: _Shape(1, "i1", 0),
+    DataType.UINT16: _Shape(1, ">u2"),
+    DataType.INT16: _Shape(1, ">i2"),
+    DataType.UINT32: _Shape(2, ">u4"),
+    DataType.INT32: _Shape(2, ">i4"),
+    DataType.UINT64: _Shape(4, ">u8"),
+    DataType.INT64: _Shape(4, ">i8"),
+    DataType.FLOAT16: _Shape(1, ">f2"),
+    DataType.FLOAT32: _Shape(2, ">f4"),
+    DataType.FLOAT64: _Shape(4, ">f8"),
+    DataType.STRING: _Shape(0, "S"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Register:
+    """Where a value lies and how it is written there."""
+
+    table: RegisterTable
+    address: int
+    data_type: DataType
+    byte_order: ByteOrder = ByteOrder.ABCD
+    bit: int | None = None
+    length: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Addresses it takes: words, or bits of a bit table."""
+        return self.length or self.data_type.words or 1
+
+    @property
+    def end(self) -> int:
+        """First address after it."""
+        return self.address + self.size
+
+    def problem(self) -> tuple[str, str] | None:
+        """Return the field that is wrong and a sentence that says what to do, or None."""
+        if not 0 <= self.address < ADDRESSES:
+            return "address", "an address is 0 to 65535, counted from 0 (holding register 40001 is 0)"
+        if (self.data_type is DataType.BOOL) != self.table.is_bits:
+            return (
+                "dataType",
+                "coils and discrete inputs are bool, and only they: use bit for one bit of a word",
+            )
+        if (self.data_type is DataType.BIT) != (self.bit is not None):
+            return "bit", "a bit is given for the data type bit, and only for it"
+        if self.bit is not None and not 0 <= self.bit <= 15:
+            return "bit", "a word has the bits 0 (least significant) to 15"
+        if (self.data_type is DataType.STRING) != (self.length is not None):
+            return "length", "a length, in registers of 2 characters, is given for strings, and only for them"
+        if self.length is not None and not 1 <= self.length <= MAX_WORDS:
+            return "length", "a string has 1 to 125 registers of 2 characters"
+        if self.end > ADDRESSES:
+            return (
+                "address",
+                f"{self.size} registers from {self.address} reach beyond the last address, 65535",
+            )
+        return None
+
+
+class Field(NamedTuple):
+    """A register inside a block: `offset` in words (or bits) from the block's first address."""
+
+    offset: int
+    data_type: DataType
+    byte_order: ByteOrder
+    bit: int | None
+    size: int
+
+
+def byte_positions(field: Field) -> list[int]:
+    """Return where the field's bytes lie in the block, most significant first."""
+    words = range(field.offset, field.offset + field.size)
+    ordered = reversed(words) if field.byte_order.swaps_words else words
+    first, second = (1, 0) if field.byte_order.swaps_bytes else (0, 1)
+    positions = [2 * word + half for word in ordered for half in (first, second)]
+    only = _SHAPES[field.data_type].byte
+    return positions if only is None else [positions[only]]
+
+
+class _Group(NamedTuple):
+    """Fields of one data type, decoded by one numpy operation."""
+
+    dtype: str
+    columns: NDArray[np.intp]
+    positions: NDArray[np.intp]
+    bits: NDArray[np.uint16] | None
+
+
+class Layout:
+    """How the fields of a block are decoded; blocks with equal fields share one (see `layout`)."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self.fields = fields
+
+    @cached_property
+    def _groups(self) -> list[_Group]:
+        return [self._group(data_type) for data_type in dict.fromkeys(f.data_type for f in self.fields)
+                if data_type is not DataType.STRING]  # fmt: skip
+
+    def _group(self, data_type: DataType) -> _Group:
+        members = [(column, f) for column, f in enumerate(self.fields) if f.data_type is data_type]
+        columns = np.array([column for column, _ in members], np.intp)
+        if data_type is DataType.BOOL:
+            return _Group("bool", columns, np.array([f.offset for _, f in members], np.intp), None)
+        positions = np.array([byte_positions(f) for _, f in members], np.intp)
+        bits = np.array([f.bit for _, f in members], np.uint16) if data_type is DataType.BIT else None
+        return _Group(data_type.dtype, columns, positions, bits)
+
+    def decode(self, raw: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Decode many blocks at once.
+
+        `raw` is (blocks, bytes) as the devices sent them; the answer is (blocks, fields), raw values before
+        scale and offset, NaN for strings. Integers beyond 2^53 lose their last digits.
+        """
+        values = np.full((len(raw), len(self.fields)), np.nan)
+        for group in self._groups:
+            numbers: NDArray[Any]
+            if group.dtype == "bool":
+                numbers = np.unpackbits(raw, axis=1, bitorder="little")[:, group.positions]
+            else:
+                numbers = raw[:, group.positions].view(group.dtype)[:, :, 0]
+                if group.bits is not None:
+                    numbers = (numbers >> group.bits) & 1
+            values[:, group.columns] = numbers
+        return values
+
+    @cached_property
+    def text_columns(self) -> list[int]:
+        """Columns that are strings."""
+        return [column for column, f in enumerate(self.fields) if f.data_type is DataType.STRING]
+
+    def text(self, column: int, raw: bytes) -> str:
+        """Decode one string of one block: up to the first NUL, without spaces at its end, as UTF-8 or Latin-1."""
+        characters = bytes(raw[i] for i in byte_positions(self.fields[column])).split(b"\0", 1)[0].rstrip()
+        try:
+            return characters.decode("utf-8")
+        except UnicodeDecodeError:
+            return characters.decode("latin-1")
+
+
+@lru_cache(maxsize=4096)
+def layout(fields: tuple[Field, ...]) -> Layout:
+    """Return the one layout of these fields."""
+    return Layout(fields)
