@@ -70,12 +70,12 @@ def quality_of(code: int) -> Quality:
     return Quality.UNCERTAIN if code < Reason.TIMEOUT else Quality.BAD
 
 
+_BY_CODE = {reason.value: reason for reason in Reason}
+
+
 def of_exception(code: int) -> Reason:
     """Return the reason for a Modbus exception code (1–11)."""
-    try:
-        return Reason(32 + code)
-    except ValueError:
-        return Reason.UNKNOWN_EXCEPTION
+    return _BY_CODE.get(32 + code, Reason.UNKNOWN_EXCEPTION)
 
 
 UNIT_FAILURES = frozenset(
