@@ -1,0 +1,5 @@
+"""`python -m ddms` is the command line too."""
+
+from ddms.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""The `ddms` command line: one group, whose commands are loaded when they are asked for."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from ddms import VERSION
+from ddms.errors import Code, DdmsError
+from ddms.settings import Settings
+
+_COMMANDS = {
+    "migrate": "database",
+    "init": "database",
+    "settings": "database",
+    "api": "programs",
+    "collector": "programs",
+    "demo": "programs",
+    "token": "tokens",
+    "devices": "devices",
+    "read": "field",
+}
+_EXIT_USAGE = 2
+_EXIT_FAILED = 1
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when it is used, so that help is quick and programs stay apart."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which people need them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command from its module, `ddms.cli.<module>`, where it is called `<name>`."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"ddms.cli.{_COMMANDS[cmd_name]}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a slip of the table above
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="ddms")
+def ddms() -> None:
+    """Watch industrial devices: poll them, keep their readings, serve and show them.
+
+    Settings come from the environment (`ddms settings` lists them). Exit codes: 0 done, 1 failed, 2 used wrongly.
+    """
+
+
+def settings() -> Settings:
+    """Read the settings; a wrong one ends the command."""
+    return Settings.read(os.environ)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence on standard error."""
+    try:
+        ddms.main(standalone_mode=True)
+    except DdmsError as error:
+        where = f"{error.field}: " if error.field and error.field not in error.message else ""
+        click.echo(f"Error: {where}{error.message}", err=True)
+        sys.exit(_EXIT_USAGE if error.code is Code.SETTINGS else _EXIT_FAILED)

@@ -1,0 +1,118 @@
+"""`ddms migrate`, `ddms init` and `ddms settings`: what an installation begins with."""
+
+import asyncio
+import secrets
+from dataclasses import fields
+
+import asyncpg
+import click
+import orjson
+from argon2 import PasswordHasher
+
+from ddms.cli import settings as read_settings
+from ddms.database import check_schema, connect, read_edition
+from ddms.errors import Code, DdmsError
+from ddms.settings import PREFIX, Settings
+
+INSERT_FIRST_OWNER = """-- ddms:insert_first_owner
+WITH alone AS (SELECT pg_advisory_xact_lock(hashtext('ddms_first_owner'))),
+     owner AS (INSERT INTO users (name, role, password_hash) SELECT $1, 'owner', $2 FROM alone
+                WHERE NOT EXISTS (SELECT FROM users WHERE role = 'owner') RETURNING name)
+INSERT INTO audit_log (actor, action, subject) SELECT 'command line', 'user.create', name FROM owner RETURNING subject
+"""
+
+
+def _echo(data: dict[str, object], sentence: str, *, as_json: bool) -> None:
+    click.echo(orjson.dumps(data).decode() if as_json else sentence)
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+def migrate(as_json: bool) -> None:
+    """Bring the database to this version's schema.
+
+    Run it as the role that owns the database; it makes the roles ddms_app and ddms_grafana, with the passwords in
+    DDMS_APP_PASSWORD and DDMS_GRAFANA_PASSWORD. Running it twice, or twice at once, does no harm.
+    """
+    from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
+
+    settings = read_settings()
+    asyncio.run(run(settings.dsn(), settings))
+    edition, version = asyncio.run(_found(settings))
+    _echo(
+        {"edition": edition, "schemaVersion": version},
+        f"The database has schema {version}; its storage edition is {edition}.",
+        as_json=as_json,
+    )
+
+
+async def _found(settings: Settings) -> tuple[str, str]:
+    connection = await connect(settings, "migrate")
+    try:
+        await check_schema(connection)
+        version = await connection.fetchval("-- ddms:schema_version\nSELECT version_num FROM alembic_version")
+        return (await read_edition(connection)).value, version
+    finally:
+        await connection.close()
+
+
+@click.command
+@click.option("--name", default="owner", show_default=True, help="Name of the first owner.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+def init(name: str, as_json: bool) -> None:
+    """Create the first owner, with a password that is shown once.
+
+    Fails when an owner exists already: a lost password is replaced by another owner.
+    """
+    password = secrets.token_urlsafe(15)
+    asyncio.run(_create_owner(read_settings(), name, password))
+    _echo(
+        {"name": name, "password": password},
+        f"The owner is {name!r}, the password {password}\nIt is not shown again: keep it in a safe place.",
+        as_json=as_json,
+    )
+
+
+async def _create_owner(settings: Settings, name: str, password: str) -> None:
+    password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
+    connection = await connect(settings, "init")
+    try:
+        await check_schema(connection)
+        created = await connection.fetchval(INSERT_FIRST_OWNER, name, password_hash)
+    except asyncpg.CheckViolationError as error:
+        sentence = "a name has 1 to 64 characters and no space at its ends"
+        raise DdmsError(Code.INVALID, sentence, field="--name") from error
+    finally:
+        await connection.close()
+    if created is None:
+        raise DdmsError(Code.ALREADY_EXISTS, "an owner exists already: sign in as that owner to add users")
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def settings(as_json: bool) -> None:
+    """List all settings: variable, meaning, value now (secrets are hidden)."""
+    values = read_settings()
+    rows = [
+        (PREFIX + f.name.upper(), f.metadata["meaning"], _shown(f.name, getattr(values, f.name)))
+        for f in fields(values)
+    ]
+    if as_json:
+        table = [{"variable": v, "meaning": m, "value": x} for v, m, x in rows]
+        click.echo(orjson.dumps(table, option=orjson.OPT_INDENT_2).decode())
+        return
+    width = max(len(variable) for variable, _, _ in rows)
+    for variable, meaning, value in rows:
+        click.echo(f"{variable:<{width}}  {meaning} [{value}]")
+    click.echo("\nEach can also be given as a file: DDMS_<NAME>_FILE=/path.")
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "not set"
+    if "password" in name:
+        return "hidden"
+    if name == "database_url":
+        user, at, host = str(value).rpartition("@")
+        return f"{user.rpartition(':')[0]}:…@{host}" if at and user.count(":") > 1 else str(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,49 @@
+"""`ddms api`, `ddms collector` and `ddms demo`: the programs."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ddms import logs
+from ddms.cli import settings as read_settings
+
+
+@click.command
+def api() -> None:
+    """Serve the GraphQL API until it is stopped."""
+    settings = read_settings()
+    logs.set_up(level=settings.log_level, form=settings.log_format)
+    from api.app import serve  # noqa: PLC0415 - each program loads only itself
+
+    serve(settings)
+
+
+@click.command
+def collector() -> None:
+    """Poll the devices until it is stopped."""
+    settings = read_settings()
+    logs.set_up(level=settings.log_level, form=settings.log_format)
+    from collector.app import serve  # noqa: PLC0415 - each program loads only itself
+
+    sys.exit(serve(settings))
+
+
+@click.command
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".ddms/demo"),
+    show_default=True,
+    help="Where the demo keeps its database and logs.",
+)
+@click.option(
+    "--grafana",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Home folder of a Grafana to show the dashboards with (else `grafana` is looked for).",
+)
+def demo(directory: Path, grafana: Path | None) -> None:
+    """Start a whole DDMS with a simulated plant; no Docker needed. Ctrl-C ends it."""
+    from demo.run import run  # noqa: PLC0415 - only the demo needs PostgreSQL as a wheel
+
+    sys.exit(run(directory=directory, grafana=grafana))
