@@ -6,6 +6,7 @@ readings and t the texts as JSON. PostgreSQL delivers the notifications of one t
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ CHANNEL = "ddms_readings"
 READING = np.dtype([("point_id", ">u4"), ("time", ">i8"), ("value", ">f8"), ("quality", "u1")])
 """One reading: point, microseconds since 1970 UTC, value (NaN when bad or a text), quality code."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAYLOAD_BYTES = 7_900  # PostgreSQL's limit is 7,999
 
 
@@ -27,6 +29,11 @@ class Flush:
     sequence: int
     readings: NDArray[Any]
     texts: dict[int, str]
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """Return microseconds since 1970 UTC as a datetime, without the rounding of floats."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def pack(flush: Flush) -> list[str]:
@@ -83,5 +90,5 @@ def _join(collector: str, sequence: int, bodies: list[str]) -> Flush:
         collector=collector,
         sequence=sequence,
         readings=np.frombuffer(raw, READING),
-        texts={point_id: text for point_id, text in texts},
+        texts=dict(texts),
     )

@@ -1,0 +1,127 @@
+"""What this collector polls, as the database has it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from collector.plan import Limits, Point
+from ddms.database import Connection
+from ddms.endpoints import Endpoint
+from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+
+READ_CONFIGURATION = """-- ddms:read_configuration
+SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
+       c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
+       d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
+       p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
+       p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels
+  FROM connections c
+  JOIN devices d ON d.connection_id = c.id AND d.enabled AND d.deleted_at IS NULL
+  JOIN points p ON p.device_id = d.id AND p.enabled
+ ORDER BY c.id, d.id, p.id
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """A device as the collector sees it: a unit id and its points."""
+
+    device_id: int
+    name: str
+    unit_id: int
+    limits: Limits
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineSettings:
+    """How one endpoint is reached; times in seconds."""
+
+    endpoint: Endpoint
+    baud_rate: int = 19200
+    parity: str = "even"
+    stop_bits: int = 1
+    timeout: float = 1.0
+    connect_pause: float = 0.0
+    request_pause: float = 0.0
+    max_in_flight: int = 1
+    close_after_cycle: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectionConfiguration:
+    """One endpoint and the units behind it."""
+
+    id: int
+    line: LineSettings
+    units: tuple[Unit, ...]
+
+
+async def read(connection: Connection) -> dict[int, ConnectionConfiguration]:
+    """Read all connections that have something to poll, by id."""
+    by_connection: dict[int, list[Any]] = defaultdict(list)
+    for row in await connection.fetch(READ_CONFIGURATION):
+        by_connection[row["connection_id"]].append(row)
+    return {connection_id: _connection(rows) for connection_id, rows in by_connection.items()}
+
+
+def _connection(rows: list[Any]) -> ConnectionConfiguration:
+    first = rows[0]
+    by_device: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_device[row["device_id"]].append(row)
+    line = LineSettings(
+        endpoint=Endpoint.parse(first["endpoint"]),
+        baud_rate=first["baud_rate"],
+        parity=first["parity"],
+        stop_bits=first["stop_bits"],
+        timeout=first["timeout_ms"] / 1000,
+        connect_pause=first["connect_pause_ms"] / 1000,
+        request_pause=first["request_pause_ms"] / 1000,
+        max_in_flight=first["max_in_flight"],
+        close_after_cycle=first["close_after_cycle"],
+    )
+    units = tuple(_unit(members) for members in by_device.values())
+    return ConnectionConfiguration(id=first["connection_id"], line=line, units=units)
+
+
+def _unit(rows: Iterable[Any]) -> Unit:
+    rows = list(rows)
+    first = rows[0]
+    return Unit(
+        device_id=first["device_id"],
+        name=first["device"],
+        unit_id=first["unit_id"],
+        limits=Limits(max_words=first["max_words"], max_bits=first["max_bits"], max_gap=first["max_gap"]),
+        points=tuple(point(row) for row in rows),
+    )
+
+
+def point(row: Any) -> Point:
+    """Return the point of a row of `points`."""
+    return Point(
+        id=row["id"],
+        key=row["key"],
+        register=register(row),
+        scale=row["scale"],
+        offset=row["value_offset"],
+        interval_s=row["interval_s"],
+        deadband=row["deadband"],
+        heartbeat_s=row["heartbeat_s"],
+        valid_min=row["valid_min"],
+        valid_max=row["valid_max"],
+        sentinels=tuple(row["sentinels"]),
+    )
+
+
+def register(row: Any) -> Register:
+    """Return the register that a row, or a request's JSON, describes."""
+    return Register(
+        table=RegisterTable(row["register_table"]),
+        address=row["address"],
+        data_type=DataType(row["data_type"]),
+        byte_order=ByteOrder(row["byte_order"]),
+        bit=row["bit"],
+        length=row["length"],
+    )

@@ -1,0 +1,345 @@
+"""One task per endpoint: it owns the line, polls its units in turn, and lets no unit hold up the others.
+
+A unit that fails is asked last and only in the time that is left before the next poll is due; after three failures
+it is demoted and tried every 60 s, again only in time that nobody needs.
+"""
+
+import asyncio
+import heapq
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from collector.clock import Clock
+from collector.configuration import ConnectionConfiguration, Unit
+from collector.decode import Answer
+from collector.modbus import Line, ReadError, line
+from collector.plan import Block, Poll, plan, split
+from collector.units import FAILURES_UNTIL_OFFLINE, DeviceState, PollState, Sink, Statistics, UnitState
+from ddms.quality import UNIT_FAILURES, Reason
+
+RETRY_SECONDS = 60.0
+RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
+LEAST_TIMEOUT = 0.1
+BUSY_PAUSE = 0.1
+BUSY_RETRIES = 2
+
+T = TypeVar("T")
+Job = Callable[[Line], Awaitable[Any]]
+
+logger = logging.getLogger("ddms.collector")
+
+
+class ConnectionTask:
+    """Polls all units behind one endpoint; `run` ends only when it is cancelled."""
+
+    def __init__(self, configuration: ConnectionConfiguration, sink: Sink, clock: Clock) -> None:
+        self.configuration = configuration
+        self.statistics = Statistics()
+        self._sink = sink
+        self._clock = clock
+        self._line: Line | None = None
+        self._broken: Reason | None = None  # why the line could not be opened in this cycle
+        self._units: dict[int, UnitState] = {}
+        self._due: list[PollState] = []
+        self._wake = asyncio.Event()
+        self._next: ConnectionConfiguration | None = configuration
+        self._jobs: deque[tuple[Job, asyncio.Future[Any]]] = deque()
+
+    def configure(self, configuration: ConnectionConfiguration) -> None:
+        """Go on with another configuration after the poll that runs now; unchanged units notice nothing."""
+        self._next = configuration
+        self._wake.set()
+
+    async def borrow(self, job: Callable[[Line], Awaitable[T]]) -> T:
+        """Use the line between two polls: many devices accept only one connection. Raises what the job raises."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append((job, done))
+        self._wake.set()
+        return await done
+
+    @property
+    def planned(self) -> list[tuple[Unit, Poll]]:
+        """The plan as it is polled."""
+        return [(unit.config, poll.poll) for unit in self._units.values() for poll in unit.polls]
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        try:
+            while True:
+                self._take_configuration()
+                await self._sleep()
+                await self._cycle()
+        finally:
+            self._hang_up()
+
+    # -- configuration
+
+    def _take_configuration(self) -> None:
+        if self._next is None:
+            return
+        new, self._next = self._next, None
+        if new.line != self.configuration.line:
+            self._hang_up()
+        self.configuration = new
+        self._units = {unit.device_id: self._unit(unit) for unit in new.units}
+        self._due = [poll for unit in self._units.values() for poll in unit.polls]
+        heapq.heapify(self._due)
+
+    def _unit(self, config: Unit) -> UnitState:
+        known = self._units.get(config.device_id)
+        if known is not None and known.config == config:
+            return known
+        unit = UnitState(config)
+        now = time.monotonic()
+        unit.polls = [PollState(unit, poll, now) for poll in plan(config.points, config.limits)]
+        return unit
+
+    # -- time
+
+    async def _sleep(self) -> None:
+        """Wait until a poll is due, the configuration changed, or a demoted unit may be tried in the quiet."""
+        self._wake.clear()
+        if self._next is not None or self._jobs:
+            return
+        now = time.monotonic()
+        due = self._due[0].due if self._due else now + RETRY_SECONDS
+        retry = min((u.retry_at for u in self._units.values() if u.demoted), default=due)
+        until = due if retry <= now else min(due, retry)  # one that had to wait is tried after the next polls
+        if until > now:
+            alarm = asyncio.get_running_loop().call_later(until - now, self._wake.set)
+            await self._wake.wait()
+            alarm.cancel()
+
+    def _after(self, poll: PollState, now: float) -> float:
+        """Return when a poll is due again: at whole multiples of its interval by the wall clock."""
+        interval = poll.poll.interval_s
+        wall = self._clock.now() / 1e6
+        due = now + interval - wall % interval
+        return due if due - now > interval * 0.05 else due + interval
+
+    # -- polling
+
+    async def _cycle(self) -> None:
+        now = time.monotonic()
+        polls = self._take_due(now)
+        self._broken = None
+        polls.sort(key=lambda poll: poll.unit.failures)  # who answers is asked first
+        workers = min(self.configuration.line.max_in_flight, len(polls)) or 1
+        if workers == 1:
+            await self._work(polls)
+        else:
+            shares = [polls[i::workers] for i in range(workers)]
+            await asyncio.gather(*(self._work(share) for share in shares))
+        await self._work_off_jobs()
+        await self._retry()
+        if self.configuration.line.close_after_cycle:
+            self._hang_up()
+
+    def _take_due(self, now: float) -> list[PollState]:
+        polls = []
+        while self._due and self._due[0].due <= now:
+            poll = heapq.heappop(self._due)
+            self._note_lateness(poll, now)
+            poll.due = self._after(poll, now)
+            heapq.heappush(self._due, poll)
+            if not poll.unit.demoted:
+                polls.append(poll)
+        return polls
+
+    def _note_lateness(self, poll: PollState, now: float) -> None:
+        late, statistics = now - poll.due, self.statistics
+        statistics.polls += 1
+        statistics.late_seconds += late
+        statistics.worst_late = max(statistics.worst_late, late)
+        statistics.overruns += late >= poll.poll.interval_s
+
+    async def _work(self, polls: list[PollState]) -> None:
+        for poll in polls:
+            if self._next is not None and poll.unit.failures:
+                return  # a new configuration does not wait for units that do not answer
+            await self._poll(poll)
+
+    async def _poll(self, poll: PollState) -> None:
+        unit = poll.unit
+        poll.make_whole(time.monotonic())
+        answered, refused = False, bool(poll.refused)
+        for block in tuple(poll.active):
+            reason = await self._read(poll, block, self._timeout(unit))
+            if reason in UNIT_FAILURES:
+                self._failed(unit, reason)
+                self._answer_all(poll, reason)
+                return
+            answered = True
+            refused |= reason is not Reason.GOOD
+        for block, reason in poll.refused:
+            self._sink.answer(Answer(block, self._clock.now(), None, reason))
+        if answered or refused:
+            self._answered(unit, refused=refused)
+
+    async def _work_off_jobs(self) -> None:
+        while self._jobs:
+            job, done = self._jobs.popleft()
+            try:
+                link = self._line if self._line is not None and self._line.is_open else await self._open()
+                result = await job(link)
+            except ReadError as error:
+                if not done.done():
+                    done.set_exception(error)
+            else:
+                if not done.done():
+                    done.set_result(result)
+
+    def _timeout(self, unit: UnitState) -> float:
+        timeout = self.configuration.line.timeout
+        if not unit.failures or not self._due:
+            return timeout
+        return min(timeout, max(LEAST_TIMEOUT, self._due[0].due - time.monotonic()))
+
+    async def _read(self, poll: PollState, block: Block, timeout: float) -> Reason:
+        """Read a block and pass on what came; return GOOD or the reason of what failed in it."""
+        try:
+            data = await self._request(poll.unit.config.unit_id, block, timeout)
+        except ReadError as error:
+            reason = error.reason
+        else:
+            self._sink.answer(Answer(block, self._clock.now(), data, self._clock.quality))
+            return Reason.GOOD
+        if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
+            return await self._find_refused(poll, block, reason, timeout)
+        if reason not in UNIT_FAILURES:
+            self._sink.answer(Answer(block, self._clock.now(), None, reason))
+        return reason
+
+    async def _find_refused(self, poll: PollState, block: Block, reason: Reason, timeout: float) -> Reason:
+        """Halve a refused block until the bad register is found; its neighbours go on."""
+        parts = split(block) or ()
+        for part in parts:
+            part.slots = block.slots[_positions(block, part)]
+        poll.replace(block, parts, reason)
+        for part in parts:
+            found = await self._read(poll, part, timeout)
+            if found in UNIT_FAILURES:
+                return found
+        return reason
+
+    async def _request(self, unit_id: int, block: Block, timeout: float) -> bytes:
+        for attempt in range(BUSY_RETRIES + 1):
+            try:
+                return await self._request_once(unit_id, block, timeout)
+            except ReadError as error:
+                self.statistics.errors[error.reason] += 1
+                if error.reason is not Reason.BUSY or attempt == BUSY_RETRIES:
+                    raise
+            await asyncio.sleep(BUSY_PAUSE)
+        raise AssertionError  # the loop returns or raises
+
+    async def _request_once(self, unit_id: int, block: Block, timeout: float) -> bytes:
+        link = self._line
+        if link is None or not link.is_open:
+            link = await self._open()
+        if pause := self.configuration.line.request_pause:
+            await asyncio.sleep(pause)
+        statistics = self.statistics
+        statistics.requests += 1
+        start = time.monotonic()
+        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
+        statistics.answer_seconds += time.monotonic() - start
+        return data
+
+    async def _open(self) -> Line:
+        if self._broken is not None:
+            raise ReadError(self._broken)  # one attempt a cycle is enough for all units
+        settings = self.configuration.line
+        self._hang_up()
+        new = line(
+            settings.endpoint, baud_rate=settings.baud_rate, parity=settings.parity, stop_bits=settings.stop_bits
+        )
+        try:
+            await new.open(settings.timeout)
+        except ReadError as error:
+            self._broken = error.reason
+            raise
+        self._line = new
+        self.statistics.connects += 1
+        await asyncio.sleep(settings.connect_pause)
+        return new
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    # -- failure and return
+
+    async def _retry(self) -> None:
+        """Try demoted units again, in the time until the next poll is due."""
+        for unit in [u for u in self._units.values() if u.demoted]:
+            now = time.monotonic()
+            if unit.retry_at > now or self._next is not None:
+                continue
+            quiet = (self._due[0].due if self._due else now + 1) - now
+            living = any(not u.demoted for u in self._units.values())
+            if living and quiet < self.configuration.line.timeout / 2 and now < unit.retry_at + RETRY_SLACK:
+                continue
+            timeout = self.configuration.line.timeout
+            await self._try_again(unit, max(LEAST_TIMEOUT, min(timeout, quiet)) if living else timeout)
+
+    async def _try_again(self, unit: UnitState, timeout: float) -> None:
+        poll = unit.polls[0]
+        block = poll.active[0] if poll.active else poll.poll.blocks[0]
+        reason = await self._read(poll, block, timeout)
+        if reason in UNIT_FAILURES:
+            self._failed(unit, reason)
+            for other in unit.polls:
+                self._answer_all(other, reason)
+            return
+        self._answered(unit, refused=reason is not Reason.GOOD)
+        now = time.monotonic()
+        for other in unit.polls[1:]:
+            other.due = now
+        heapq.heapify(self._due)
+
+    def _answer_all(self, poll: PollState, reason: Reason) -> None:
+        now = self._clock.now()
+        for block in poll.poll.blocks:
+            self._sink.answer(Answer(block, now, None, reason))
+
+    def _failed(self, unit: UnitState, reason: Reason) -> None:
+        unit.failures += 1
+        unit.first_failure = unit.first_failure or datetime.now(UTC)
+        if unit.demoted:
+            unit.retry_at = time.monotonic() + RETRY_SECONDS
+        if unit.failures == FAILURES_UNTIL_OFFLINE:
+            unit.state = "offline"
+            self.statistics.demotions += 1
+            logger.warning(
+                "%s is offline: %s", unit.config.name, reason.explanation, extra={"device": unit.config.device_id}
+            )
+        self._tell(unit, reason.explanation)
+
+    def _answered(self, unit: UnitState, *, refused: bool) -> None:
+        self._sink.seen(unit.config.device_id)
+        refused = refused or any(poll.refused for poll in unit.polls)
+        state = "error" if refused else "online"
+        if unit.state == state and not unit.failures:
+            return
+        if unit.state != state:
+            logger.info("%s is %s", unit.config.name, state, extra={"device": unit.config.device_id})
+        unit.state, unit.failures, unit.first_failure, unit.retry_at = state, 0, None, 0.0
+        reasons = dict.fromkeys(
+            f"{block.points[0].key}: {reason.explanation}" for poll in unit.polls for block, reason in poll.refused
+        )
+        self._tell(unit, "; ".join(reasons) or None)
+
+    def _tell(self, unit: UnitState, error: str | None) -> None:
+        device_id = unit.config.device_id
+        self._sink.state(DeviceState(device_id, unit.state, unit.failures, unit.first_failure, error))
+
+
+def _positions(block: Block, part: Block) -> list[int]:
+    places = {point.id: i for i, point in enumerate(block.points)}
+    return [places[point.id] for point in part.points]

@@ -1,0 +1,154 @@
+"""The flush: one transaction that stores a batch, renews `latest` and tells the API, all or nothing.
+
+Readings go by binary COPY straight from numpy. A batch that may be in the database already (its commit was cut off,
+or it comes from the spool) goes through `replay`, which skips what is there.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.decode import Batch
+from collector.units import DeviceState
+from ddms import VERSION, stream
+from ddms.database import Connection
+
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END = b"\xff\xff"
+_POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01, in microseconds since 1970
+_COLUMNS = ("time", "point_id", "value", "quality")
+_HEAD = [("fields", ">i2"), ("time_size", ">i4"), ("time", ">i8"), ("point_size", ">i4"), ("point_id", ">i4"), ("value_size", ">i4")]  # fmt: skip
+_TAIL = [("quality_size", ">i4"), ("quality", ">i2")]
+_ROW = np.dtype([*_HEAD, ("value", ">f8"), *_TAIL])
+_ROW_WITHOUT_VALUE = np.dtype([*_HEAD, *_TAIL])
+
+MAKE_INCOMING = """-- ddms:make_incoming
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (time timestamptz, point_id int, value float8, quality smallint) ON COMMIT DELETE ROWS
+"""
+RENEW_LATEST = """-- ddms:renew_latest
+WITH renewed AS (
+    INSERT INTO latest (point_id, time, value, quality) SELECT point_id, time, value, quality FROM incoming
+    ON CONFLICT (point_id) DO UPDATE SET time = excluded.time, value = excluded.value, quality = excluded.quality
+), counted AS (
+    UPDATE collectors SET sequence = $2, seen_at = now(), version = $3 WHERE name = $1
+)
+SELECT pg_notify('ddms_readings', payload) FROM unnest($4::text[]) AS payload
+"""
+REPLAY_READINGS = """-- ddms:replay_readings
+INSERT INTO readings (time, point_id, value, quality) SELECT time, point_id, value, quality FROM incoming ON CONFLICT DO NOTHING
+"""
+REPLAY_LATEST = """-- ddms:replay_latest
+INSERT INTO latest AS l (point_id, time, value, quality)
+SELECT DISTINCT ON (point_id) point_id, time, value, quality FROM incoming ORDER BY point_id, time DESC
+ON CONFLICT (point_id) DO UPDATE SET time = excluded.time, value = excluded.value, quality = excluded.quality
+WHERE l.time < excluded.time
+"""
+STORE_TEXTS = """-- ddms:store_texts
+INSERT INTO texts (time, point_id, text, quality) SELECT * FROM unnest($1::timestamptz[], $2::int[], $3::text[], $4::smallint[])
+ON CONFLICT DO NOTHING
+"""
+RENEW_TEXTS = """-- ddms:renew_texts
+UPDATE latest l SET text = t.text
+  FROM (SELECT DISTINCT ON (point_id) point_id, text FROM unnest($1::int[], $2::text[], $3::timestamptz[]) AS u (point_id, text, time)
+         ORDER BY point_id, time DESC) t
+ WHERE l.point_id = t.point_id
+"""
+STORE_STATES = """-- ddms:store_states
+WITH stored AS (
+    INSERT INTO device_states AS s (device_id, state, failures, first_failure, last_error)
+    SELECT u.* FROM unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) AS u (device_id, state, failures, first_failure, last_error)
+      JOIN devices d ON d.id = u.device_id
+    ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, failures = excluded.failures,
+        first_failure = excluded.first_failure, last_error = excluded.last_error,
+        since = CASE WHEN s.state = excluded.state THEN s.since ELSE now() END
+    RETURNING device_id
+)
+SELECT pg_notify('ddms_states', device_id::text) FROM stored
+"""
+STORE_SEEN = """-- ddms:store_seen
+UPDATE device_states SET last_seen = now() WHERE device_id = any($1::int[])
+"""
+
+
+def rows(readings: NDArray[Any]) -> bytes:
+    """Return readings as the rows of a binary COPY of `time, point_id, value, quality`."""
+    good = ~np.isnan(readings["value"])
+    parts = []
+    for kept, dtype, size in ((readings[good], _ROW, 8), (readings[~good], _ROW_WITHOUT_VALUE, -1)):
+        if len(kept):
+            row = np.empty(len(kept), dtype)
+            row["fields"], row["time_size"], row["point_size"], row["quality_size"] = 4, 8, 4, 2
+            row["value_size"] = size
+            row["time"] = kept["time"] - _POSTGRES_EPOCH
+            row["point_id"], row["quality"] = kept["point_id"], kept["quality"]
+            if size > 0:
+                row["value"] = kept["value"]
+            parts.append(row.tobytes())
+    return b"".join(parts)
+
+
+async def _copy(connection: Connection, table: str, readings: NDArray[Any]) -> None:
+    async def source() -> AsyncIterator[bytes]:
+        yield _COPY_HEAD
+        yield rows(readings)
+        yield _COPY_END
+
+    await connection.copy_to_table(table, source=source(), columns=_COLUMNS, format="binary")
+
+
+def newest(readings: NDArray[Any]) -> NDArray[Any]:
+    """Return the last reading of each point."""
+    points, last = np.unique(readings["point_id"][::-1], return_index=True)
+    return readings if len(points) == len(readings) else readings[::-1][last]
+
+
+async def store(connection: Connection, collector: str, sequence: int, batch: Batch) -> None:
+    """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off."""
+    payloads = stream.pack(_flush(collector, sequence, batch))
+    stored = batch.readings[batch.readings["stored"]]
+    async with connection.transaction():
+        if len(stored):
+            await _copy(connection, "readings", stored)
+        await _copy(connection, "incoming", newest(batch.readings))
+        await connection.execute(RENEW_LATEST, collector, sequence, VERSION, payloads)
+        await _store_texts(connection, batch)
+
+
+def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
+    readings = np.empty(len(batch.readings), stream.READING)
+    for name in stream.READING.names or ():
+        readings[name] = batch.readings[name]
+    texts = {text.point_id: text.text or "" for text in batch.texts}
+    return stream.Flush(collector=collector, sequence=sequence, readings=readings, texts=texts)
+
+
+async def replay(connection: Connection, batch: Batch) -> None:
+    """Store a batch of which all or nothing may be stored already; subscribers are not told of the past."""
+    async with connection.transaction():
+        await _copy(connection, "incoming", batch.readings)
+        await connection.execute(REPLAY_LATEST)
+        if not batch.readings["stored"].all():
+            await connection.execute("-- ddms:empty_incoming\nTRUNCATE incoming")
+            await _copy(connection, "incoming", batch.readings[batch.readings["stored"]])
+        await connection.execute(REPLAY_READINGS)
+        await _store_texts(connection, batch)
+
+
+async def _store_texts(connection: Connection, batch: Batch) -> None:
+    if not batch.texts:
+        return
+    points = [text.point_id for text in batch.texts]
+    times = [stream.to_datetime(text.time) for text in batch.texts]
+    words = [text.text for text in batch.texts]
+    await connection.execute(STORE_TEXTS, times, points, words, [text.quality for text in batch.texts])
+    await connection.execute(RENEW_TEXTS, points, words, times)
+
+
+async def store_states(connection: Connection, states: list[DeviceState], seen: list[int]) -> None:
+    """Store what is known of the devices' reachability."""
+    if states:
+        await connection.execute(STORE_STATES, *(list(column) for column in zip(*states, strict=True)))
+    if seen:
+        await connection.execute(STORE_SEEN, seen)

@@ -1,0 +1,107 @@
+"""The spool: batches of readings on disk while the database is away.
+
+One file a batch, written under another name and renamed when it is whole and on the disk, so that a file that is
+there is complete. Names sort by age. Bounded; what does not fit is counted by the caller.
+"""
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from collector.decode import READINGS, Batch, Text
+
+_MAGIC = b"DDMS\x01"
+
+
+class SpoolFullError(Exception):
+    """The spool, or the disk, takes no more."""
+
+
+class Spool:
+    """A folder of batches. The methods block: call them in a thread."""
+
+    def __init__(self, directory: Path, max_bytes: int) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+        self._files: dict[Path, int] = {}
+        self._number = 0
+
+    def open(self) -> None:
+        """Make the folder, count what an earlier run left, and remove what it did not finish writing."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for unfinished in self.directory.glob("*.part"):
+            unfinished.unlink()
+        found = sorted(self.directory.glob("*.batch"))
+        self._files = {path: path.stat().st_size for path in found}
+        self._number = int(found[-1].stem) if found else 0
+
+    @property
+    def bytes(self) -> int:
+        """Size of all batches."""
+        return sum(self._files.values())
+
+    @property
+    def count(self) -> int:
+        """Number of batches."""
+        return len(self._files)
+
+    def oldest(self) -> Path | None:
+        """Return the batch to replay next."""
+        return next(iter(self._files), None)
+
+    def append(self, batch: Batch) -> None:
+        """Write a batch; raises `SpoolFullError` and keeps nothing when it does not fit."""
+        body = _encode(batch)
+        if self.bytes + len(body) > self.max_bytes:
+            raise SpoolFullError(f"the spool has reached its limit of {self.max_bytes} bytes (DDMS_SPOOL_MAX_BYTES)")
+        self._number += 1
+        path = self.directory / f"{self._number:016d}.batch"
+        part = path.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise SpoolFullError(f"the spool cannot be written: {error}") from error
+        self._files[path] = len(body)
+
+    def read(self, path: Path) -> Batch | None:
+        """Read a batch; None, and the file set aside as `.damaged`, when it is not as it was written."""
+        body = path.read_bytes()
+        batch = _decode(body)
+        if batch is None:
+            self.set_aside(path, ".damaged")
+        return batch
+
+    def remove(self, path: Path) -> None:
+        """Forget a batch that is in the database."""
+        path.unlink(missing_ok=True)
+        self._files.pop(path, None)
+
+    def set_aside(self, path: Path, suffix: str) -> None:
+        """Keep a batch that cannot be replayed for a person to look at, out of the way of the others."""
+        path.rename(path.with_suffix(suffix))
+        self._files.pop(path, None)
+
+
+def _encode(batch: Batch) -> bytes:
+    texts = orjson.dumps([list(text) for text in batch.texts])
+    readings = batch.readings.tobytes()
+    body = len(readings).to_bytes(8, "big") + readings + texts
+    return _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body
+
+
+def _decode(file: bytes) -> Batch | None:
+    head = len(_MAGIC) + 4
+    body = file[head:]
+    if file[: len(_MAGIC)] != _MAGIC or zlib.crc32(body).to_bytes(4, "big") != file[len(_MAGIC) : head]:
+        return None
+    size = int.from_bytes(body[:8], "big")
+    readings = np.frombuffer(body[8 : 8 + size], READINGS)
+    return Batch(readings, [Text(*fields) for fields in orjson.loads(body[8 + size :])])

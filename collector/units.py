@@ -1,0 +1,103 @@
+"""What a connection task knows of its units: their polls, their state, their failures."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from collector.configuration import Unit
+from collector.decode import Answer
+from collector.plan import Block, Poll
+from ddms.quality import Reason
+
+FAILURES_UNTIL_OFFLINE = 3
+WHOLE_AGAIN_SECONDS = 600.0
+
+
+class DeviceState(NamedTuple):
+    """What is known of a device's reachability, as it is stored in `device_states`."""
+
+    device_id: int
+    state: str
+    failures: int
+    first_failure: datetime | None
+    last_error: str | None
+
+
+class Sink(Protocol):
+    """Where answers and changes of state go; both return at once."""
+
+    def answer(self, answer: Answer) -> None:
+        """Take what a request brought."""
+
+    def seen(self, device_id: int) -> None:
+        """Take note that a device answered just now."""
+
+    def state(self, state: DeviceState) -> None:
+        """Take a device's new state."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters of one connection, since the program started; times in seconds."""
+
+    requests: int = 0
+    answer_seconds: float = 0.0
+    errors: Counter[Reason] = field(default_factory=Counter)
+    polls: int = 0
+    late_seconds: float = 0.0
+    worst_late: float = 0.0
+    overruns: int = 0
+    demotions: int = 0
+    connects: int = 0
+
+
+class PollState:
+    """A poll and what was learned of it: blocks that had to be split, registers that the unit refuses."""
+
+    __slots__ = ("active", "due", "poll", "refused", "unit", "whole_at")
+
+    def __init__(self, unit: "UnitState", poll: Poll, due: float) -> None:
+        self.unit = unit
+        self.poll = poll
+        self.due = due
+        self.active = list(poll.blocks)
+        self.refused: list[tuple[Block, Reason]] = []
+        self.whole_at = 0.0
+
+    def make_whole(self, now: float) -> None:
+        """After a while, try the planned blocks again: a firmware update may have brought the registers."""
+        if self.whole_at and now >= self.whole_at:
+            self.active, self.refused, self.whole_at = list(self.poll.blocks), [], 0.0
+
+    def replace(self, block: Block, parts: tuple[Block, ...], reason: Reason) -> None:
+        """Read the parts instead of a refused block; without parts its one register is the bad one."""
+        self.active.remove(block)
+        self.active += parts
+        if not parts:
+            self.refused.append((block, reason))
+        self.whole_at = time.monotonic() + WHOLE_AGAIN_SECONDS
+
+    def __lt__(self, other: "PollState") -> bool:
+        """Order by the time when it is due, for the heap."""
+        return self.due < other.due
+
+
+class UnitState:
+    """A unit and how it is doing."""
+
+    __slots__ = ("config", "failures", "first_failure", "polls", "retry_at", "state")
+
+    def __init__(self, config: Unit) -> None:
+        self.config = config
+        self.polls: list[PollState] = []
+        self.failures = 0
+        self.first_failure: datetime | None = None
+        self.retry_at = 0.0
+        self.state = "unknown"
+
+    @property
+    def demoted(self) -> bool:
+        """Whether it is polled no more, only tried again from time to time."""
+        return self.failures >= FAILURES_UNTIL_OFFLINE
