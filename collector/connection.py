@@ -96,6 +96,9 @@ class ConnectionTask:
         unit = UnitState(config)
         now = time.monotonic()
         unit.polls = [PollState(unit, poll, now) for poll in plan(config.points, config.limits)]
+        for poll in unit.polls:
+            for block in poll.poll.blocks:
+                block.slots = self._sink.place(block.points, poll.poll.interval_s)
         return unit
 
     # -- time
@@ -227,15 +230,20 @@ class ConnectionTask:
         return reason
 
     async def _request(self, unit_id: int, block: Block, timeout: float) -> bytes:
-        for attempt in range(BUSY_RETRIES + 1):
+        busy = 0
+        while True:
+            used = self._line is not None and self._line.is_open
             try:
                 return await self._request_once(unit_id, block, timeout)
             except ReadError as error:
                 self.statistics.errors[error.reason] += 1
-                if error.reason is not Reason.BUSY or attempt == BUSY_RETRIES:
+                # Some devices hang up after an answer or a quiet minute: that is no failure, a new connection will tell.
+                hung_up = error.reason is Reason.CLOSED and used
+                if not hung_up and (error.reason is not Reason.BUSY or busy == BUSY_RETRIES):
                     raise
-            await asyncio.sleep(BUSY_PAUSE)
-        raise AssertionError  # the loop returns or raises
+                if not hung_up:
+                    busy += 1
+                    await asyncio.sleep(BUSY_PAUSE)
 
     async def _request_once(self, unit_id: int, block: Block, timeout: float) -> bytes:
         link = self._line

@@ -46,51 +46,90 @@ class Batch(NamedTuple):
     texts: list[Text]
 
 
+_ARRAYS: dict[str, tuple[Any, Any]] = {
+    "point_id": (np.int32, 0),
+    "scale": (np.float64, 1),
+    "offset": (np.float64, 0),
+    "low": (np.float64, -np.inf),
+    "high": (np.float64, np.inf),
+    "deadband": (np.float64, 0),
+    "heartbeat": (np.int64, 0),
+    "spacing": (np.int64, 0),
+    "is_text": (np.bool_, False),
+    "has_sentinels": (np.bool_, False),
+    "stored_time": (np.int64, np.iinfo(np.int64).min // 2),
+    "stored_value": (np.float64, np.nan),
+    "stored_quality": (np.int16, -1),
+}
+_MOST_SENTINELS = 8
+
+
 class PointArrays:
-    """All points of this collector as arrays, one slot each."""
+    """The points of this collector as arrays, one slot each.
 
-    def __init__(self, points: Sequence[Point], intervals: Sequence[int]) -> None:
-        """`intervals` has the seconds at which each point's block is read, which may be shorter than its own."""
-        count = len(points)
-        self.slot = {point.id: i for i, point in enumerate(points)}
-        self.point_id = np.array([p.id for p in points], np.int32)
-        self.scale = np.array([p.scale for p in points])
-        self.offset = np.array([p.offset for p in points])
-        self.low = np.array([-np.inf if p.valid_min is None else p.valid_min for p in points])
-        self.high = np.array([np.inf if p.valid_max is None else p.valid_max for p in points])
-        self.deadband = np.array([p.deadband for p in points])
-        self.heartbeat = np.array([p.heartbeat_s * MICROSECONDS for p in points], np.int64)
-        # Half a poll of tolerance, so that a late poll does not make a rider miss its turn.
-        self.spacing = np.array(
-            [(p.interval_s - i / 2) * MICROSECONDS if i < p.interval_s else 0 for p, i in zip(points, intervals, strict=True)],
-            np.int64,
-        )  # fmt: skip
-        self.is_text = np.array([p.register.data_type is DataType.STRING for p in points], bool)
-        self.sentinels = _sentinels(points)
-        self.has_sentinels = ~np.isnan(self.sentinels).all(axis=1)
-        self.stored_time = np.full(count, np.iinfo(np.int64).min // 2)
-        self.stored_value = np.full(count, np.nan)
-        self.stored_quality = np.full(count, -1, np.int16)
-        self.text: dict[int, tuple[str | None, int]] = {}
+    A changed point gets a new slot and the old one stays, so that answers on their way are decoded as they were
+    asked for; what a change leaves behind is a hundred bytes a point until the next start.
+    """
 
-    def take_over(self, old: "PointArrays") -> None:
-        """Go on from what the arrays before a change of configuration knew was stored."""
-        pairs = [(i, old.slot[point_id]) for point_id, i in self.slot.items() if point_id in old.slot]
-        if not pairs:
-            return
-        new, before = np.array(pairs, np.intp).T
-        for name in ("stored_time", "stored_value", "stored_quality"):
-            getattr(self, name)[new] = getattr(old, name)[before]
-        self.text = {point_id: text for point_id, text in old.text.items() if point_id in self.slot}
+    point_id: NDArray[np.int32]
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    deadband: NDArray[np.float64]
+    heartbeat: NDArray[np.int64]
+    spacing: NDArray[np.int64]
+    is_text: NDArray[np.bool_]
+    has_sentinels: NDArray[np.bool_]
+    stored_time: NDArray[np.int64]
+    stored_value: NDArray[np.float64]
+    stored_quality: NDArray[np.int16]
 
-    def slots(self, block: Block) -> NDArray[np.intp]:
-        """Return the slots of a block's points."""
-        return np.array([self.slot[point.id] for point in block.points], np.intp)
+    def __init__(self) -> None:
+        self.texts: dict[int, tuple[str | None, int]] = {}
+        self.sentinels = np.empty((0, _MOST_SENTINELS))
+        for name, (dtype, _) in _ARRAYS.items():
+            setattr(self, name, np.empty(0, dtype))
+        self._places: dict[int, tuple[int, Point, int]] = {}
+        self._used = 0
 
+    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+        """Return the slots of the points of a block that is read every `interval_s` seconds."""
+        if self._used + len(points) > len(self.point_id):
+            self._grow(max(2 * len(self.point_id), self._used + len(points), 1024))
+        return np.array([self._slot(point, interval_s) for point in points], np.intp)
 
-def _sentinels(points: Sequence[Point]) -> NDArray[np.float64]:
-    width = max((len(p.sentinels) for p in points), default=0) or 1
-    return np.array([[*p.sentinels, *[np.nan] * (width - len(p.sentinels))] for p in points]).reshape(-1, width)
+    def _grow(self, size: int) -> None:
+        more = size - len(self.point_id)
+        for name, (dtype, blank) in _ARRAYS.items():
+            setattr(self, name, np.concatenate([getattr(self, name), np.full(more, blank, dtype)]))
+        self.sentinels = np.concatenate([self.sentinels, np.full((more, _MOST_SENTINELS), np.nan)])
+
+    def _slot(self, point: Point, interval_s: int) -> int:
+        known = self._places.get(point.id)
+        if known is not None and known[1:] == (point, interval_s):
+            return known[0]
+        slot, self._used = self._used, self._used + 1
+        self._places[point.id] = (slot, point, interval_s)
+        self._fill(slot, point, interval_s)
+        if known is not None:  # what was stored last still counts
+            for name in ("stored_time", "stored_value", "stored_quality"):
+                getattr(self, name)[slot] = getattr(self, name)[known[0]]
+        return slot
+
+    def _fill(self, slot: int, point: Point, interval_s: int) -> None:
+        self.point_id[slot] = point.id
+        self.scale[slot] = point.scale
+        self.offset[slot] = point.offset
+        self.low[slot] = -np.inf if point.valid_min is None else point.valid_min
+        self.high[slot] = np.inf if point.valid_max is None else point.valid_max
+        self.deadband[slot] = point.deadband
+        self.heartbeat[slot] = point.heartbeat_s * MICROSECONDS
+        if interval_s < point.interval_s:  # half a poll of tolerance: a late poll must not make a rider miss its turn
+            self.spacing[slot] = int((point.interval_s - interval_s / 2) * MICROSECONDS)
+        self.is_text[slot] = point.register.data_type is DataType.STRING
+        self.has_sentinels[slot] = bool(point.sentinels)
+        self.sentinels[slot, : len(point.sentinels)] = point.sentinels
 
 
 def decode(answers: Iterable[Answer], points: PointArrays) -> Batch:
@@ -156,7 +195,8 @@ def _judge(
     quality = np.where(answered & outside, Reason.OUT_OF_RANGE, quality)
     told = points.has_sentinels[slots]
     if told.any():
-        silent = np.isclose(raw[told][:, None], points.sentinels[slots[told]], rtol=0, atol=0).any(axis=1)
+        equal: NDArray[np.bool_] = np.equal(raw[told][:, np.newaxis], points.sentinels[slots[told]])
+        silent = equal.any(axis=1)
         quality[np.flatnonzero(told)[silent]] = Reason.SENTINEL
     readings = np.empty(len(slots), READINGS)
     readings["point_id"] = points.point_id[slots]
@@ -191,7 +231,7 @@ def _texts(answer: Answer, points: PointArrays) -> list[Text]:
     for column in block.layout.text_columns:
         point_id = block.points[column].id
         text = None if answer.data is None else block.layout.text(column, answer.data)
-        if points.text.get(point_id) != (text, answer.reason):
-            points.text[point_id] = (text, answer.reason)
+        if points.texts.get(point_id) != (text, answer.reason):
+            points.texts[point_id] = (text, answer.reason)
             changed.append(Text(point_id, answer.time, text, answer.reason))
     return changed

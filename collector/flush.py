@@ -57,18 +57,20 @@ UPDATE latest l SET text = t.text
 """
 STORE_STATES = """-- ddms:store_states
 WITH stored AS (
-    INSERT INTO device_states AS s (device_id, state, failures, first_failure, last_error)
-    SELECT u.* FROM unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) AS u (device_id, state, failures, first_failure, last_error)
+    INSERT INTO device_states AS s (device_id, state, failures, first_failure, last_error, last_seen)
+    SELECT u.*, CASE WHEN u.failures = 0 THEN now() END FROM unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) AS u (device_id, state, failures, first_failure, last_error)
       JOIN devices d ON d.id = u.device_id
     ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, failures = excluded.failures,
         first_failure = excluded.first_failure, last_error = excluded.last_error,
-        since = CASE WHEN s.state = excluded.state THEN s.since ELSE now() END
+        since = CASE WHEN s.state = excluded.state THEN s.since ELSE now() END,
+        last_seen = CASE WHEN excluded.failures = 0 THEN now() ELSE s.last_seen END
     RETURNING device_id
 )
 SELECT pg_notify('ddms_states', device_id::text) FROM stored
 """
 STORE_SEEN = """-- ddms:store_seen
-UPDATE device_states SET last_seen = now() WHERE device_id = any($1::int[])
+WITH alive AS (UPDATE collectors SET seen_at = now() WHERE name = $1)
+UPDATE device_states SET last_seen = now() WHERE device_id = any($2::int[])
 """
 
 
@@ -146,9 +148,11 @@ async def _store_texts(connection: Connection, batch: Batch) -> None:
     await connection.execute(RENEW_TEXTS, points, words, times)
 
 
-async def store_states(connection: Connection, states: list[DeviceState], seen: list[int]) -> None:
-    """Store what is known of the devices' reachability."""
+async def store_states(
+    connection: Connection, collector: str, states: list[DeviceState], seen: list[int] | None
+) -> None:
+    """Store how the devices do; `seen`, from time to time, lists those that answered, and is a sign of life too."""
     if states:
         await connection.execute(STORE_STATES, *(list(column) for column in zip(*states, strict=True)))
-    if seen:
-        await connection.execute(STORE_SEEN, seen)
+    if seen is not None:
+        await connection.execute(STORE_SEEN, collector, seen)

@@ -5,6 +5,7 @@ there is complete. Names sort by age. Bounded; what does not fit is counted by t
 """
 
 import os
+import time
 import zlib
 from pathlib import Path
 
@@ -47,6 +48,14 @@ class Spool:
     def count(self) -> int:
         """Number of batches."""
         return len(self._files)
+
+    def age(self) -> float:
+        """Return the age of the oldest batch in seconds; 0 when there is none."""
+        path = self.oldest()
+        try:
+            return max(0.0, time.time() - path.stat().st_mtime) if path else 0.0
+        except FileNotFoundError:  # replayed just now
+            return 0.0
 
     def oldest(self) -> Path | None:
         """Return the batch to replay next."""

@@ -2,13 +2,17 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from collector.configuration import Unit
 from collector.decode import Answer
-from collector.plan import Block, Poll
+from collector.plan import Block, Point, Poll
 from ddms.quality import Reason
 
 FAILURES_UNTIL_OFFLINE = 3
@@ -26,7 +30,10 @@ class DeviceState(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where answers and changes of state go; both return at once."""
+    """Where answers and changes of state go; all return at once."""
+
+    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+        """Return the slots of the points of a block that is read every `interval_s` seconds."""
 
     def answer(self, answer: Answer) -> None:
         """Take what a request brought."""

@@ -82,6 +82,8 @@ async def open_pool(settings: Settings, program: str, *, size: int = 8) -> async
 def explain(error: BaseException) -> DdmsError:
     """Turn a failed connection into a sentence that says what to do."""
     match error:
+        case DdmsError():
+            return error
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             sentence = f"the database refuses the user or password ({error}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD"
         case asyncpg.InvalidCatalogNameError():

@@ -1,0 +1,159 @@
+"""The collector program: one task per endpoint, one store, one ear for changes."""
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+
+import uvloop
+
+from collector import configuration, field, metrics
+from collector.clock import Clock
+from collector.connection import ConnectionTask
+from collector.spool import Spool
+from collector.store import Store
+from ddms.database import connect, listen, wait_until_ready
+from ddms.endpoints import Endpoint
+from ddms.errors import DdmsError
+from ddms.settings import Settings
+
+RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
+SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
+
+logger = logging.getLogger("ddms.collector")
+
+
+class CollectorProgram:
+    """Holds the running tasks and fits them to the configuration."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.store = Store(settings, Spool(settings.spool_directory, settings.spool_max_bytes))
+        self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
+        self._changed = asyncio.Event()
+        self._asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until cancelled; a side task that dies ends the program."""
+        await wait_until_ready(self.settings, "collector")
+        await asyncio.to_thread(self.store.spool.open)
+        await self.store.connect()
+        server, _ = metrics.serve(
+            self.settings.collector_metrics_host,
+            self.settings.collector_metrics_port,
+            self.store,
+            lambda: [task for task, _ in list(self.tasks.values())],
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.store.run(), name="flush")
+                group.create_task(self.store.stay_connected(), name="stay connected")
+                group.create_task(self.store.replay_spool(), name="replay")
+                group.create_task(self._watch_clock(), name="clock")
+                group.create_task(self._listen(), name="listen")
+                group.create_task(self._follow_configuration(group), name="configuration")
+                group.create_task(self._answer_requests(), name="field requests")
+        finally:
+            server.shutdown()
+            await self.store.close()
+
+    def task_of(self, endpoint: Endpoint) -> ConnectionTask | None:
+        """Return the task that polls an endpoint, if one does."""
+        return next((t for t, _ in self.tasks.values() if t.configuration.line.endpoint == endpoint), None)
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            if step := self.clock.look():
+                logger.warning("the server's clock was set by %+.1f s", step)
+
+    async def _listen(self) -> None:
+        """Hear of changes; when the connection was lost, look at everything, since something may have been missed."""
+        while True:
+            try:
+                listeners = {
+                    "ddms_configuration": lambda _: self._changed.set(),
+                    "ddms_field_requests": lambda _: self._asked.set(),
+                }
+                async with listen(self.settings, "collector-listen", listeners) as lost:
+                    self._changed.set()
+                    self._asked.set()
+                    await lost.wait()
+            except DdmsError:  # the store says so already
+                await asyncio.sleep(2)
+
+    async def _follow_configuration(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RELOAD_SECONDS):
+                    await self._changed.wait()
+                    await asyncio.sleep(SETTLE_SECONDS)
+            self._changed.clear()
+            if (wanted := await self._read_configuration()) is not None:
+                self._fit(wanted, group)
+
+    async def _read_configuration(self) -> dict[int, configuration.ConnectionConfiguration] | None:
+        try:
+            connection = await connect(self.settings, "collector-configuration")
+        except DdmsError:
+            return None  # polling goes on with what is known
+        try:
+            async with asyncio.timeout(20):
+                return await configuration.read(connection)
+        except (OSError, TimeoutError) as error:
+            logger.warning("the configuration could not be read: %r", error)
+            return None
+        finally:
+            connection.terminate()
+
+    def _fit(self, wanted: dict[int, configuration.ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
+        """Start, change and end connection tasks; those whose configuration is the same notice nothing."""
+        for connection_id in self.tasks.keys() - wanted.keys():
+            self.tasks.pop(connection_id)[1].cancel()
+        for connection_id, new in wanted.items():
+            if connection_id in self.tasks:
+                task, _ = self.tasks[connection_id]
+                if task.configuration != new:
+                    task.configure(new)
+            else:
+                task = ConnectionTask(new, self.store, self.clock)
+                running = group.create_task(task.run(), name=str(new.line.endpoint))
+                self.tasks[connection_id] = (task, running)
+
+    async def _answer_requests(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                connection = await connect(self.settings, "collector-field")
+            except DdmsError:
+                await asyncio.sleep(2)
+                continue
+            try:
+                await field.answer_requests(connection, self.settings.collector_name, self.task_of)
+            except OSError as error:
+                logger.warning("a field request could not be answered: %r", error)
+            finally:
+                connection.terminate()
+
+
+async def _run_until_stopped(settings: Settings) -> None:
+    program = asyncio.create_task(CollectorProgram(settings).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, program.cancel)
+    with suppress(asyncio.CancelledError):
+        await program
+
+
+def serve(settings: Settings) -> int:
+    """Run the collector until it is stopped; return the exit code."""
+    code = 0
+    try:
+        uvloop.run(_run_until_stopped(settings))
+    except* DdmsError as group:
+        for error in group.exceptions:
+            logger.error("stopping: %s", error)  # noqa: TRY400 - the sentence says all
+        code = 1
+    return code

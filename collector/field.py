@@ -1,0 +1,152 @@
+"""What the API asks to be done at the devices: a row in `field_requests`, told by NOTIFY, answered in the row.
+
+A device that is polled already is asked over its own line between two polls, since many accept one connection only.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from collector.configuration import register
+from collector.connection import ConnectionTask
+from collector.modbus import Line, ReadError, line
+from collector.plan import Block, Limits, Point, plan
+from ddms.database import Connection
+from ddms.endpoints import Endpoint
+from ddms.errors import DdmsError
+from ddms.quality import Reason
+from ddms.registers import DataType
+
+T = TypeVar("T")
+
+logger = logging.getLogger("ddms.collector")
+
+CLAIM_REQUEST = """-- ddms:claim_request
+UPDATE field_requests SET state = 'running', collector = $1
+ WHERE id = (SELECT id FROM field_requests WHERE state = 'pending' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING id, kind, parameters
+"""
+FINISH_REQUEST = """-- ddms:finish_request
+UPDATE field_requests SET state = $2, result = $3, error = $4, progress = 1, finished_at = now() WHERE id = $1 AND state = 'running'
+"""
+
+
+async def answer_requests(
+    connection: Connection, collector: str, task_of: Callable[[Endpoint], ConnectionTask | None]
+) -> None:
+    """Work off all requests that wait, one after the other."""
+    while (request := await connection.fetchrow(CLAIM_REQUEST, collector)) is not None:
+        outcome: tuple[str, dict[str, Any] | None, str | None]
+        try:
+            result = await _test_connection(request["parameters"], task_of)
+        except ReadError as error:
+            outcome = ("failed", None, error.reason.explanation)
+        except (DdmsError, KeyError, TypeError, ValueError) as error:
+            logger.warning("request %d cannot be understood: %r", request["id"], error)
+            outcome = ("failed", None, f"the request cannot be understood: {error}")
+        else:
+            outcome = ("done", result, None)
+        await connection.execute(FINISH_REQUEST, request["id"], *outcome)
+
+
+async def use_line(
+    endpoint: Endpoint, timeout: float, task: ConnectionTask | None, job: Callable[[Line], Awaitable[T]]
+) -> T:
+    """Run a job on the endpoint's line: the polled one where there is one, else a line for this job only."""
+    if task is not None:
+        return await task.borrow(job)
+    own = line(endpoint)
+    try:
+        await own.open(timeout)
+        return await job(own)
+    finally:
+        own.close()
+
+
+async def _test_connection(
+    parameters: Mapping[str, Any], task_of: Callable[[Endpoint], ConnectionTask | None]
+) -> dict[str, Any]:
+    endpoint = Endpoint.parse(parameters["endpoint"])
+    timeout = parameters["timeout_ms"] / 1000
+    points = [
+        Point(id=i, key=p["key"], register=register(p), scale=p["scale"], offset=p["value_offset"])
+        for i, p in enumerate(parameters["points"])
+    ]
+
+    async def job(link: Line) -> dict[str, Any]:
+        return await read_once(link, parameters["unit_id"], points, timeout)
+
+    return await use_line(endpoint, timeout, task_of(endpoint), job)
+
+
+async def read_once(
+    link: Line, unit_id: int, points: list[Point], timeout: float, limits: Limits | None = None
+) -> dict[str, Any]:
+    """Read each point once, and return the requests with their raw words, and the decoded values.
+
+    A refused block is read again point by point, so that one bad register does not hide the others.
+    """
+    requests: list[dict[str, Any]] = []
+    values: dict[int, dict[str, Any]] = {}
+    for poll in plan(points, limits or Limits()):
+        for block in poll.blocks:
+            data, reason = await _request(link, unit_id, block, timeout, requests)
+            blocks = [block]
+            if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE} and len(block.points) > 1:
+                blocks = [b for p in block.points for q in plan([p], Limits()) for b in q.blocks]
+            for part in blocks:
+                if part is not block:
+                    data, reason = await _request(link, unit_id, part, timeout, requests)
+                values |= _values(part, data, reason)
+    return {"requests": requests, "values": [values[point.id] for point in points]}
+
+
+async def _request(
+    link: Line, unit_id: int, block: Block, timeout: float, requests: list[dict[str, Any]]
+) -> tuple[bytes | None, Reason]:
+    start = time.monotonic()
+    data, reason = None, Reason.GOOD
+    try:
+        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
+    except ReadError as error:
+        reason = error.reason
+    requests.append(
+        {
+            "register_table": block.table.value,
+            "address": block.address,
+            "count": block.count,
+            "milliseconds": round((time.monotonic() - start) * 1000, 3),
+            "words": _words(data, is_bits=block.table.is_bits, count=block.count),
+            "reason": None if reason is Reason.GOOD else reason.label,
+        }
+    )
+    return data, reason
+
+
+def _words(data: bytes | None, *, is_bits: bool, count: int) -> list[int] | None:
+    if data is None:
+        return None
+    if is_bits:
+        return [data[i // 8] >> i % 8 & 1 for i in range(count)]
+    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
+
+
+def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[str, Any]]:
+    if data is None:
+        nothing = {"raw": None, "value": None, "text": None, "reason": reason.label}
+        return {point.id: {"key": point.key} | nothing for point in block.points}
+    raw = block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
+    return {point.id: _value(block, column, float(raw[column]), data) for column, point in enumerate(block.points)}
+
+
+def _value(block: Block, column: int, raw: float, data: bytes) -> dict[str, Any]:
+    point = block.points[column]
+    if point.register.data_type is DataType.STRING:
+        return {"key": point.key, "raw": None, "value": None, "text": block.layout.text(column, data), "reason": "good"}
+    if not abs(raw) < float("inf"):
+        return {"key": point.key, "raw": None, "value": None, "text": None, "reason": Reason.NOT_A_NUMBER.label}
+    value = raw * point.scale + point.offset
+    return {"key": point.key, "raw": raw, "value": value, "text": None, "reason": "good"}

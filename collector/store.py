@@ -1,0 +1,280 @@
+"""The way from answers to the database: collect, flush, spool when the database is away, replay when it is back."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.decode import Answer, Batch, PointArrays, decode
+from collector.flush import MAKE_INCOMING, replay, store, store_states
+from collector.plan import Point
+from collector.spool import Spool, SpoolFullError
+from collector.units import DeviceState
+from ddms import VERSION
+from ddms.database import Connection, check_schema, connect, explain
+from ddms.errors import Code, DdmsError
+from ddms.quality import Reason
+from ddms.settings import Settings
+
+RECONNECT_SECONDS = 5.0
+SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
+COMMIT_SECONDS = 20.0
+SEEN_SECONDS = 10.0
+
+logger = logging.getLogger("ddms.collector")
+
+CLAIM_NAME = "-- ddms:claim_name\nSELECT pg_try_advisory_lock(hashtext('ddms_collector'), hashtext($1))"
+REGISTER_COLLECTOR = """-- ddms:register_collector
+INSERT INTO collectors (name, version) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), version = excluded.version RETURNING sequence
+"""
+# What says that the database is away, or cannot write now; anything else is the batch's own fault.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.ReadOnlySQLTransactionError,
+    DdmsError,
+)
+
+
+@dataclass(slots=True)
+class StoreStatistics:
+    """Counters since the program started."""
+
+    readings: int = 0
+    stored: int = 0
+    bad: int = 0
+    flushes: int = 0
+    flush_seconds: float = 0.0
+    last_flush_seconds: float = 0.0
+    spooled: int = 0
+    replayed: int = 0
+    lost: int = 0
+    refused: int = 0
+
+
+class Store:
+    """Takes answers from the connection tasks (it is their `Sink`) and owns the connection that stores them."""
+
+    def __init__(self, settings: Settings, spool: Spool) -> None:
+        self.statistics = StoreStatistics()
+        self.spool = spool
+        self._points = PointArrays()
+        self._settings = settings
+        self._answers: list[Answer] = []
+        self._pending = asyncio.Event()
+        self._states: dict[int, DeviceState] = {}
+        self._seen: set[int] = set()
+        self._seen_stored = time.monotonic()
+        self._connection: asyncpg.Connection | None = None
+        self._sequence = 0
+        self._complained = ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether readings go to the database (else to the spool)."""
+        return self._connection is not None
+
+    @property
+    def pending(self) -> int:
+        """Answers that wait for the next flush."""
+        return len(self._answers)
+
+    # -- Sink
+
+    def answer(self, answer: Answer) -> None:
+        """Take what a request brought."""
+        self._answers.append(answer)
+        self._pending.set()
+
+    def seen(self, device_id: int) -> None:
+        """Take note that a device answered just now."""
+        self._seen.add(device_id)
+
+    def state(self, state: DeviceState) -> None:
+        """Take a device's new state; only the newest is stored."""
+        self._states[state.device_id] = state
+        self._pending.set()
+
+    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+        """Return the slots of the points of a block."""
+        return self._points.place(points, interval_s)
+
+    # -- flush
+
+    async def run(self) -> None:
+        """Flush whenever something is pending, as soon as the last flush is done; for ever."""
+        while True:
+            await self._pending.wait()
+            await self.flush()
+            await asyncio.sleep(self._settings.flush_interval if self.connected else SPOOL_INTERVAL)
+
+    async def flush(self) -> None:
+        """Store what is pending, in the database or else in the spool."""
+        self._pending.clear()
+        answers, self._answers = self._answers, []
+        start = time.monotonic()
+        batch = decode(answers, self._points)
+        if len(batch.readings) and not await self._store(batch):
+            await self._spool(batch)
+        await self._store_states()
+        self._count(batch, time.monotonic() - start)
+
+    async def _store(self, batch: Batch) -> bool:
+        if self._connection is None:
+            return False
+        self._sequence += 1
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await store(self._connection, self._settings.collector_name, self._sequence, batch)
+        except asyncpg.UniqueViolationError:
+            # The clock was set back to the very microsecond of another reading.
+            await replay(self._connection, batch)
+        except _AWAY as error:
+            self._disconnect(error)
+            return False
+        except asyncpg.PostgresError:
+            logger.exception("the database refuses a flush; it goes to the spool")
+            return False
+        return True
+
+    async def _store_states(self) -> None:
+        if self._connection is None:
+            return
+        seen: list[int] | None = None
+        if time.monotonic() - self._seen_stored >= SEEN_SECONDS:
+            seen, self._seen, self._seen_stored = list(self._seen), set(), time.monotonic()
+        states, self._states = self._states, {}
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await store_states(self._connection, self._settings.collector_name, list(states.values()), seen)
+        except _AWAY as error:
+            self._states = states | self._states
+            self._disconnect(error)
+
+    def _count(self, batch: Batch, seconds: float) -> None:
+        statistics = self.statistics
+        statistics.readings += len(batch.readings)
+        statistics.stored += int(batch.readings["stored"].sum())
+        statistics.bad += int((batch.readings["quality"] >= Reason.TIMEOUT).sum())
+        statistics.flushes += 1
+        statistics.flush_seconds += seconds
+        statistics.last_flush_seconds = seconds
+
+    # -- spool
+
+    async def _spool(self, batch: Batch) -> None:
+        try:
+            await asyncio.to_thread(self.spool.append, batch)
+        except SpoolFullError as error:
+            self.statistics.lost += len(batch.readings)
+            self._complain(f"readings are lost: {error}")
+        else:
+            self.statistics.spooled += len(batch.readings)
+
+    async def replay_spool(self) -> None:
+        """Bring the spool into the database, oldest first, on a connection of its own; new readings do not wait."""
+        while True:
+            path = self.spool.oldest()
+            if path is None or not self.connected:
+                await asyncio.sleep(1)
+                continue
+            try:
+                connection = await connect(self._settings, "collector-replay")
+            except DdmsError:
+                await asyncio.sleep(RECONNECT_SECONDS)
+                continue
+            try:
+                await connection.execute(MAKE_INCOMING)
+                while (path := self.spool.oldest()) is not None:
+                    await self._replay_file(connection, path)
+            except _AWAY as error:
+                self._complain(f"the replay waits: {explain(error).message}")
+                await asyncio.sleep(RECONNECT_SECONDS)
+            finally:
+                connection.terminate()
+
+    async def _replay_file(self, connection: Connection, path: Path) -> None:
+        batch = await asyncio.to_thread(self.spool.read, path)
+        if batch is None:
+            logger.error("a damaged batch of readings was set aside: %s", path.with_suffix(".damaged"))
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS * 3):
+                await replay(connection, batch)
+        except _AWAY:
+            raise
+        except asyncpg.PostgresError:
+            logger.exception("the database refuses a batch of the spool; it was set aside: %s", path)
+            self.statistics.refused += len(batch.readings)
+            await asyncio.to_thread(self.spool.set_aside, path, ".refused")
+            return
+        self.statistics.replayed += len(batch.readings)
+        await asyncio.to_thread(self.spool.remove, path)
+
+    # -- connection
+
+    async def stay_connected(self) -> None:
+        """Connect again whenever the connection is lost, and give a sign of life."""
+        while True:
+            await asyncio.sleep(RECONNECT_SECONDS)
+            if self._connection is None:
+                try:
+                    await self.connect()
+                except DdmsError as error:
+                    if error.code is Code.SCHEMA_VERSION:
+                        raise
+                    self._complain(f"readings go to the spool: {error.message}")
+            self._pending.set()
+
+    async def connect(self) -> None:
+        """Connect to the database and take this collector's name; raises `DdmsError`."""
+        connection = await connect(self._settings, "collector")
+        try:
+            await self._register(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+        self._complained = ""
+        logger.info("connected to the database; %d batches wait in the spool", self.spool.count)
+
+    async def _register(self, connection: Connection) -> None:
+        await check_schema(connection)
+        name = self._settings.collector_name
+        if not await connection.fetchval(CLAIM_NAME, name):
+            raise DdmsError(
+                Code.CONFLICT, f"another collector runs under the name {name!r}: stop it, or set DDMS_COLLECTOR_NAME"
+            )
+        await connection.execute(MAKE_INCOMING)
+        self._sequence = max(self._sequence, await connection.fetchval(REGISTER_COLLECTOR, name, VERSION))
+
+    def _disconnect(self, error: BaseException) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+        self._complain(f"readings go to the spool: {explain(error).message}")
+
+    def _complain(self, sentence: str) -> None:
+        """Log a trouble once, not with every batch that meets it."""
+        if sentence != self._complained:
+            logger.warning(sentence)
+            self._complained = sentence
+
+    async def close(self) -> None:
+        """Store what is pending, and hang up."""
+        await self.flush()
+        if self._connection is not None:
+            await self._connection.close(timeout=2)
+            self._connection = None
