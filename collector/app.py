@@ -74,7 +74,7 @@ class CollectorProgram:
             try:
                 listeners = {
                     "ddms_configuration": lambda _: self._changed.set(),
-                    "ddms_field_requests": lambda _: self._asked.set(),
+                    "ddms_field_requests": lambda told: self._asked.set() if told.endswith(":pending") else None,
                 }
                 async with listen(self.settings, "collector-listen", listeners) as lost:
                     self._changed.set()

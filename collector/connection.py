@@ -47,6 +47,7 @@ class ConnectionTask:
         self._due: list[PollState] = []
         self._wake = asyncio.Event()
         self._next: ConnectionConfiguration | None = configuration
+        self._went_offline: list[tuple[UnitState, Reason]] = []
         self._jobs: deque[tuple[Job, asyncio.Future[Any]]] = deque()
 
     def configure(self, configuration: ConnectionConfiguration) -> None:
@@ -139,8 +140,17 @@ class ConnectionTask:
             await asyncio.gather(*(self._work(share) for share in shares))
         await self._work_off_jobs()
         await self._retry()
+        self._report_offline()
         if self.configuration.line.close_after_cycle:
             self._hang_up()
+
+    def _report_offline(self) -> None:
+        """Log the units that went offline in this cycle together: behind one gateway they are often many."""
+        if self._went_offline:
+            names = ", ".join(unit.config.name for unit, _ in self._went_offline)
+            reason = self._went_offline[0][1]
+            logger.warning("%s: offline: %s (%s)", self.configuration.line.endpoint, names, reason.explanation)
+            self._went_offline.clear()
 
     def _take_due(self, now: float) -> list[PollState]:
         polls = []
@@ -324,9 +334,7 @@ class ConnectionTask:
         if unit.failures == FAILURES_UNTIL_OFFLINE:
             unit.state = "offline"
             self.statistics.demotions += 1
-            logger.warning(
-                "%s is offline: %s", unit.config.name, reason.explanation, extra={"device": unit.config.device_id}
-            )
+            self._went_offline.append((unit, reason))
         self._tell(unit, reason.explanation)
 
     def _answered(self, unit: UnitState, *, refused: bool) -> None:
@@ -335,7 +343,7 @@ class ConnectionTask:
         state = "error" if refused else "online"
         if unit.state == state and not unit.failures:
             return
-        if unit.state != state:
+        if unit.state not in {state, "unknown"}:  # a thousand devices that come up are no news
             logger.info("%s is %s", unit.config.name, state, extra={"device": unit.config.device_id})
         unit.state, unit.failures, unit.first_failure, unit.retry_at = state, 0, None, 0.0
         reasons = dict.fromkeys(

@@ -230,7 +230,7 @@ class Layout:
             if group.dtype == "bool":
                 numbers = np.unpackbits(raw, axis=1, bitorder="little")[:, group.positions]
             else:
-                numbers = raw[:, group.positions].view(group.dtype)[:, :, 0]
+                numbers = np.take(raw, group.positions, axis=1).view(group.dtype)[:, :, 0]
                 if group.bits is not None:
                     numbers = (numbers >> group.bits) & 1
             values[:, group.columns] = numbers

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from ddms.errors import Code, DdmsError
 
 PREFIX = "DDMS_"
+TEST_PREFIX = "DDMS_TEST_"  # read by the test suite and the benchmarks only
 
 
 class LogLevel(StrEnum):
@@ -109,7 +110,7 @@ class Settings:
         """Read the settings; a variable that is unknown or wrong raises `DdmsError` and is named in it."""
         known = {PREFIX + f.name.upper(): f for f in fields(cls)}
         values: dict[str, Any] = {}
-        for variable in sorted(name for name in environment if name.startswith(PREFIX)):
+        for variable in sorted(n for n in environment if n.startswith(PREFIX) and not n.startswith(TEST_PREFIX)):
             name = variable.removesuffix("_FILE") if variable not in known else variable
             if name not in known:
                 raise DdmsError(

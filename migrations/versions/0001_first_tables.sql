@@ -170,8 +170,15 @@ CREATE TABLE field_requests (
 );
 COMMENT ON TABLE field_requests IS 'What the API asks a collector to do at the devices: only collectors have a route to the field';
 CREATE INDEX field_requests_pending_idx ON field_requests (id) WHERE state IN ('pending', 'running');
-CREATE TRIGGER field_requests_changed AFTER INSERT OR UPDATE ON field_requests
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_statement('ddms_field_requests');
+CREATE FUNCTION notify_field_request() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('ddms_field_requests', NEW.id || ':' || NEW.state);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION notify_field_request() IS 'Tells <id>:<state>: the collector waits for pending ones, the API for its own';
+CREATE TRIGGER field_requests_changed AFTER INSERT OR UPDATE OF state, progress ON field_requests
+    FOR EACH ROW EXECUTE FUNCTION notify_field_request();
 
 
 CREATE TABLE users (

@@ -1,0 +1,163 @@
+"""What polling costs: 1,000 units on 50 endpoints, 10 registers each second, beside Telegraf on the same plant.
+
+`DDMS_TEST_DATABASE_URL=… python -m bench.collector [--telegraf PATH] [--seconds N]`. CPU is the program's own (user
+and system), per request of 10 registers; PostgreSQL and the plant are other processes.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from bench.processes import cpu_seconds, memory_mib, plant, running
+from migrations import migrate
+
+PORT, ENDPOINTS, UNITS, REGISTERS = 20_000, 50, 20, 10
+
+
+
+async def fresh_database(server: str, name: str) -> str:
+    """Create an empty, migrated database on the server and return its URL."""
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.close()
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    await migrate(url)
+    return url
+
+
+async def fill(url: str, *, endpoints: int = ENDPOINTS, units: int = UNITS, registers: int = REGISTERS) -> None:
+    """Make devices of `registers` uint16 points each, read each second."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "INSERT INTO connections (endpoint) SELECT 'tcp://127.0.0.1:' || ($1::int + e) FROM generate_series(0, $2::int - 1) e",
+        PORT, endpoints,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO devices (name, connection_id, unit_id) SELECT format('unit %s/%s', c.id, u), c.id, u FROM connections c, generate_series(1, $1::int) u",
+        units,
+    )
+    await connection.execute(
+        """INSERT INTO points (device_id, key, name, register_table, address, data_type, interval_s)
+        SELECT d.id, 'r' || a, 'Register ' || a, 'holding', a, 'uint16', 1 FROM devices d, generate_series(0, $1::int - 1) a""",
+        registers,
+    )
+    await connection.close()
+
+
+async def count(url: str, since: float) -> tuple[int, int]:
+    """Return how many readings were stored since, and how many of them are not good."""
+    connection = await asyncpg.connect(url)
+    row = await connection.fetchrow(
+        "SELECT count(*), count(*) FILTER (WHERE quality > 0) FROM readings WHERE time > to_timestamp($1)", since
+    )
+    await connection.close()
+    return row[0], row[1]
+
+
+def measure_ddms(url: str, seconds: int, flush_interval: float, folder: Path) -> dict[str, float]:
+    """Run the collector on the filled database."""
+    env = {
+        "DDMS_DATABASE_URL": url,
+        "DDMS_FLUSH_INTERVAL": str(flush_interval),
+        "DDMS_SPOOL_DIRECTORY": str(folder / "spool"),
+        "DDMS_COLLECTOR_METRICS_PORT": "0",
+    }
+    env |= {k: v for k, v in os.environ.items() if not k.startswith("DDMS_")}
+    with running(sys.executable, "-m", "ddms", "collector", env=env, log=folder / "ddms.log") as process:
+        return _sample(process.pid, seconds, lambda since: asyncio.run(count(url, since)))
+
+
+def _sample(pid: int, seconds: int, counted) -> dict[str, float]:
+    time.sleep(6)
+    before, since = cpu_seconds(pid), time.time()
+    time.sleep(seconds)
+    cpu, wall = cpu_seconds(pid) - before, time.time() - since
+    readings, bad = counted(since)
+    requests = UNITS * ENDPOINTS * wall
+    return {
+        "µs/request": cpu / requests * 1e6,
+        "core %": cpu / wall * 100,
+        "MiB": memory_mib(pid),
+        "readings/s": readings / wall,
+        "bad": bad,
+    }
+
+
+def telegraf_configuration(database: str | None) -> str:
+    """Return a configuration for the same registers: one wide row a request, one input a unit."""
+    parts = ['[agent]\n  interval = "1s"\n  flush_interval = "1s"\n  metric_buffer_limit = 100000\n  quiet = true\n']
+    fields = ", ".join(
+        f'{{ address = {a}, name = "r{a}", type = "UINT16", output = "FLOAT64" }}' for a in range(REGISTERS)
+    )
+    for e in range(ENDPOINTS):
+        parts.append(
+            f'[[inputs.modbus]]\n  name = "e{e}"\n  controller = "tcp://127.0.0.1:{PORT + e}"\n  timeout = "1s"\n'
+            '  configuration_type = "request"\n'
+        )
+        parts += [
+            f'  [[inputs.modbus.request]]\n    slave_id = {u}\n    byte_order = "ABCD"\n    register = "holding"\n'
+            f'    measurement = "plant"\n    fields = [ {fields} ]\n'
+            for u in range(1, UNITS + 1)
+        ]
+    if database is None:
+        parts.append("[[outputs.discard]]\n")
+    else:
+        parts.append(f'[[outputs.postgresql]]\n  connection = "{database}"\n  tags_as_foreign_keys = false\n')
+    return "".join(parts)
+
+
+def measure_telegraf(program: str, database: str | None, seconds: int, folder: Path) -> dict[str, float]:
+    """Run Telegraf on the same plant."""
+    configuration = folder / "telegraf.conf"
+    configuration.write_text(telegraf_configuration(database))
+    with running(program, "--config", str(configuration), log=folder / "telegraf.log") as process:
+        if database is None:
+            return _sample(process.pid, seconds, lambda _: (0, 0))
+        return _sample(process.pid, seconds, lambda since: asyncio.run(_count_wide(database, since)))
+
+
+async def _count_wide(url: str, since: float) -> tuple[int, int]:
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetchval("SELECT count(*) FROM plant WHERE time > to_timestamp($1)", since)
+    await connection.close()
+    return rows * REGISTERS, 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--telegraf", default=shutil.which("telegraf"))
+    parser.add_argument("--seconds", type=int, default=20)
+    arguments = parser.parse_args()
+    server = os.environ["DDMS_TEST_DATABASE_URL"]
+    results: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as name, plant(PORT, ENDPOINTS):
+        folder = Path(name)
+        for interval in (1.0, 0.1):
+            url = asyncio.run(fresh_database(server, "ddms_bench"))
+            asyncio.run(fill(url))
+            results[f"DDMS, a flush each {interval:g} s"] = measure_ddms(url, arguments.seconds, interval, folder)
+        if arguments.telegraf:
+            url = asyncio.run(fresh_database(server, "ddms_bench_telegraf"))
+            for label, database in (("Telegraf, discarding", None), ("Telegraf into PostgreSQL", url)):
+                results[label] = measure_telegraf(arguments.telegraf, database, arguments.seconds, folder)
+    peer = results.get("Telegraf into PostgreSQL")
+    print(f"\n{ENDPOINTS * UNITS} units on {ENDPOINTS} endpoints, {REGISTERS} registers each second")
+    print("| | µs CPU a request | × Telegraf | core % | MiB | readings/s | bad |\n|---|---|---|---|---|---|---|")
+    for label, r in results.items():
+        ratio = f"{r['µs/request'] / peer['µs/request']:.2f}" if peer else "–"
+        print(
+            f"| {label} | {r['µs/request']:.0f} | {ratio} | {r['core %']:.1f} | {r['MiB']:.0f} | {r['readings/s']:.0f} | {r['bad']:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
