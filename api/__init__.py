@@ -1,0 +1,1 @@
+"""The GraphQL API: queries, changes and live values over HTTP and websockets."""

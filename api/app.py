@@ -1,0 +1,192 @@
+"""The API as a program: its routes, what runs beside them, and the server."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from api import over_http
+from api.context import Context
+from api.database import Database
+from api.execution import Documents
+from api.graphiql import page
+from api.health import Health
+from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
+from api.live import Hub
+from api.over_websocket import Sockets
+from api.schema import build
+from api.tokens import Tokens
+from ddms.database import open_pool, wait_until_ready
+from ddms.errors import DdmsError
+from ddms.settings import Settings
+
+logger = logging.getLogger("api.app")
+
+
+class Parts:
+    """What the program is made of; lives in `app.state`."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.database = database
+        self.tokens = Tokens(database)
+        self.hub = Hub(settings, database, self.tokens)
+        self.health = Health(database)
+
+    def context(self, connection: HTTPConnection) -> Context:
+        """Return the context of a request or a websocket."""
+        address = connection.client.host if connection.client else "unknown"
+        return Context(database=self.database, hub=self.hub, tokens=self.tokens, address=address)
+
+
+class GraphQLEndpoint:
+    """`/graphql`: a page for browsers, GraphQL over HTTP, GraphQL over websockets."""
+
+    def __init__(self, settings: Settings) -> None:
+        schema = build()
+        self.documents = Documents(schema._schema, Limits())
+        self.sockets = Sockets(self.documents, schema, settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one websocket."""
+        if scope["type"] == "websocket":
+            await self.sockets(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        if request.method not in {"GET", "POST"}:
+            return Response("GraphQL is served by GET and POST", 405, {"Allow": "GET, POST"}, "text/plain")
+        wants_page = request.method == "GET" and "query" not in request.query_params
+        if wants_page and "text/html" in request.headers.get("accept", ""):
+            return page()
+        return await over_http.serve(request, self.documents)
+
+
+def _with_statement_timeout(settings: Settings) -> Settings:
+    """Give every statement of the pool a limit; asyncpg passes what it does not know in a URL to the server."""
+    url = urlsplit(settings.database_url)
+    query = [*parse_qsl(url.query), ("statement_timeout", str(STATEMENT_TIMEOUT_MS))]
+    return replace(settings, database_url=url._replace(query=urlencode(query)).geturl())
+
+
+def _died(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception():
+        logger.critical("a part of the program died, so the program ends", exc_info=task.exception())
+
+
+def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -> Starlette:
+    """Make the ASGI application; `stop` is called when one of its side tasks dies."""
+    endpoint = GraphQLEndpoint(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        edition = await wait_until_ready(settings, "api")
+        pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
+        parts = Parts(settings, Database(pool, edition))
+        app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
+        sweeper = _Sweeper(endpoint.sockets, parts)
+        parts.hub.on_tokens_changed = sweeper.wake.set
+        tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run)]
+        for task in tasks:
+            task.add_done_callback(_died)
+            task.add_done_callback(lambda task: None if task.cancelled() else stop())
+        logger.info("the API is ready", extra={"edition": edition.value})
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await pool.close()
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/", lambda _request: RedirectResponse("graphql")),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+            Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),
+            Route("/health", _health),
+            Route("/metrics", _metrics),
+        ],
+    )
+
+
+async def _health(request: Request) -> Response:
+    health: Health = request.app.state.health
+    return await health.health()
+
+
+async def _metrics(request: Request) -> Response:
+    health: Health = request.app.state.health
+    return await health.metrics()
+
+
+class _Cached(StaticFiles):
+    """GraphiQL's files: their names hold their versions, so that browsers may keep them."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response
+
+
+class _Sweeper:
+    """Closes websockets whose tokens are no longer valid, as soon as tokens change."""
+
+    def __init__(self, sockets: Sockets, parts: Parts) -> None:
+        self._sockets = sockets
+        self._parts = parts
+        self.wake = asyncio.Event()
+
+    async def run(self) -> None:
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            try:
+                await self._sockets.end_invalid(self._parts.tokens)
+            except DdmsError:
+                await asyncio.sleep(1)
+                self.wake.set()
+
+
+def serve(settings: Settings) -> None:
+    """Serve the API until SIGINT or SIGTERM; leaves with 1 when a part of it died."""
+    failed: list[bool] = []
+
+    def stop() -> None:
+        failed.append(True)
+        server.should_exit = True
+
+    config = uvicorn.Config(
+        create_app(settings, stop=stop),
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="auto",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=MESSAGE_BYTES,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if failed or not server.started:
+        sys.exit(1)

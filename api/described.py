@@ -1,0 +1,70 @@
+"""GraphQL types whose descriptions are their docstrings, so that nothing is told twice."""
+
+from collections.abc import Callable, Mapping
+from enum import EnumMeta
+from inspect import cleandoc
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import strawberry
+
+T = TypeVar("T", bound=type)
+E = TypeVar("E", bound=EnumMeta)
+
+field = strawberry.field
+
+
+def _text(documented: Any) -> str:
+    return " ".join(cleandoc(documented.__doc__).split("\n"))
+
+
+@dataclass_transform(order_default=True, kw_only_default=True, field_specifiers=(strawberry.field,))
+def output_type(cls: T) -> T:
+    """Make a class a GraphQL type, described by its docstring."""
+    return strawberry.type(cls, description=_text(cls))
+
+
+@dataclass_transform(order_default=True, kw_only_default=True, field_specifiers=(strawberry.field,))
+def input_type(cls: T) -> T:
+    """Make a class a GraphQL input, described by its docstring."""
+    return strawberry.input(cls, description=_text(cls))
+
+
+def resolver(function: Callable[..., Any]) -> Any:
+    """Make a method a field of its type, described by its docstring."""
+    return strawberry.field(function, description=_text(function))
+
+
+def mutation(function: Callable[..., Any]) -> Any:
+    """Make a method a mutation, described by its docstring."""
+    return strawberry.mutation(function, description=_text(function))
+
+
+def subscription(function: Callable[..., Any]) -> Any:
+    """Make a method a subscription, described by its docstring."""
+    return strawberry.subscription(function, description=_text(function))
+
+
+def describe_enum(cls: E, *, name: str, description: str, values: Mapping[str, str]) -> E:
+    """Show an enum in GraphQL; every member needs its description."""
+    strawberry.enum(cls, name=name, description=description)
+    for value in cls.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        value.description = values[value.name]
+    return cls
+
+
+def argument(description: str) -> Any:
+    """Describe an argument, inside `Annotated`."""
+    return strawberry.argument(description=description)
+
+
+__all__ = [
+    "Annotated",
+    "argument",
+    "describe_enum",
+    "field",
+    "input_type",
+    "mutation",
+    "output_type",
+    "resolver",
+    "subscription",
+]

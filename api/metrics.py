@@ -1,0 +1,39 @@
+"""Metrics of the API: what `/metrics` shows; every label is bounded."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+REQUEST_SECONDS = Histogram(
+    "ddms_api_request_duration_seconds",
+    "Time to answer a GraphQL query or mutation",
+    ["operation", "field"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+ERRORS = Counter("ddms_api_errors_total", "Errors in GraphQL answers, by their code", ["code"], registry=REGISTRY)
+STATEMENT_SECONDS = Histogram(
+    "ddms_database_query_duration_seconds",
+    "Time of a statement in the database, by the name it begins with",
+    ["statement"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+SOCKETS = Gauge("ddms_active_websockets", "Open websockets", registry=REGISTRY)
+SUBSCRIPTIONS = Gauge("ddms_active_subscriptions", "Subscriptions that are being served", registry=REGISTRY)
+BROADCASTS = Gauge(
+    "ddms_active_broadcasts", "Distinct subscriptions: each is executed and encoded once", registry=REGISTRY
+)
+DELIVERED = Counter("ddms_live_messages_total", "Messages sent to subscribers", registry=REGISTRY)
+SKIPPED = Counter(
+    "ddms_live_skipped_total", "Times a slow subscriber was skipped forward to a fresh snapshot", registry=REGISTRY
+)
+LIVE_LAG = Histogram(
+    "ddms_live_lag_seconds",
+    "From the newest reading of a flush to its delivery to the subscribers' queues",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+    registry=REGISTRY,
+)
+DEVICES = Gauge("ddms_active_devices", "Devices by state", ["state"], registry=REGISTRY)
+DATABASE_UP = Gauge("ddms_database_up", "Whether the database answers (1) or not (0)", registry=REGISTRY)
+READINGS = Counter("ddms_live_readings_total", "Readings heard from the collectors' stream", registry=REGISTRY)

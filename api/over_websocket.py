@@ -1,0 +1,212 @@
+"""GraphQL over websockets: graphql-transport-ws, its fan-out, and the end of a socket whose token ends.
+
+Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import orjson
+from graphql import OperationType
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as Running
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.types.unset import UNSET, UnsetType
+
+from api import errors
+from api.broadcast import Broadcast, Source
+from api.context import Context
+from api.execution import BadDocument, Documents, Operation, encode, execute, source
+from api.limits import SUBSCRIPTIONS_PER_SOCKET
+from api.metrics import ERRORS, SOCKETS
+from api.tokens import Tokens, of_header
+from ddms.errors import DdmsError
+
+_UNAUTHORIZED = 4401
+_BAD_REQUEST = 4400
+_STRINGS = {"subscribe": ("id",), "complete": ("id",)}
+
+
+def malformed(message: object) -> str | None:
+    """Return what is wrong with the form of a client's message, or None."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "a message is an object with a type"
+    kind, payload = message["type"], message.get("payload")
+    if kind in _STRINGS and not (isinstance(message.get("id"), str) and message["id"]):
+        return f"{kind} needs an id, a string"
+    if payload is not None and not isinstance(payload, dict):
+        return "a payload is an object"
+    if kind != "subscribe":
+        return None
+    if payload is None or not isinstance(payload.get("query"), str):
+        return "the payload of subscribe has a query, a string"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "variables are an object"
+    return None if isinstance(payload.get("operationName"), str | None) else "operationName is a string"
+
+
+class Socket(BaseGraphQLTransportWSHandler[Context, None]):
+    """One client's websocket."""
+
+    view: "Sockets"
+
+    async def handle_message(self, message: Message) -> None:
+        """Refuse what has not the protocol's form, then do what it says."""
+        if problem := malformed(message):
+            await self.handle_invalid_message(problem)
+        else:
+            await super().handle_message(message)
+
+    async def handle(self) -> None:
+        """Serve the socket until it ends."""
+        SOCKETS.inc()
+        self.view.open.add(self)
+        expiry = asyncio.create_task(self._end_with_token())
+        try:
+            await super().handle()
+        finally:
+            expiry.cancel()
+            self.view.open.discard(self)
+            SOCKETS.dec()
+
+    async def _end_with_token(self) -> None:
+        while True:
+            caller = self.context.caller
+            if caller and caller.expires_at <= datetime.now(UTC):
+                await self.end("the token expired")
+                return
+            await asyncio.sleep(0.5)
+
+    async def end(self, reason: str) -> None:
+        """Close the socket because its token is no longer valid."""
+        for operation in list(self.operations):
+            await self.cleanup_operation(operation)
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await self.websocket.close(_UNAUTHORIZED, reason)
+
+    async def run_operation(self, operation: Running[Context, None]) -> None:
+        """Serve one operation; a subscription joins all who ask the same."""
+        try:
+            await self._serve(operation)
+        except BadDocument as bad:
+            await self._refuse(operation, bad.formatted)
+        except DdmsError as error:
+            await self._refuse(operation, [errors.refused(error)])
+        except (WebSocketDisconnect, RuntimeError) as error:
+            if not isinstance(error, WebSocketDisconnect):
+                await self.handle_task_exception(error)
+        except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
+            await self._refuse(operation, [errors.masked(error)])
+        finally:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+
+    async def _serve(self, running: Running[Context, None]) -> None:
+        operation = self.view.documents.operation(running.query, running.operation_name)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            await self._follow(running, await self._broadcast(running.query, operation, running.variables))
+            return
+        answer = await execute(operation, self.context, running.variables)
+        await self._send(f'{{"id":{_quoted(running.id)},"type":"next","payload":{encode(answer).decode()}}}')
+        await running.send_operation_message({"id": running.id, "type": "complete"})
+
+    async def _broadcast(self, text: str, operation: Operation, variables: dict[str, Any] | None) -> Broadcast:
+        broadcasts = self.context.hub.broadcasts
+        caller = self.context.caller
+        key = (text, operation.name, orjson.dumps(variables, option=orjson.OPT_SORT_KEYS), caller and caller.role)
+        if running := broadcasts.find(key):
+            return running
+        executor = operation.executor(self.context, variables)
+        return broadcasts.start(key, cast("Source", await source(operation, executor)), executor)
+
+    async def _follow(self, running: Running[Context, None], broadcast: Broadcast) -> None:
+        subscriber = broadcast.join()
+        head = f'{{"id":{_quoted(running.id)},"type":"next","payload":'
+        try:
+            while True:
+                await self._send(f"{head}{await subscriber.next()}}}")
+        finally:
+            subscriber.leave()
+
+    async def _send(self, text: str) -> None:
+        await cast("Any", self.websocket).ws.send_text(text)
+
+    async def _refuse(self, operation: Running[Context, None], problems: list[dict[str, Any]]) -> None:
+        for problem in problems:
+            ERRORS.labels(problem["extensions"]["code"]).inc()
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await operation.send_operation_message(
+                cast("Any", {"id": operation.id, "type": "error", "payload": problems})
+            )
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
+
+
+class Sockets(GraphQL[Context, None]):
+    """Strawberry's view, for websockets only; HTTP has its own."""
+
+    graphql_transport_ws_handler_class = Socket
+
+    def __init__(self, documents: Documents, schema: Any, allowed_origins: tuple[str, ...]) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=10),
+            max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET,
+            allowed_origins=allowed_origins,
+        )
+        self.documents = documents
+        self.open: set[Socket] = set()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Decode a message."""
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        """Encode a message, as text: browsers' clients refuse binary frames."""
+        return encode(data).decode()
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """Return the context of a socket; its caller is found by connection_init."""
+        context: Context = request.app.state.context(request)
+        context.authorization = request.headers.get("authorization")
+        return context
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find the caller by the token in connection_init's payload, or in the handshake's header."""
+        try:
+            token = _token(context.connection_params or {}) or of_header(context.authorization)
+            context.caller = await context.tokens.find(token) if token else None
+        except DdmsError as error:
+            raise ConnectionRejectionError from error
+        if context.caller is None:
+            raise ConnectionRejectionError
+        return cast("UnsetType", UNSET)
+
+    async def end_invalid(self, tokens: Tokens) -> None:
+        """Close the sockets whose tokens were revoked."""
+        callers = {socket: socket.context.caller for socket in self.open if socket.context.caller}
+        valid = await tokens.valid(caller for caller in callers.values() if caller)
+        for socket, caller in callers.items():
+            if caller and caller.token_id not in valid:
+                await socket.end("the token was revoked")
+
+
+def _token(parameters: Mapping[str, object]) -> str | None:
+    known = {name.lower(): value for name, value in parameters.items()}
+    if isinstance(plain := known.get("token"), str):
+        return plain
+    header = known.get("authorization")
+    return of_header(header) if isinstance(header, str) else None

@@ -1,0 +1,59 @@
+"""Who may do what: one table, enforced at the roots of the schema."""
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import GraphQLField, GraphQLResolveInfo, GraphQLSchema
+
+from api.roles import Role
+
+EVERYONE = None
+"""Also somebody without a token."""
+
+PERMISSIONS: dict[str, Role | None] = {
+    "Query.collectors": Role.VIEWER,
+    "Query.device": Role.VIEWER,
+    "Query.devices": Role.VIEWER,
+    "Query.latest": Role.VIEWER,
+    "Query.me": Role.VIEWER,
+    "Query.points": Role.VIEWER,
+    "Query.series": Role.VIEWER,
+    "Query.system": Role.VIEWER,
+    "Query.tokens": Role.OWNER,
+    "Mutation.createDevice": Role.ADMIN,
+    "Mutation.createToken": Role.OWNER,
+    "Mutation.deleteDevice": Role.ADMIN,
+    "Mutation.revokeToken": Role.OWNER,
+    "Mutation.signIn": EVERYONE,
+    "Mutation.signOut": Role.VIEWER,
+    "Mutation.testConnection": Role.ADMIN,
+    "Mutation.updateDevice": Role.ADMIN,
+    "Subscription.deviceStates": Role.VIEWER,
+    "Subscription.readings": Role.VIEWER,
+}
+
+
+def enforce(schema: GraphQLSchema) -> None:
+    """Put the table's check before every root field; a field that is not in the table stops the program."""
+    roots = [root for root in (schema.query_type, schema.mutation_type, schema.subscription_type) if root]
+    found = {f"{root.name}.{name}": field for root in roots for name, field in root.fields.items()}
+    if found.keys() != PERMISSIONS.keys():
+        raise RuntimeError(f"api.permissions and the schema differ in {sorted(found.keys() ^ PERMISSIONS.keys())}")
+    for name, field in found.items():
+        if (least := PERMISSIONS[name]) is not EVERYONE:
+            _guard(field, least)
+
+
+def _guard(field: GraphQLField, least: Role) -> None:
+    if field.subscribe:
+        field.subscribe = _checked(field.subscribe, least)
+    elif field.resolve:
+        field.resolve = _checked(field.resolve, least)
+
+
+def _checked(resolve: Callable[..., Any], least: Role) -> Callable[..., Any]:
+    def check(root: object, info: GraphQLResolveInfo[Any], **arguments: object) -> Any:
+        info.context.require(least)
+        return resolve(root, info, **arguments)
+
+    return check

@@ -1,0 +1,303 @@
+"""Points: one measured value of a device, where it lies and how it is read."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from api.context import Info
+from api.database import Row
+from api.described import argument, describe_enum, field, input_type, output_type, resolver
+from api.scalars import IdKind, from_id, from_ids, to_id
+from ddms.errors import Code, DdmsError
+from ddms.quality import Quality, Reason, quality_of
+from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+
+if TYPE_CHECKING:
+    from api.devices import Device
+
+MOST_POINTS = 20_000
+
+LIST_POINTS = """-- ddms:list_points
+SELECT p.*, l.time AS latest_time, l.value AS latest_value, l.text AS latest_text, l.quality AS latest_quality
+  FROM points p LEFT JOIN latest l ON l.point_id = p.id
+ WHERE ($1::int[] IS NULL OR p.id = any($1)) AND ($2::int[] IS NULL OR p.device_id = any($2))
+ ORDER BY p.device_id, p.register_table, p.address, p.bit NULLS FIRST, p.key
+"""
+
+describe_enum(
+    RegisterTable,
+    name="RegisterTable",
+    description="The four tables of Modbus.",
+    values={
+        "COIL": "Coils, one bit each, function 1; a manual's 00001 is address 0.",
+        "DISCRETE_INPUT": "Discrete inputs, one bit each, function 2; a manual's 10001 is address 0.",
+        "INPUT": "Input registers, 16 bits each, function 4; a manual's 30001 is address 0.",
+        "HOLDING": "Holding registers, 16 bits each, function 3; a manual's 40001 is address 0.",
+    },
+)
+describe_enum(
+    ByteOrder,
+    name="ByteOrder",
+    description="The order in which the device sends the bytes A B C D of a value, A being the most significant.",
+    values={
+        "ABCD": "Big-endian, as Modbus says: words and bytes in order.",
+        "DCBA": "Little-endian: words and bytes reversed.",
+        "BADC": "Bytes swapped inside each word.",
+        "CDAB": "Words swapped: the least significant word first.",
+    },
+)
+describe_enum(
+    DataType,
+    name="DataType",
+    description="What the bits of a register mean.",
+    values={
+        "BOOL": "A coil or discrete input: 0 or 1.",
+        "BIT": "One bit of a word: 0 or 1; `bit` says which.",
+        "UINT8_LOW": "The low byte of a word, 0 to 255.",
+        "UINT8_HIGH": "The high byte of a word, 0 to 255.",
+        "INT8_LOW": "The low byte of a word, -128 to 127.",
+        "INT8_HIGH": "The high byte of a word, -128 to 127.",
+        "UINT16": "One word, 0 to 65,535.",
+        "INT16": "One word, -32,768 to 32,767.",
+        "UINT32": "Two words, 0 to 4,294,967,295.",
+        "INT32": "Two words, signed.",
+        "UINT64": "Four words; digits beyond 2^53 are lost.",
+        "INT64": "Four words, signed; digits beyond 2^53 are lost.",
+        "FLOAT16": "One word, IEEE 754 half precision.",
+        "FLOAT32": "Two words, IEEE 754 single precision.",
+        "FLOAT64": "Four words, IEEE 754 double precision.",
+        "STRING": "`length` words of two characters, up to the first NUL.",
+    },
+)
+describe_enum(
+    Quality,
+    name="Quality",
+    description="How far a reading can be trusted.",
+    values={
+        "GOOD": "Read and in order.",
+        "UNCERTAIN": "Read, but something about it is doubtful: the reason says what.",
+        "BAD": "There is no value: the reason says why.",
+    },
+)
+describe_enum(
+    Reason,
+    name="Reason",
+    description="Why a reading is what it is.",
+    values={reason.name: reason.explanation[0].upper() + reason.explanation[1:] + "." for reason in Reason},
+)
+_REASONS = {reason.value: reason for reason in Reason}
+
+
+def reason_of(code: int) -> Reason:
+    """Return the reason of a stored quality code; one that a newer DDMS wrote counts as its class."""
+    known = _REASONS.get(code)
+    if known is not None:
+        return known
+    return Reason.CLOCK if quality_of(code) is Quality.UNCERTAIN else Reason.MALFORMED
+
+
+@output_type
+class Reading:
+    """One reading of a point."""
+
+    time: datetime = field(description="When it was read.")
+    value: float | None = field(description="The value in the point's unit; null when it is bad or a text.")
+    text: str | None = field(description="The text of a string point.")
+    quality: Quality = field(description="How far it can be trusted.")
+    reason: Reason = field(description="Why it is not better.")
+
+
+@output_type
+class Point:
+    """One measured value of a device: which register, how it is decoded, how often it is read."""
+
+    id: strawberry.ID = field(description="Opaque and stable, `pt_345`.")
+    device_id: strawberry.ID = field(description="The device it belongs to.")
+    key: str = field(description="Its short name, unique in its device: `flow_rate`.")
+    name: str = field(description="Its name for people.")
+    unit: str = field(description="Unit of the value, `°C`; empty when it has none.")
+    register_table: RegisterTable = field(description="The table it is read from.")
+    address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
+    data_type: DataType = field(description="What its bits mean.")
+    bit: int | None = field(description="Which bit of the word, 0 (least significant) to 15; only for the type BIT.")
+    length: int | None = field(description="Words of two characters; only for the type STRING.")
+    byte_order: ByteOrder = field(description="The order of its bytes.")
+    scale: float = field(description="value = raw × scale + offset.")
+    offset: float = field(description="value = raw × scale + offset.")
+    interval_seconds: int = field(description="How often it is read, in seconds.")
+    deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
+    heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
+    valid_min: float | None = field(description="A value below this is bad.")
+    valid_max: float | None = field(description="A value above this is bad.")
+    sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
+    enabled: bool = field(description="Whether it is read.")
+    latest: Reading | None = field(description="The newest reading; null before the first one.")
+    number: strawberry.Private[int]
+    device_number: strawberry.Private[int]
+
+    @resolver
+    async def device(self, info: Info) -> Annotated["Device", strawberry.lazy("api.devices")]:
+        """The device it belongs to."""
+        from api.devices import by_number  # noqa: PLC0415 - devices and points know each other
+
+        device = await by_number(info.context.database, self.device_number)
+        assert device is not None  # noqa: S101 - a point has a device
+        return device
+
+    @classmethod
+    def of(cls, row: Row) -> "Point":
+        """Make it of its row in `points`, with its row in `latest`."""
+        return cls(
+            id=to_id(IdKind.POINT, row["id"]),
+            device_id=to_id(IdKind.DEVICE, row["device_id"]),
+            number=row["id"],
+            device_number=row["device_id"],
+            latest=_latest(row),
+            **_configured(row),
+        )
+
+
+def _latest(row: Row) -> Reading | None:
+    if row["latest_time"] is None:
+        return None
+    code = row["latest_quality"]
+    return Reading(
+        time=row["latest_time"],
+        value=row["latest_value"],
+        text=row["latest_text"],
+        quality=quality_of(code),
+        reason=reason_of(code),
+    )
+
+
+def _configured(row: Row) -> dict[str, Any]:
+    """Return what a person configures of a point, under the names of `PointInput`."""
+    values = {name: row[COLUMNS.get(name, name)] for name in POINT_FIELDS}
+    values["register_table"] = RegisterTable(values["register_table"])
+    values["data_type"] = DataType(values["data_type"])
+    values["byte_order"] = ByteOrder(values["byte_order"])
+    return values
+
+
+@input_type
+class PointInput:
+    """One measured value of a device, as it shall be."""
+
+    key: str = field(
+        description="A short name, unique in the device: lower-case letters, digits and `_`, a letter first."
+    )
+    register_table: RegisterTable = field(description="The table it is read from.")
+    address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
+    data_type: DataType = field(description="What its bits mean.")
+    name: str = field(default="", description="A name for people; the key when left out.")
+    unit: str = field(default="", description="Unit of the value, at most 24 characters.")
+    bit: int | None = field(default=None, description="Which bit of the word, 0 to 15; only for BIT.")
+    length: int | None = field(default=None, description="Words of two characters, 1 to 125; only for STRING.")
+    byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
+    scale: float = field(default=1.0, description="value = raw × scale + offset; not 0.")
+    offset: float = field(default=0.0, description="value = raw × scale + offset.")
+    interval_seconds: int = field(default=10, description="How often it is read, 1 to 3600 seconds.")
+    deadband: float = field(
+        default=0.0,
+        description="A change smaller than this, in its unit, is not stored before the heartbeat; 0 stores all.",
+    )
+    heartbeat_seconds: int = field(
+        default=600, description="With a deadband it is stored at least this often, 1 to 86400 seconds."
+    )
+    valid_min: float | None = field(default=None, description="A value below this is bad.")
+    valid_max: float | None = field(default=None, description="A value above this is bad.")
+    sentinels: list[float] = field(
+        default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
+    )
+    enabled: bool = field(default=True, description="Whether it is read.")
+
+    def checked(self, where: str = "") -> "PointInput":
+        """Return it in its one spelling; a mistake raises, with `where` before the name of its field."""
+        self.name = self.name.strip() or self.key
+        for field_name, sentence in self._problems():
+            raise DdmsError(Code.INVALID, sentence, field=where + field_name)
+        return self
+
+    def _problems(self) -> Iterable[tuple[str, str]]:
+        if not _is_key(self.key):
+            yield (
+                "key",
+                f"{self.key[:70]!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63",
+            )
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                yield name, f"it must be from {low} to {high}"
+        if len(self.name) > 120:
+            yield "name", "a name has at most 120 characters"
+        if len(self.unit) > 24:
+            yield "unit", "a unit has at most 24 characters"
+        if self.scale == 0:
+            yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
+        if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
+            yield "valid_max", "validMax must be above validMin"
+        if len(self.sentinels) > 8:
+            yield "sentinels", "at most 8 sentinels"
+        if problem := self.register.problem():
+            yield problem
+
+    @property
+    def register(self) -> Register:
+        """Where it lies."""
+        return Register(
+            table=self.register_table,
+            address=self.address,
+            data_type=self.data_type,
+            byte_order=self.byte_order,
+            bit=self.bit,
+            length=self.length,
+        )
+
+    def row(self) -> dict[str, Any]:
+        """Return it under the names of the database's columns."""
+        return {COLUMNS.get(name, name): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def of(cls, row: Row) -> "PointInput":
+        """Return what a stored point would be made of."""
+        return cls(**_configured(row))
+
+
+COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s", "offset": "value_offset"}
+"""Where a column has another name than the field."""
+POINT_FIELDS = tuple(f.name for f in fields(PointInput))
+_LARGEST = 1.7e308
+_RANGES: dict[str, tuple[float, float]] = {
+    "interval_seconds": (1, 3600),
+    "heartbeat_seconds": (1, 86400),
+    "deadband": (0, _LARGEST),
+    "scale": (-_LARGEST, _LARGEST),
+    "offset": (-_LARGEST, _LARGEST),
+}
+
+
+def _is_key(text: str) -> bool:
+    return len(text) <= 63 and text.isascii() and text.isidentifier() and text == text.lower() and text[0] != "_"
+
+
+@strawberry.type
+class PointQueries:
+    """Queries about points."""
+
+    @resolver
+    async def points(
+        self,
+        info: Info,
+        ids: Annotated[
+            list[strawberry.ID] | None, argument("These points; all those of the devices when left out.")
+        ] = None,
+        device: Annotated[strawberry.ID | None, argument("Only points of this device.")] = None,
+    ) -> list[Point]:
+        """Points by their ids, or all points of a device; an id that is unknown is left out."""
+        if ids is None and device is None:
+            raise DdmsError(Code.INVALID, "say which points: give ids or a device", field="ids")
+        chosen = None if ids is None else from_ids(IdKind.POINT, ids, "ids", 1000)
+        devices = None if device is None else [from_id(IdKind.DEVICE, device, "device")]
+        return [Point.of(row) for row in await info.context.database.rows(LIST_POINTS, chosen, devices)]

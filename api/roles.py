@@ -1,0 +1,30 @@
+"""Roles: what a caller may do."""
+
+from enum import StrEnum
+
+from api.described import describe_enum
+
+
+class Role(StrEnum):
+    """Each role includes the next one."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    VIEWER = "viewer"
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do all that the other may."""
+        order = list(Role)
+        return order.index(self) <= order.index(other)
+
+
+describe_enum(
+    Role,
+    name="Role",
+    description="What a caller may do; each role includes the next one.",
+    values={
+        "OWNER": "Everything, also tokens and users.",
+        "ADMIN": "Devices and points.",
+        "VIEWER": "Read only.",
+    },
+)

@@ -1,0 +1,35 @@
+"""The schema: what the nouns bring, joined, with the permissions before it."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from api.commissioning import CommissioningMutations
+from api.device_changes import DeviceMutations
+from api.devices import DeviceQueries
+from api.permissions import enforce
+from api.points import PointQueries
+from api.readings import ReadingQueries
+from api.scalars import SCALARS
+from api.streams import Subscription
+from api.system import SystemQueries
+from api.tokens import TokenMutations, TokenQueries
+from api.users import UserMutations, UserQueries
+
+
+@strawberry.type(description="What can be read.")
+class Query(DeviceQueries, PointQueries, ReadingQueries, SystemQueries, TokenQueries, UserQueries):
+    """What can be read."""
+
+
+@strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
+class Mutation(DeviceMutations, CommissioningMutations, TokenMutations, UserMutations):
+    """What can be changed."""
+
+
+def build() -> strawberry.Schema:
+    """Build the schema; a root field without a permission stops the program."""
+    schema = strawberry.Schema(
+        Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
+    )
+    enforce(schema._schema)
+    return schema

@@ -1,0 +1,305 @@
+"""Subscriptions: what they show, and where it comes from."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+import strawberry
+from numpy.typing import NDArray
+
+from api import columns
+from api.context import Info
+from api.described import argument, describe_enum, field, output_type, resolver, subscription
+from api.devices import DeviceStatus
+from api.live import Configured, Hub, Reconnected, StatesChanged
+from api.mirror import Arrived, Directory, Mirror, Readings
+from api.points import reason_of
+from api.scalars import IdColumn, IdKind, NumberColumn, QualityColumn, TextColumn, TimeColumn, from_ids, to_id
+from ddms.errors import Code, DdmsError
+from ddms.quality import Quality, Reason, quality_of
+
+
+class EventKind(StrEnum):
+    """What an event of a subscription holds."""
+
+    SNAPSHOT = "snapshot"
+    CHANGES = "changes"
+
+
+describe_enum(
+    EventKind,
+    name="EventKind",
+    description="What an event of a subscription holds.",
+    values={
+        "SNAPSHOT": "All that is watched, as it is now: replace what you know.",
+        "CHANGES": "What is new since the event before.",
+    },
+)
+
+
+class SnapshotReason(StrEnum):
+    """Why a snapshot was sent."""
+
+    STARTED = "started"
+    RECONNECTED = "reconnected"
+    CONFIGURATION = "configuration"
+    TOO_SLOW = "too_slow"
+
+
+describe_enum(
+    SnapshotReason,
+    name="SnapshotReason",
+    description="Why a snapshot was sent.",
+    values={
+        "STARTED": "The subscription began.",
+        "RECONNECTED": "The API lost the collectors' stream for a while: readings may have been missed, `series` has them.",
+        "CONFIGURATION": "Points were added or removed among the chosen devices.",
+        "TOO_SLOW": "You read too slowly: events were left out, and this is the state after them; `series` has the rest.",
+    },
+)
+
+
+@output_type
+class LiveColumns:
+    """Readings as columns of one length."""
+
+    readings: strawberry.Private[Readings]
+
+    @resolver
+    def point_id(self) -> IdColumn:
+        """The point of each reading."""
+        return IdColumn(columns.ids(IdKind.POINT.value, self.readings.points))
+
+    @resolver
+    def time(self) -> TimeColumn:
+        """When each was read."""
+        return TimeColumn(self.readings.times)
+
+    @resolver
+    def value(self) -> NumberColumn:
+        """The value of each; null when it is bad or a text."""
+        return NumberColumn(self.readings.values)
+
+    @resolver
+    def quality(self) -> QualityColumn:
+        """The quality code of each."""
+        return QualityColumn(self.readings.qualities)
+
+    @resolver
+    def text(self) -> TextColumn:
+        """The text of each; null when its point has a number."""
+        texts = self.readings.texts
+        if not texts:
+            return TextColumn(orjson.Fragment(b"[" + b",".join([b"null"] * len(self.readings.points)) + b"]"))
+        return TextColumn([texts.get(point) for point in self.readings.points.tolist()])
+
+
+@output_type
+class LiveReading:
+    """One reading, as it arrived."""
+
+    point_id: strawberry.ID = field(description="The point.")
+    device_id: strawberry.ID = field(description="The point's device.")
+    device: str = field(description="The device's name.")
+    key: str = field(description="The point's key, unique in its device.")
+    unit: str = field(description="Unit of the value, `°C`.")
+    time: datetime = field(description="When it was read.")
+    value: float | None = field(description="The value; null when it is bad or a text.")
+    text: str | None = field(description="The text of a string point.")
+    quality: Quality = field(description="How far it can be trusted.")
+    reason: Reason = field(description="Why it is not better.")
+
+
+@output_type
+class ReadingsEvent:
+    """Readings of the chosen points: first all newest ones, then what arrives."""
+
+    kind: EventKind = field(description="Whether this is everything, or what is new.")
+    reason: SnapshotReason | None = field(description="Why everything was sent; null for changes.")
+    readings_: strawberry.Private[Readings]
+    directory: strawberry.Private[Directory]
+
+    @resolver
+    def columns(self) -> LiveColumns:
+        """The readings as columns: the cheap way."""
+        return LiveColumns(readings=self.readings_)
+
+    @resolver
+    def readings(self) -> list[LiveReading]:
+        """The readings as objects: the convenient way, for up to some hundred points."""
+        chosen = self.readings_
+        rows = zip(
+            chosen.points.tolist(),
+            chosen.times.tolist(),
+            chosen.values.tolist(),
+            chosen.qualities.tolist(),
+            strict=True,
+        )
+        return [self._reading(*row) for row in rows if row[0] in self.directory.points]
+
+    def _reading(self, point: int, milliseconds: int, value: float, quality: int) -> LiveReading:
+        entry = self.directory.points[point]
+        return LiveReading(
+            point_id=to_id(IdKind.POINT, point),
+            device_id=to_id(IdKind.DEVICE, entry.device_id),
+            device=entry.device,
+            key=entry.key,
+            unit=entry.unit,
+            time=datetime.fromtimestamp(milliseconds / 1000, UTC),
+            value=None if value != value else value,  # noqa: PLR0124 - NaN
+            text=self.readings_.texts.get(point),
+            quality=quality_of(quality),
+            reason=reason_of(quality),
+        )
+
+
+@dataclass
+class _Endless:
+    """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
+
+    async def __aiter__(self) -> AsyncGenerator[Any, None]:
+        yield self.snapshot(SnapshotReason.STARTED.name)
+
+    def snapshot(self, reason: str) -> object:
+        """Return all that is watched."""
+        raise NotImplementedError
+
+
+@dataclass
+class ReadingsSource(_Endless):
+    """The readings of some points, and of all points of some devices."""
+
+    mirror: Mirror
+    points: list[int]
+    devices: list[int]
+
+    def __post_init__(self) -> None:
+        self._chosen = self._resolve()
+
+    def _resolve(self) -> NDArray[np.intp]:
+        directory = self.mirror.directory
+        chosen = {point for point in self.points if point in directory.points}
+        chosen.update(point for device in self.devices for point in directory.by_device.get(device, ()))
+        return np.array(sorted(chosen), np.intp)
+
+    def snapshot(self, reason: str) -> ReadingsEvent:
+        """Return the newest reading of each chosen point."""
+        return self._event(self.mirror.newest(self._chosen), SnapshotReason[reason])
+
+    def react(self, event: object) -> ReadingsEvent | None:
+        """Return the chosen among the readings that arrived."""
+        match event:
+            case Arrived():
+                mine = event.of(self._chosen)
+                return self._event(mine, None) if mine else None
+            case Reconnected():
+                self._chosen = self._resolve()
+                return self.snapshot("RECONNECTED")
+            case Configured():
+                before, self._chosen = self._chosen, self._resolve()
+                return None if np.array_equal(before, self._chosen) else self.snapshot("CONFIGURATION")
+            case _:
+                return None
+
+    def _event(self, readings: Readings, reason: SnapshotReason | None) -> ReadingsEvent:
+        kind = EventKind.SNAPSHOT if reason else EventKind.CHANGES
+        return ReadingsEvent(kind=kind, reason=reason, readings_=readings, directory=self.mirror.directory)
+
+
+@output_type
+class DeviceStatesEvent:
+    """States of the chosen devices: first all of them, then those that changed."""
+
+    kind: EventKind = field(description="Whether these are all, or those that changed.")
+    reason: SnapshotReason | None = field(description="Why all were sent; null for changes.")
+    devices: list[DeviceStatus] = field(description="How each device is doing.")
+
+
+@dataclass
+class StatesSource(_Endless):
+    """The states of some devices, or of all."""
+
+    mirror: Mirror
+    devices: frozenset[int] | None
+
+    def __post_init__(self) -> None:
+        self._present = self._resolve()
+
+    def _resolve(self) -> set[int]:
+        return {number for number in self.mirror.states if self.devices is None or number in self.devices}
+
+    def snapshot(self, reason: str) -> DeviceStatesEvent:
+        """Return the state of each chosen device."""
+        states = [DeviceStatus.of_state(self.mirror.states[number]) for number in sorted(self._present)]
+        return DeviceStatesEvent(kind=EventKind.SNAPSHOT, reason=SnapshotReason[reason], devices=states)
+
+    def react(self, event: object) -> DeviceStatesEvent | None:
+        """Return the chosen among the devices whose state changed."""
+        match event:
+            case StatesChanged(states):
+                mine = [DeviceStatus.of_state(state) for state in states if state.device_id in self._present]
+                return DeviceStatesEvent(kind=EventKind.CHANGES, reason=None, devices=mine) if mine else None
+            case Reconnected():
+                self._present = self._resolve()
+                return self.snapshot("RECONNECTED")
+            case Configured():
+                before, self._present = self._present, self._resolve()
+                return None if before == self._present else self.snapshot("CONFIGURATION")
+            case _:
+                return None
+
+
+async def _connected(hub: Hub) -> Mirror:
+    if not hub.connected.is_set():
+        raise DdmsError(
+            Code.UNAVAILABLE, "the live stream is not connected to the database yet: try again in a few seconds"
+        )
+    return hub.mirror
+
+
+@strawberry.type
+class Subscription:
+    """What is pushed, over graphql-transport-ws. Who asks in the same words is served by one execution."""
+
+    @subscription
+    async def readings(
+        self,
+        info: Info,
+        points: Annotated[list[strawberry.ID] | None, argument("Points to watch.")] = None,
+        devices: Annotated[
+            list[strawberry.ID] | None, argument("Devices to watch with all their points, also those added later.")
+        ] = None,
+    ) -> AsyncIterable[ReadingsEvent]:
+        """Follow readings: first a snapshot of the newest ones, then each as it arrives from the collectors."""
+        mirror = await _connected(info.context.hub)
+        if not points and not devices:
+            raise DdmsError(Code.INVALID, "choose what to watch: give points, devices, or both", field="devices")
+        chosen_points = from_ids(IdKind.POINT, points or [], "points")
+        chosen_devices = from_ids(IdKind.DEVICE, devices or [], "devices")
+        _refuse_unknown(mirror.directory, chosen_points, mirror.states.keys(), chosen_devices)
+        return ReadingsSource(mirror, chosen_points, chosen_devices)
+
+    @subscription
+    async def device_states(
+        self,
+        info: Info,
+        devices: Annotated[list[strawberry.ID] | None, argument("Devices to watch; all when left out.")] = None,
+    ) -> AsyncIterable[DeviceStatesEvent]:
+        """Follow which devices are online: first a snapshot of all states, then each change."""
+        mirror = await _connected(info.context.hub)
+        chosen = None if devices is None else frozenset(from_ids(IdKind.DEVICE, devices, "devices"))
+        _refuse_unknown(mirror.directory, [], mirror.states.keys(), chosen or ())
+        return StatesSource(mirror, chosen)
+
+
+def _refuse_unknown(directory: Directory, points: Any, known_devices: Any, devices: Any) -> None:
+    for point in points:
+        if point not in directory.points:
+            raise DdmsError(Code.NOT_FOUND, f"there is no point {to_id(IdKind.POINT, point)}", field="points")
+    for device in devices:
+        if device not in known_devices:
+            raise DdmsError(Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, device)}", field="devices")

@@ -1,0 +1,82 @@
+"""The installation itself: versions, storage edition, collectors."""
+
+from datetime import UTC, datetime, timedelta
+
+import strawberry
+
+from api.context import Info
+from api.described import field, output_type, resolver
+from api.scalars import BigInt
+from ddms import VERSION
+from ddms.database import SCHEMA_VERSION
+from ddms.quality import Quality, Reason
+
+ALIVE = timedelta(seconds=30)
+
+LIST_COLLECTORS = """-- ddms:list_collectors
+SELECT name, started_at, seen_at, version, sequence, seen_at > now() - $1::interval AS alive FROM collectors ORDER BY name
+"""
+
+
+@output_type
+class QualityCode:
+    """What a quality code of a column means."""
+
+    code: int = field(description="The number in the column.")
+    quality: Quality = field(description="Its class.")
+    reason: Reason = field(description="Its name.")
+    explanation: str = field(description="What an engineer should know, or do.")
+
+
+@output_type
+class System:
+    """The installation."""
+
+    version: str = field(description="Version of DDMS.")
+    edition: str = field(
+        description="What the database can do: `community` (TimescaleDB), `apache` (its Apache edition), `plain` (PostgreSQL)."
+    )
+    schema_version: str = field(description="Version of the database's schema.")
+    time: datetime = field(description="The server's clock.")
+    live: bool = field(description="Whether the live stream is connected.")
+
+    @resolver
+    def qualities(self) -> list[QualityCode]:
+        """All quality codes."""
+        return [
+            QualityCode(code=reason.value, quality=reason.quality, reason=reason, explanation=reason.explanation)
+            for reason in Reason
+        ]
+
+
+@output_type
+class Collector:
+    """A program that polls devices."""
+
+    name: str = field(description="Its name, as configured.")
+    alive: bool = field(description="Whether it was heard of in the last 30 seconds.")
+    started_at: datetime = field(description="When it started.")
+    seen_at: datetime = field(description="When it was last heard of.")
+    version: str = field(description="Its version of DDMS.")
+    sequence: BigInt = field(description="Number of its newest flush.")
+
+
+@strawberry.type
+class SystemQueries:
+    """Queries about the installation."""
+
+    @resolver
+    def system(self, info: Info) -> System:
+        """Versions, storage edition and quality codes of this installation."""
+        return System(
+            version=VERSION,
+            edition=info.context.database.edition.value,
+            schema_version=SCHEMA_VERSION,
+            time=datetime.now(UTC),
+            live=info.context.hub.connected.is_set(),
+        )
+
+    @resolver
+    async def collectors(self, info: Info) -> list[Collector]:
+        """The collectors that ever ran, by name."""
+        return [Collector(**row) for row in await info.context.database.rows(LIST_COLLECTORS, ALIVE)]

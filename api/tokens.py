@@ -1,0 +1,249 @@
+# ruff: noqa: S105 - the constants are statements
+"""API tokens: 256 random bits, of which only the SHA-256 is kept."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, NamedTuple
+
+import strawberry
+
+from api import audit
+from api.context import Caller, Context, Info
+from api.database import Database, Row, Statements
+from api.described import argument, field, mutation, output_type, resolver
+from api.errors import UserError
+from api.roles import Role
+from api.scalars import IdKind, from_id, to_id
+from ddms.errors import Code, DdmsError
+
+PREFIX = "ddms_"
+MAX_DAYS = 3650
+_CACHED_SECONDS = 30.0
+_CACHED_TOKENS = 10_000
+
+FIND_TOKEN = """-- ddms:find_token
+SELECT id, name, role, expires_at, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
+  FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL AND expires_at > now()
+"""
+MARK_TOKEN_USED = """-- ddms:mark_token_used
+UPDATE api_tokens SET last_used_at = now() WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+"""
+FIND_VALID_TOKENS = """-- ddms:find_valid_tokens
+SELECT id, role FROM api_tokens WHERE id = any($1::int[]) AND revoked_at IS NULL AND expires_at > now()
+"""
+INSERT_TOKEN = """-- ddms:insert_token
+INSERT INTO api_tokens (name, role, user_id, hash, expires_at) VALUES ($1, $2, $3, $4, $5)
+RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at
+"""
+REVOKE_TOKEN = """-- ddms:revoke_token
+UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
+RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at
+"""
+LIST_TOKENS = """-- ddms:list_tokens
+SELECT id, name, role, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+ WHERE $1 OR (revoked_at IS NULL AND expires_at > now()) ORDER BY id DESC LIMIT 1000
+"""
+
+
+class _Known(NamedTuple):
+    caller: Caller
+    until: float
+
+
+class Tokens:
+    """Finds the caller of a token; a found one is remembered until the database says that tokens changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[bytes, _Known] = {}
+        self.may_remember = False
+        """Whether changes of tokens are being heard; without that every look-up asks the database."""
+
+    def forget(self) -> None:
+        """Drop what is remembered: tokens changed, or changes may have been missed."""
+        self._known.clear()
+
+    async def find(self, token: str) -> Caller:
+        """Return who bears this token; raises UNAUTHENTICATED."""
+        digest = digest_of(token)
+        known = self._known.get(digest)
+        if (
+            known
+            and self.may_remember
+            and known.until > time.monotonic()
+            and known.caller.expires_at > datetime.now(UTC)
+        ):
+            return known.caller
+        row = await self._database.row(FIND_TOKEN, digest) if token.startswith(PREFIX) else None
+        if row is None:
+            raise DdmsError(
+                Code.UNAUTHENTICATED, "the token is unknown, expired or revoked: sign in again, or ask for a new one"
+            )
+        if row["unmarked"]:
+            await self._database.value(MARK_TOKEN_USED, row["id"])
+        caller = Caller(token_id=row["id"], name=row["name"], role=Role(row["role"]), expires_at=row["expires_at"])
+        if len(self._known) >= _CACHED_TOKENS:
+            self.forget()
+        self._known[digest] = _Known(caller, time.monotonic() + _CACHED_SECONDS)
+        return caller
+
+    async def valid(self, callers: Iterable[Caller]) -> set[int]:
+        """Return the ids of those tokens that are still valid, with the role they had."""
+        roles = {caller.token_id: caller.role for caller in callers}
+        rows = await self._database.rows(FIND_VALID_TOKENS, list(roles))
+        return {row["id"] for row in rows if roles[row["id"]] == row["role"]}
+
+
+def digest_of(token: str) -> bytes:
+    """Return what is kept of a token; it has 256 random bits, so that a plain hash suffices."""
+    return sha256(token.encode("utf-8", "replace")).digest()
+
+
+def of_header(value: str | None) -> str | None:
+    """Return the token of an Authorization header, or None without one."""
+    scheme, _, token = (value or "").strip().partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() != "bearer" or not token.strip():
+        raise DdmsError(Code.UNAUTHENTICATED, "the header Authorization must be `Bearer ddms_…`")
+    return token.strip()
+
+
+@output_type
+class Token:
+    """A key to this API, for a program; what it opens is its role's."""
+
+    id: strawberry.ID = field(description="Opaque and stable, `tok_12`.")
+    name: str = field(description="What the token is for, as its maker wrote it.")
+    role: Role = field(description="What its bearer may do.")
+    created_at: datetime = field(description="When it was made.")
+    expires_at: datetime = field(description="When it stops being valid.")
+    last_used_at: datetime | None = field(description="When it was last used, to the minute; null when never.")
+    revoked_at: datetime | None = field(description="When it was revoked; null while it is not.")
+
+    @classmethod
+    def of(cls, row: Row) -> "Token":
+        """Make it of its row."""
+        return cls(**{**row, "id": to_id(IdKind.TOKEN, row["id"]), "role": Role(row["role"])})
+
+
+@output_type
+class CreateTokenPayload:
+    """The answer of createToken."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    token: Token | None = field(default=None, description="The new token.")
+    secret: str | None = field(
+        default=None, description="The token's text, `ddms_…`: shown this once, and kept nowhere."
+    )
+
+
+@output_type
+class RevokeTokenPayload:
+    """The answer of revokeToken."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    token: Token | None = field(default=None, description="The revoked token.")
+
+
+async def create(
+    statements: Statements,
+    context: Context | None,
+    *,
+    name: str,
+    role: Role,
+    lifetime: timedelta,
+    user_id: int | None = None,
+) -> tuple[Token, str]:
+    """Make a token; return it and its text."""
+    name = name.strip()
+    if not 1 <= len(name) <= 120:
+        raise DdmsError(Code.INVALID, "say in 1 to 120 characters what the token is for", field="name")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    expires_at = datetime.now(UTC) + lifetime
+    row = await statements.row(INSERT_TOKEN, name, role.value, user_id, digest_of(secret), expires_at)
+    assert row is not None  # noqa: S101 - INSERT … RETURNING returns
+    token = Token.of(row)
+    await audit.record(
+        statements,
+        context,
+        "token.create",
+        token.id,
+        after={"name": name, "role": role.value, "expires_at": expires_at.isoformat()},
+    )
+    return token, secret
+
+
+def lifetime(number: int, field_name: str = "days") -> timedelta:
+    """Return a lifetime in days."""
+    if not 1 <= number <= MAX_DAYS:
+        raise DdmsError(Code.INVALID, f"a token is valid for 1 to {MAX_DAYS} days", field=field_name)
+    return timedelta(days=number)
+
+
+async def revoke(statements: Statements, context: Context | None, number: int) -> Token:
+    """Make a token invalid, at once and for ever."""
+    row = await statements.row(REVOKE_TOKEN, number)
+    if row is None:
+        raise DdmsError(Code.NOT_FOUND, "no valid token has this id: it may have been revoked already", field="id")
+    await audit.record(
+        statements,
+        context,
+        "token.revoke",
+        to_id(IdKind.TOKEN, number),
+        before={"name": row["name"], "role": row["role"]},
+    )
+    return Token.of(row)
+
+
+@strawberry.type
+class TokenQueries:
+    """Queries about tokens."""
+
+    @resolver
+    async def tokens(
+        self,
+        info: Info,
+        include_invalid: Annotated[bool, argument("Also those that expired or were revoked.")] = False,
+    ) -> list[Token]:
+        """API tokens, newest first, at most 1,000."""
+        return [Token.of(row) for row in await info.context.database.rows(LIST_TOKENS, include_invalid)]
+
+
+@strawberry.type
+class TokenMutations:
+    """Changes of tokens."""
+
+    @mutation
+    async def create_token(
+        self,
+        info: Info,
+        name: Annotated[str, argument("What the token is for: `SCADA export`.")],
+        role: Annotated[Role, argument("What its bearer may do.")],
+        days: Annotated[int, argument("How long it is valid, in days, 1 to 3650.")] = 365,
+    ) -> CreateTokenPayload:
+        """Make an API token; its secret is in the answer, this once."""
+        try:
+            valid_for = lifetime(days)
+            async with info.context.database.transaction() as statements:
+                token, secret = await create(statements, info.context, name=name, role=role, lifetime=valid_for)
+        except DdmsError as error:
+            return CreateTokenPayload(errors=[UserError.of(error)])
+        return CreateTokenPayload(token=token, secret=secret)
+
+    @mutation
+    async def revoke_token(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument("The token.")],  # noqa: A002 - GraphQL's word
+    ) -> RevokeTokenPayload:
+        """Make a token invalid at once; open websockets of its bearer are closed."""
+        try:
+            async with info.context.database.transaction() as statements:
+                token = await revoke(statements, info.context, from_id(IdKind.TOKEN, id))
+        except DdmsError as error:
+            return RevokeTokenPayload(errors=[UserError.of(error)])
+        return RevokeTokenPayload(token=token)
