@@ -36,8 +36,11 @@ logger = logging.getLogger("ddms.collector")
 class ConnectionTask:
     """Polls all units behind one endpoint; `run` ends only when it is cancelled."""
 
-    def __init__(self, configuration: ConnectionConfiguration, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, configuration: ConnectionConfiguration, sink: Sink, clock: Clock, *, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
         self.configuration = configuration
+        self.retry_seconds = retry_seconds
         self.statistics = Statistics()
         self._sink = sink
         self._clock = clock
@@ -110,7 +113,7 @@ class ConnectionTask:
         if self._next is not None or self._jobs:
             return
         now = time.monotonic()
-        due = self._due[0].due if self._due else now + RETRY_SECONDS
+        due = self._due[0].due if self._due else now + self.retry_seconds
         retry = min((u.retry_at for u in self._units.values() if u.demoted), default=due)
         until = due if retry <= now else min(due, retry)  # one that had to wait is tried after the next polls
         if until > now:
@@ -330,7 +333,7 @@ class ConnectionTask:
         unit.failures += 1
         unit.first_failure = unit.first_failure or datetime.now(UTC)
         if unit.demoted:
-            unit.retry_at = time.monotonic() + RETRY_SECONDS
+            unit.retry_at = time.monotonic() + self.retry_seconds
         if unit.failures == FAILURES_UNTIL_OFFLINE:
             unit.state = "offline"
             self.statistics.demotions += 1

@@ -153,7 +153,11 @@ class TcpLine(asyncio.Protocol):
             return
         if unit != asked_unit:
             answer.set_exception(ReadError(Reason.WRONG_UNIT))
-        elif function == asked_function and len(data) == data[0] + 1 == data_bytes(function, count) + 1:
+        elif (
+            function == asked_function
+            and data[:1] == bytes([size := data_bytes(function, count)])
+            and len(data) == size + 1
+        ):
             answer.set_result(data[1:])
         elif function == asked_function | 0x80 and len(data) == 1:
             answer.set_exception(ReadError(of_exception(data[0])))

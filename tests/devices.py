@@ -36,7 +36,11 @@ def answer(request: Request, data: bytes, *, unit: int | None = None, transactio
     """Return a right answer to a request, or one from another unit or with another transaction id."""
     body = bytes([request[2], len(data)]) + data
     head = struct.pack(
-        ">HHHB", request[0] if transaction is None else transaction, 0, len(body) + 1, request[1] if unit is None else unit
+        ">HHHB",
+        request[0] if transaction is None else transaction,
+        0,
+        len(body) + 1,
+        request[1] if unit is None else unit,
     )
     return head + body
 
@@ -60,9 +64,11 @@ class Script:
         self.times: list[float] = []
         self.connections = 0
         self.port = 0
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         try:
             while head := await reader.readexactly(12):
                 transaction, _, _, unit, function, address, count = struct.unpack(">HHHBBHH", head)
@@ -91,3 +97,6 @@ async def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
         yield script
     finally:
         server.close()
+        for writer in script.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)

@@ -92,7 +92,12 @@ def test_slow_creep_is_measured_from_what_was_stored():
 
 def test_a_change_of_quality_is_stored_whatever_the_deadband():
     unit = Bench(point(1, 0, deadband=1000.0))
-    qualities = [unit.read(0, 5), unit.read(1, reason=Reason.TIMEOUT), unit.read(2, reason=Reason.TIMEOUT), unit.read(3, 5)]
+    qualities = [
+        unit.read(0, 5),
+        unit.read(1, reason=Reason.TIMEOUT),
+        unit.read(2, reason=Reason.TIMEOUT),
+        unit.read(3, 5),
+    ]
     assert [bool(only(batch)["stored"]) for batch in qualities] == [True, True, False, True]
 
 

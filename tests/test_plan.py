@@ -8,7 +8,9 @@ from collector.plan import Limits, Point, plan, split
 from ddms.registers import DataType, Register, RegisterTable
 
 
-def point(id: int, address: int, data_type=DataType.UINT16, table=RegisterTable.HOLDING, interval_s=10, **more) -> Point:
+def point(
+    id: int, address: int, data_type=DataType.UINT16, table=RegisterTable.HOLDING, interval_s=10, **more
+) -> Point:
     bit = more.pop("bit", None)
     register = Register(table=table, address=address, data_type=data_type, bit=bit, length=more.pop("length", None))
     return Point(id=id, key=f"p{id}", register=register, interval_s=interval_s, **more)
@@ -77,7 +79,9 @@ def test_every_point_is_in_exactly_one_block_whatever_the_map():
         blocks = [b for p in plan(points, limits) for b in p.blocks]
         assert sorted(p.id for b in blocks for p in b.points) == sorted(p.id for p in points)
         assert all(b.count <= limits.max_words for b in blocks)
-        assert all(b.address <= p.register.address and p.register.end <= b.address + b.count for b in blocks for p in b.points)
+        assert all(
+            b.address <= p.register.address and p.register.end <= b.address + b.count for b in blocks for p in b.points
+        )
         polls = plan(points, limits)
         assert all(poll.interval_s <= p.interval_s for poll in polls for b in poll.blocks for p in b.points)
 
@@ -96,7 +100,9 @@ def test_splitting_finds_every_single_register():
     assert sorted(b.points[0].id for b in leaves) == list(range(20))
 
 
-@pytest.mark.parametrize("points", [[point(1, 5)], [point(1, 5, DataType.BIT, bit=1), point(2, 5, DataType.BIT, bit=2)]])
+@pytest.mark.parametrize(
+    "points", [[point(1, 5)], [point(1, 5, DataType.BIT, bit=1), point(2, 5, DataType.BIT, bit=2)]]
+)
 def test_what_shares_a_register_is_not_split(points):
     (poll,) = plan(points, Limits())
     assert split(poll.blocks[0]) is None
