@@ -36,6 +36,7 @@ LAST_DEVICES = f"-- ddms:last_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY low
 _COUNT = "SELECT count(*) FROM devices d LEFT JOIN device_states s ON s.device_id = d.id"
 COUNT_DEVICES = f"-- ddms:count_devices\n{_COUNT}{_CHOSEN}"
 FIND_DEVICE = f"-- ddms:find_device\n{_DEVICE} WHERE d.id = $1"
+ALL_DEVICES = f"-- ddms:all_devices\n{_DEVICE} WHERE d.deleted_at IS NULL ORDER BY lower(d.name)"
 FIND_DEVICE_BY_NAME = f"-- ddms:find_device_by_name\n{_DEVICE} WHERE lower(d.name) = lower($1) AND d.deleted_at IS NULL"
 
 

@@ -23,6 +23,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.createDevice": Role.ADMIN,
     "Mutation.createToken": Role.OWNER,
     "Mutation.deleteDevice": Role.ADMIN,
+    "Mutation.importDevices": Role.ADMIN,
     "Mutation.revokeToken": Role.OWNER,
     "Mutation.signIn": EVERYONE,
     "Mutation.signOut": Role.VIEWER,

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.commissioning import CommissioningMutations
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
+from api.imports import ImportMutations
 from api.permissions import enforce
 from api.points import PointQueries
 from api.readings import ReadingQueries
@@ -22,7 +23,7 @@ class Query(DeviceQueries, PointQueries, ReadingQueries, SystemQueries, TokenQue
 
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
-class Mutation(DeviceMutations, CommissioningMutations, TokenMutations, UserMutations):
+class Mutation(DeviceMutations, CommissioningMutations, ImportMutations, TokenMutations, UserMutations):
     """What can be changed."""
 
 

@@ -1,0 +1,95 @@
+"""`ddms devices`: import and export of devices and their points."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from ddms.cli import settings as read_settings
+from ddms.database import check_schema, connect
+from ddms.errors import Code, DdmsError
+
+T = TypeVar("T")
+_FORMATS = click.Choice(["csv", "yaml"])
+
+
+def _run(work: Callable[[Any], Awaitable[T]]) -> T:
+    """Do some work in one transaction."""
+    from api.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
+
+    async def run() -> T:
+        connection = await connect(read_settings(), "devices")
+        try:
+            await check_schema(connection)
+            async with connection.transaction():
+                return await work(Statements(connection))
+        finally:
+            await connection.close(timeout=5)
+
+    return asyncio.run(run())
+
+
+def _format(path: Path | None, given: str | None) -> str:
+    if given:
+        return given
+    if path and path.suffix.lower() in {".yaml", ".yml"}:
+        return "yaml"
+    return "csv"
+
+
+@click.group
+def devices() -> None:
+    """Import and export devices with their points."""
+
+
+@devices.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Only show what would be different.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove what FILE has not: devices (their history is kept) and points (with their readings).",
+)
+@click.option("--format", "form", type=_FORMATS, help="By default the ending of FILE says it.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: bool) -> None:
+    """Add and change devices from FILE (CSV or YAML; - is standard input), all or nothing."""
+    from api.device_files import FileFormat  # noqa: PLC0415 - GraphQL is slow to import
+    from api.imports import import_devices  # noqa: PLC0415
+
+    with click.open_file(str(file), "rb") as stream:
+        content = stream.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DdmsError(Code.INVALID, f"line {line}: {file} is not UTF-8: save it as `CSV UTF-8`") from error
+    kind = FileFormat(_format(file, form))
+    changes = _run(lambda s: import_devices(s, None, text, kind, prune=prune, dry_run=dry_run))
+    if as_json:
+        click.echo(orjson.dumps({"applied": not dry_run, "changes": changes}).decode())
+        return
+    for change in changes:
+        click.echo(str(change))
+    said = "would change" if dry_run else "changed"
+    click.echo(f"{len(changes)} things {said}." if changes else "There is no difference.", err=True)
+
+
+@devices.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--format", "form", type=_FORMATS, help="By default the ending of FILE says it; csv without one.")
+def export(file: Path | None, form: str | None) -> None:
+    """Write all devices with their points to FILE, or to standard output."""
+    from api.device_files import FileFormat, write  # noqa: PLC0415 - GraphQL is slow to import
+    from api.imports import stored_devices  # noqa: PLC0415
+
+    stored = _run(stored_devices)
+    text = write([one.device for one in stored], FileFormat(_format(file, form)))
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    file.write_text(text, encoding="utf-8", newline="")
+    click.echo(f"{len(stored)} devices are in {file}.", err=True)
