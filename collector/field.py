@@ -12,13 +12,13 @@ import numpy as np
 
 from collector.configuration import register
 from collector.connection import ConnectionTask
+from collector.decode import Answer, PointArrays, decode
 from collector.modbus import Line, ReadError, line
 from collector.plan import Block, Limits, Point, plan
 from ddms.database import Connection
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
 from ddms.quality import Reason
-from ddms.registers import DataType
 
 T = TypeVar("T")
 
@@ -135,18 +135,23 @@ def _words(data: bytes | None, *, is_bits: bool, count: int) -> list[int] | None
 
 
 def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[str, Any]]:
-    if data is None:
-        nothing = {"raw": None, "value": None, "text": None, "reason": reason.label}
-        return {point.id: {"key": point.key} | nothing for point in block.points}
-    raw = block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
-    return {point.id: _value(block, column, float(raw[column]), data) for column, point in enumerate(block.points)}
+    """Judge a block as the collector would: scaled, with sentinels and ranges turned into reasons."""
+    arrays = PointArrays()
+    block.slots = arrays.place(block.points, interval_s=1)
+    batch = decode([Answer(block, 0, data, reason)], arrays)
+    raw = None if data is None else block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
+    texts = {text.point_id: text.text for text in batch.texts}
+    return {
+        point.id: {
+            "key": point.key,
+            "raw": None if raw is None else _number(raw[column]),
+            "value": _number(reading["value"]),
+            "text": texts.get(point.id),
+            "reason": Reason(int(reading["quality"])).label,
+        }
+        for column, (point, reading) in enumerate(zip(block.points, batch.readings, strict=True))
+    }
 
 
-def _value(block: Block, column: int, raw: float, data: bytes) -> dict[str, Any]:
-    point = block.points[column]
-    if point.register.data_type is DataType.STRING:
-        return {"key": point.key, "raw": None, "value": None, "text": block.layout.text(column, data), "reason": "good"}
-    if not abs(raw) < float("inf"):
-        return {"key": point.key, "raw": None, "value": None, "text": None, "reason": Reason.NOT_A_NUMBER.label}
-    value = raw * point.scale + point.offset
-    return {"key": point.key, "raw": raw, "value": value, "text": None, "reason": "good"}
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
