@@ -1,0 +1,132 @@
+"""What every test may ask for: a fresh, migrated database, connections to it in each role, the storage edition."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from ddms.database import connect, open_pool
+from ddms.errors import DdmsError
+from ddms.settings import Settings
+from tests.database import Found, create, drop, find, new_name
+from tests.servers import PassedOver
+
+_FOUND = pytest.StashKey[Found]()
+_MISSING = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the database once, before xdist starts its workers, which inherit it by the environment."""
+    config.addinivalue_line("markers", "edition(*names): runs only on these storage editions")
+    idle = config.option.collectonly or config.option.help or config.option.version
+    if idle or hasattr(config, "workerinput"):
+        return
+    os.environ.pop("DDMS_TEST_TEMPLATE", None)
+    try:
+        found = find()
+    except (PassedOver, DdmsError, OSError, asyncpg.PostgresError) as reason:
+        config.stash[_MISSING] = f"{type(reason).__name__}: {reason}"  # tests that need none still run
+    else:
+        found.publish()
+        config.stash[_FOUND] = found
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if found := config.stash.get(_FOUND, None):
+        found.give_back()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if reason := config.stash.get(_MISSING, None):
+        return [f"database: none, so tests that need one fail: {reason}"]
+    found = config.stash.get(_FOUND, None)
+    if found is None:
+        return []
+    return [
+        f"database: {found.description}; edition {found.edition}",
+        *(f"  passed over: {why}" for why in found.passed_over),
+    ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip by name what this edition cannot do."""
+    edition = os.environ.get("DDMS_TEST_EDITION")
+    for item in items:
+        if edition and (marker := item.get_closest_marker("edition")) and edition not in marker.args:
+            item.add_marker(pytest.mark.skip(reason=f"needs edition {' or '.join(marker.args)}; this one is {edition}"))
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """The URL of the server's superuser, in a database that no test uses."""
+    if "DDMS_TEST_TEMPLATE" not in os.environ:
+        pytest.fail("there is no database for the tests: the first lines of this run say why", pytrace=False)
+    return os.environ["DDMS_TEST_DATABASE_URL"]
+
+
+@pytest.fixture(scope="session")
+def edition(server_url: str) -> str:
+    """The storage edition of the migrated database: community, apache or plain."""
+    del server_url  # without a server there is none
+    return os.environ["DDMS_TEST_EDITION"]
+
+
+@pytest.fixture
+async def empty_database_url(server_url: str) -> AsyncIterator[str]:
+    """A database before its first migration; the URL is the superuser's."""
+    name = new_name()
+    yield await create(server_url, name)
+    await drop(server_url, name)
+
+
+@pytest.fixture
+async def database_url(server_url: str) -> AsyncIterator[str]:
+    """A fresh, migrated database of this test's own; the URL is the superuser's."""
+    name = new_name()
+    yield await create(server_url, name, template=os.environ["DDMS_TEST_TEMPLATE"])
+    await drop(server_url, name)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """The settings of a program on the fresh database, with the rights that programs have."""
+    return Settings(database_url=database_url, database_role="ddms_app", api_port=0, collector_metrics_port=0)
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """A pool as the programs open it: role ddms_app, JSON codecs."""
+    pool = await open_pool(settings, "tests")
+    yield pool
+    pool.terminate()
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the superuser, for what programs may not do."""
+    connection = await connect(Settings(database_url=database_url), "tests")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def make_device(owner: asyncpg.Connection) -> Callable[..., Awaitable[int]]:
+    """Make a device with one holding register, read each second; give back its id."""
+
+    async def make(name: str = "Mixer 1", *, port: int = 1, unit_id: int = 1) -> int:
+        connection_id = await owner.fetchval(
+            "INSERT INTO connections (endpoint, timeout_ms) VALUES ($1, 300) RETURNING id", f"tcp://127.0.0.1:{port}"
+        )
+        device_id = await owner.fetchval(
+            "INSERT INTO devices (name, connection_id, unit_id) VALUES ($1, $2, $3) RETURNING id",
+            name, connection_id, unit_id,
+        )  # fmt: skip
+        await owner.execute(
+            "INSERT INTO points (device_id, key, name, register_table, address, data_type, interval_s)"
+            " VALUES ($1, 'level', 'Level', 'holding', 0, 'uint16', 1)",
+            device_id,
+        )
+        return device_id
+
+    return make
