@@ -1,0 +1,58 @@
+# Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --no-emit-find-links --no-header
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## Start a whole DDMS with a simulated plant, no Docker needed; Ctrl-C ends it
+	@$(BIN)/ddms demo
+
+test: lint ## Lint, types, import contracts, all tests on a real database, coverage
+	$(BIN)/python -m pytest --cov --numprocesses=4
+
+lint: $(READY) ## Check format, rules, types and who imports whom; changes nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY) ## Format the code and repair what can be repaired
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(READY) ## Measure against the peers; each bench prints a ratio
+	@$(BIN)/python -m bench
+
+lock: ## Choose new versions of all dependencies (needs uv)
+	$(LOCK) --upgrade --all-extras --output-file requirements.lock
+	$(LOCK) --constraints requirements.lock --output-file requirements.runtime.lock
+
+clean: ## Remove .venv, caches, builds and the demo's data
+	rm -rf .venv .ddms build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv when it runs (a second), else the standard library (a minute). Both check each package's hash.
+$(READY): pyproject.toml requirements.lock
+	@if uv --version >/dev/null 2>&1; then \
+		echo 'making .venv with uv' && \
+		{ $(BIN)/python -c '' 2>/dev/null || uv venv --quiet --clear --python '>=3.11' .venv; } && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
+	else \
+		echo 'making .venv with pip; this takes a minute, once' && \
+		for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+			$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+			python=; \
+		done; \
+		test -n "$$python" || { echo 'Needed: Python 3.11 or newer with venv (Debian: apt install python3-venv), or uv.' >&2; exit 1; }; \
+		{ $(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	fi
+	@touch $@
