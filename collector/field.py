@@ -18,7 +18,7 @@ from collector.plan import Block, Limits, Point, plan
 from ddms.database import Connection
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
-from ddms.quality import Reason
+from ddms.quality import Reason, reason_of
 
 T = TypeVar("T")
 
@@ -147,7 +147,7 @@ def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[
             "raw": None if raw is None else _number(raw[column]),
             "value": _number(reading["value"]),
             "text": texts.get(point.id),
-            "reason": Reason(int(reading["quality"])).label,
+            "reason": reason_of(int(reading["quality"])).label,
         }
         for column, (point, reading) in enumerate(zip(block.points, batch.readings, strict=True))
     }

@@ -7,6 +7,7 @@ there is complete. Names sort by age. Bounded; what does not fit is counted by t
 import os
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ class Spool:
                 os.fsync(file.fileno())
             part.rename(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise SpoolFullError(f"the spool cannot be written: {error}") from error
         self._files[path] = len(body)
 

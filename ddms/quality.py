@@ -73,6 +73,11 @@ def quality_of(code: int) -> Quality:
 _BY_CODE = {reason.value: reason for reason in Reason}
 
 
+def reason_of(code: int) -> Reason:
+    """Return the reason that a stored quality code stands for."""
+    return _BY_CODE[code]
+
+
 def of_exception(code: int) -> Reason:
     """Return the reason for a Modbus exception code (1–11)."""
     return _BY_CODE.get(32 + code, Reason.UNKNOWN_EXCEPTION)

@@ -80,7 +80,7 @@ class Script:
                     if part is not None:
                         writer.write(part)
                         await writer.drain()
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(0.05)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -99,4 +99,4 @@ async def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
         server.close()
         for writer in script.writers:
             writer.transport.abort()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)

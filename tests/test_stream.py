@@ -26,7 +26,7 @@ def test_a_large_flush_survives_the_journey_in_small_payloads():
 
 
 def test_many_long_texts_are_spread_over_payloads():
-    payloads = pack(flush(0, {i: "x" * 250 for i in range(500)}))
+    payloads = pack(flush(0, dict.fromkeys(range(500), "x" * 250)))
     assert max(len(p) for p in payloads) < 8_000
     unpacker = Unpacker()
     assert len([unpacker.feed(p) for p in payloads][-1].texts) == 500
