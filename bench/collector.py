@@ -22,7 +22,6 @@ from migrations import migrate
 PORT, ENDPOINTS, UNITS, REGISTERS = 20_000, 50, 20, 10
 
 
-
 async def fresh_database(server: str, name: str) -> str:
     """Create an empty, migrated database on the server and return its URL."""
     admin = await asyncpg.connect(server)

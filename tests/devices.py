@@ -1,6 +1,7 @@
 """Modbus devices for the tests: foreign servers that we did not write, and a scripted one that misbehaves."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,8 +26,6 @@ def foreign_server(port: int = 0) -> Iterator[tuple[int, DataBank]]:
 
 def free_port() -> int:
     """Return a port of the loopback interface that nobody listens on."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

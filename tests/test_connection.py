@@ -46,8 +46,8 @@ class Notebook:
         return next((s for s in reversed(self.states) if s.device_id == device_id), None)
 
 
-def unit(number: int, *points, limits=Limits()) -> Unit:
-    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=limits, points=points)
+def unit(number: int, *points) -> Unit:
+    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=Limits(), points=points)
 
 
 def configuration(port: int, *units: Unit, **line) -> ConnectionConfiguration:

@@ -12,7 +12,6 @@ from ddms.endpoints import Endpoint, Transport
 from ddms.errors import DdmsError
 from ddms.quality import Reason
 
-
 LINES = []
 
 
@@ -31,9 +30,9 @@ async def opened(port: int, transport: Transport = Transport.TCP):
     return link
 
 
-async def reason_of(link, unit=1, function=3, address=0, count=2, timeout=0.2) -> Reason:
+async def reason_of(link, *, function=3, address=0, count=2, timeout=0.2) -> Reason:
     with pytest.raises(ReadError) as caught:
-        await link.read(unit, function, address, count, timeout)
+        await link.read(1, function, address, count, timeout)
     return caught.value.reason
 
 

@@ -8,12 +8,10 @@ from collector.plan import Limits, Point, plan, split
 from ddms.registers import DataType, Register, RegisterTable
 
 
-def point(
-    id: int, address: int, data_type=DataType.UINT16, table=RegisterTable.HOLDING, interval_s=10, **more
-) -> Point:
-    bit = more.pop("bit", None)
-    register = Register(table=table, address=address, data_type=data_type, bit=bit, length=more.pop("length", None))
-    return Point(id=id, key=f"p{id}", register=register, interval_s=interval_s, **more)
+def point(point_id: int, address: int, data_type=DataType.UINT16, table=RegisterTable.HOLDING, **more) -> Point:
+    where = {name: more.pop(name, None) for name in ("bit", "length")}
+    register = Register(table=table, address=address, data_type=data_type, **where)
+    return Point(id=point_id, key=f"p{point_id}", register=register, **more)
 
 
 def requests(points, **limits):
@@ -72,7 +70,7 @@ def test_every_point_is_in_exactly_one_block_whatever_the_map():
     for _ in range(200):
         kinds = [DataType.UINT16, DataType.FLOAT32, DataType.FLOAT64, DataType.INT8_LOW]
         points = [
-            point(i, rng.randrange(600), rng.choice(kinds), rng.choice([RegisterTable.INPUT, RegisterTable.HOLDING]), rng.choice([1, 5, 10]))
+            point(i, rng.randrange(600), rng.choice(kinds), rng.choice([RegisterTable.INPUT, RegisterTable.HOLDING]), interval_s=rng.choice([1, 5, 10]))
             for i in range(rng.randrange(1, 80))
         ]  # fmt: skip
         limits = Limits(max_words=rng.choice([4, 10, 125]), max_gap=rng.randrange(20))
