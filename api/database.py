@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from api.errors import of_database
+from api.errors import of_database, unavailable
 from api.metrics import STATEMENT_SECONDS
 from ddms.database import Connection, Edition
 
@@ -106,7 +106,7 @@ async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
     try:
         connection = await pool.acquire(timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise of_database(error) or error from error
+        raise unavailable() from error
     try:
         yield connection
     finally:

@@ -1,7 +1,7 @@
 """Devices: what is watched, and how it is doing."""
 
 import asyncio
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -208,7 +208,7 @@ def _cursor(sorted_name: str) -> str:
 
 def _from_cursor(cursor: str | None, field_name: str) -> str | None:
     try:
-        return cursor and urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return cursor and b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
     except ValueError as error:
         raise DdmsError(
             Code.INVALID, "this is not a cursor of this list: take one from pageInfo", field=field_name

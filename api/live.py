@@ -50,6 +50,7 @@ class Hub:
         self._tokens = tokens
         self._name = secrets.token_hex(8)
         self._wake = asyncio.Event()
+        self._refreshing = asyncio.Lock()
         self._configured = False
         self._tokens_changed = False
         self._states: set[int] = set()
@@ -121,13 +122,18 @@ class Hub:
                 self.on_tokens_changed()
             if self._configured:
                 self._configured = False
-                await self.mirror.load_directory(self._database)
-                states = await self.mirror.load_states(self._database, None)
-                self.broadcasts.publish(Configured())
-                self._publish_states(states)
+                await self.refresh()
             if self._states:
                 devices, self._states = self._states, set()
                 self._publish_states(await self.mirror.load_states(self._database, sorted(devices)))
+
+    async def refresh(self) -> None:
+        """Read again which devices and points there are, and tell the broadcasts."""
+        async with self._refreshing:
+            await self.mirror.load_directory(self._database)
+            states = await self.mirror.load_states(self._database, None)
+            self.broadcasts.publish(Configured())
+            self._publish_states(states)
 
     def _publish_states(self, states: list[State]) -> None:
         if states:

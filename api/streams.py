@@ -1,6 +1,6 @@
 """Subscriptions: what they show, and where it comes from."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ import strawberry
 from numpy.typing import NDArray
 
 from api import columns
-from api.context import Info
+from api.context import Context, Info
 from api.described import argument, describe_enum, field, output_type, resolver, subscription
 from api.devices import DeviceStatus
 from api.live import Configured, Hub, Reconnected, StatesChanged
@@ -21,6 +21,15 @@ from api.points import reason_of
 from api.scalars import IdColumn, IdKind, NumberColumn, QualityColumn, TextColumn, TimeColumn, from_ids, to_id
 from ddms.errors import Code, DdmsError
 from ddms.quality import Quality, Reason, quality_of
+
+FIND_MISSING = """-- ddms:find_missing
+SELECT 'point' AS kind, wanted.id FROM unnest($1::int[]) AS wanted(id)
+ WHERE NOT EXISTS (SELECT FROM points p JOIN devices d ON d.id = p.device_id WHERE p.id = wanted.id AND d.deleted_at IS NULL)
+ UNION ALL
+SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
+ WHERE NOT EXISTS (SELECT FROM devices d WHERE d.id = wanted.id AND d.deleted_at IS NULL)
+ LIMIT 1
+"""
 
 
 class EventKind(StrEnum):
@@ -253,7 +262,7 @@ class StatesSource(_Endless):
                 return None
 
 
-async def _connected(hub: Hub) -> Mirror:
+def _connected(hub: Hub) -> Mirror:
     if not hub.connected.is_set():
         raise DdmsError(
             Code.UNAVAILABLE, "the live stream is not connected to the database yet: try again in a few seconds"
@@ -275,12 +284,12 @@ class Subscription:
         ] = None,
     ) -> AsyncIterable[ReadingsEvent]:
         """Follow readings: first a snapshot of the newest ones, then each as it arrives from the collectors."""
-        mirror = await _connected(info.context.hub)
+        mirror = _connected(info.context.hub)
         if not points and not devices:
             raise DdmsError(Code.INVALID, "choose what to watch: give points, devices, or both", field="devices")
         chosen_points = from_ids(IdKind.POINT, points or [], "points")
         chosen_devices = from_ids(IdKind.DEVICE, devices or [], "devices")
-        _refuse_unknown(mirror.directory, chosen_points, mirror.states.keys(), chosen_devices)
+        await _refuse_unknown(info.context, chosen_points, chosen_devices)
         return ReadingsSource(mirror, chosen_points, chosen_devices)
 
     @subscription
@@ -290,16 +299,22 @@ class Subscription:
         devices: Annotated[list[strawberry.ID] | None, argument("Devices to watch; all when left out.")] = None,
     ) -> AsyncIterable[DeviceStatesEvent]:
         """Follow which devices are online: first a snapshot of all states, then each change."""
-        mirror = await _connected(info.context.hub)
+        mirror = _connected(info.context.hub)
         chosen = None if devices is None else frozenset(from_ids(IdKind.DEVICE, devices, "devices"))
-        _refuse_unknown(mirror.directory, [], mirror.states.keys(), chosen or ())
+        await _refuse_unknown(info.context, (), chosen or ())
         return StatesSource(mirror, chosen)
 
 
-def _refuse_unknown(directory: Directory, points: Any, known_devices: Any, devices: Any) -> None:
-    for point in points:
-        if point not in directory.points:
-            raise DdmsError(Code.NOT_FOUND, f"there is no point {to_id(IdKind.POINT, point)}", field="points")
-    for device in devices:
-        if device not in known_devices:
-            raise DdmsError(Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, device)}", field="devices")
+async def _refuse_unknown(context: Context, points: Iterable[int], devices: Iterable[int]) -> None:
+    """Refuse what does not exist; what was made this moment may not have been heard of yet."""
+    mirror = context.hub.mirror
+    strange_points = [point for point in points if point not in mirror.directory.points]
+    strange_devices = [device for device in devices if device not in mirror.states]
+    if not strange_points and not strange_devices:
+        return
+    missing = await context.database.row(FIND_MISSING, strange_points, strange_devices)
+    if missing and missing["kind"] == "point":
+        raise DdmsError(Code.NOT_FOUND, f"there is no point {to_id(IdKind.POINT, missing['id'])}", field="points")
+    if missing:
+        raise DdmsError(Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, missing['id'])}", field="devices")
+    await context.hub.refresh()
