@@ -187,6 +187,9 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
-    server.run()
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's own code for a start that failed; the reason is in the log
+        failed.append(True)
     if failed or not server.started:
         sys.exit(1)

@@ -1,0 +1,70 @@
+"""Settings: strict, named in every complaint, secrets from files."""
+
+import logging
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ddms.errors import Code, DdmsError
+from ddms.logs import JsonFormatter
+from ddms.settings import LogFormat, Settings
+
+
+def test_without_an_environment_everything_has_a_default():
+    settings = Settings.read({})
+    assert (settings.api_port, settings.log_format, settings.spool_max_bytes) == (8000, LogFormat.JSON, 2 * 1024**3)
+
+
+def test_values_are_read_and_other_variables_are_not_ours():
+    settings = Settings.read(
+        {"DDMS_API_PORT": "8123", "DDMS_FLUSH_INTERVAL": "0.5", "PATH": "/bin", "DDMS_TEST_X": "1"}
+    )
+    assert (settings.api_port, settings.flush_interval) == (8123, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DDMS_API_PROT", "8000"),
+        ("DDMS_API_PORT", "http"),
+        ("DDMS_API_PORT", "70000"),
+        ("DDMS_FLUSH_INTERVAL", "-1"),
+        ("DDMS_FLUSH_INTERVAL", "nan"),
+        ("DDMS_SPOOL_MAX_BYTES", "0"),
+        ("DDMS_LOG_LEVEL", "loud"),
+        ("DDMS_DATABASE_URL", "mysql://localhost"),
+        ("DDMS_ALLOWED_ORIGINS", "plant.example"),
+        ("DDMS_DATABASE_PASSWORD_FILE", "/no/such/file"),
+    ],
+)
+def test_a_wrong_variable_stops_and_is_named(variable, value):
+    with pytest.raises(DdmsError) as caught:
+        Settings.read({variable: value})
+    assert caught.value.code is Code.SETTINGS
+    assert variable in caught.value.message
+
+
+def test_a_secret_comes_from_a_file_without_its_line_end(tmp_path: Path):
+    secret = tmp_path / "password"
+    secret.write_text("geheim/ @:\n")
+    settings = Settings.read(
+        {"DDMS_DATABASE_URL": "postgresql://ddms_app@db:5433/ddms", "DDMS_DATABASE_PASSWORD_FILE": str(secret)}
+    )
+    assert settings.dsn() == "postgresql://ddms_app:geheim%2F%20%40%3A@db:5433/ddms"
+
+
+def test_a_value_and_its_file_together_are_refused(tmp_path: Path):
+    with pytest.raises(DdmsError, match="both set"):
+        Settings.read({"DDMS_DATABASE_PASSWORD": "x", "DDMS_DATABASE_PASSWORD_FILE": str(tmp_path)})
+
+
+def test_a_log_line_is_one_json_object_with_its_extras():
+    record = logging.makeLogRecord(
+        {"name": "ddms", "levelname": "WARNING", "msg": "%s\nis off", "args": ("Pump",), "device": 7}
+    )
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    assert orjson.loads(line) | {"time": ""} == {
+        "time": "", "level": "warning", "logger": "ddms", "message": "Pump\nis off", "device": 7,
+    }  # fmt: skip
