@@ -171,20 +171,23 @@ def _read_csv(text: str) -> list[Entry]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, restkey="")
     entries: dict[str, Entry] = {}
     try:
-        unknown = [name for name in rows.fieldnames or () if name not in COLUMNS]
-        if unknown or "device" not in (rows.fieldnames or ()):
-            what = (
-                f"the columns {', '.join(map(repr, unknown))} are not known"
-                if unknown
-                else "the column 'device' is missing"
-            )
-            raise wrong(1, "", f"{what}: the columns are {', '.join(COLUMNS)}")
+        if problem := _header_problem(list(rows.fieldnames or ())):
+            raise wrong(1, "", f"{problem}: the columns are {', '.join(COLUMNS)}")
         for row in rows:
             if any(row.values()):
                 _read_row(row, rows.line_num, entries)
     except csv.Error as error:
-        raise wrong(rows.line_num, "", f"this is not CSV: {error}") from error
+        raise wrong(rows.reader.line_num, "", f"this is not CSV: {error}") from error
     return list(entries.values())
+
+
+def _header_problem(names: list[str]) -> str | None:
+    for name in names:
+        if name not in COLUMNS:
+            return f"the column {name!r} is not known"
+        if names.count(name) > 1:
+            return f"the column {name!r} stands twice"
+    return None if "device" in names else "the column 'device' is missing"
 
 
 def _read_row(row: dict[str, Any], line: int, entries: dict[str, Entry]) -> None:

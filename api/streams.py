@@ -270,7 +270,7 @@ def _connected(hub: Hub) -> Mirror:
     return hub.mirror
 
 
-@strawberry.type
+@strawberry.type(description="What is pushed, over websockets (graphql-transport-ws).")
 class Subscription:
     """What is pushed, over graphql-transport-ws. Who asks in the same words is served by one execution."""
 
