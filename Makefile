@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench faults lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -28,6 +28,9 @@ format: $(READY) ## Format the code and repair what can be repaired
 
 bench: $(READY) ## Measure against the peers; each bench prints a ratio
 	@$(BIN)/python -m bench
+
+faults: $(READY) ## Kill collector and database at random (KILLS=20), count what is lost or doubled
+	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20)
 
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock
