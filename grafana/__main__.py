@@ -1,0 +1,48 @@
+"""`python -m grafana` writes the dashboards; `--check` only says which lag behind the code."""
+
+import json
+import sys
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from grafana.device import device
+from grafana.fleet import fleet
+
+FOLDER = Path(__file__).parent / "dashboards"
+
+
+def dashboards() -> dict[str, str]:
+    """Return each dashboard's JSON by the name of its file."""
+    boards = {"fleet.json": fleet(), "device.json": device()}
+    return {
+        name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        for name, board in boards.items()
+    }
+
+
+def outdated() -> list[str]:
+    """Return the files that are not what the code says, or that no code makes."""
+    wanted = dashboards()
+    found = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; return the exit code."""
+    if arguments == ["--check"]:
+        stale = outdated()
+        for name in stale:
+            sys.stderr.write(f"grafana/dashboards/{name} is not what the code says: run `python -m grafana`\n")
+        return int(bool(stale))
+    if arguments:
+        sys.stderr.write("usage: python -m grafana [--check]\n")
+        return 2
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in dashboards().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""The SQL of every panel and variable, as the role ddms_grafana runs it on the schema `grafana`.
+
+Chosen ids are compared as text or through string_to_array: an empty or foreign value in the page's address then finds
+nothing, where a cast would fail. `$__interval_ms` is the time that a pixel stands for, so the range divided by it is
+how many readings a panel can show.
+"""
+
+# -- fleet
+
+COUNTS = """
+SELECT count(*) AS devices,
+       count(*) FILTER (WHERE state = 'online') AS online,
+       count(*) FILTER (WHERE state = 'error') AS error,
+       count(*) FILTER (WHERE state = 'offline') AS offline,
+       count(*) FILTER (WHERE state = 'disabled') AS disabled,
+       count(*) FILTER (WHERE state = 'unknown') AS unknown,
+       (SELECT count(*) FROM latest l JOIN devices a USING (device_id)
+         WHERE l.quality IN ('bad', 'stale') AND a.state IN ('online', 'error')) AS bad_points
+  FROM devices
+"""
+COLLECTORS = """
+SELECT CASE WHEN silent_seconds > 30 THEN 'silent' ELSE 'running' END AS state, collector, seen_at, version
+  FROM collectors ORDER BY silent_seconds DESC
+"""
+OFFLINE = """
+SELECT device_id, device, offline_seconds, last_error
+  FROM devices WHERE state = 'offline' ORDER BY offline_seconds DESC
+"""
+BAD_NOW = """
+SELECT l.device_id, l.device, l.point, l.quality, l.explanation
+  FROM latest l JOIN devices d USING (device_id)
+ WHERE l.quality IN ('bad', 'uncertain', 'stale') AND d.state IN ('online', 'error')
+ ORDER BY l.quality, lower(l.device), l.point_id LIMIT 200
+"""
+DEVICES = """
+SELECT device_id, state, device, last_seen, offline_seconds, failures, last_error, points, endpoint
+  FROM devices
+ WHERE state = any (string_to_array('${state:csv}', ','))
+   AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)
+ ORDER BY lower(device)
+"""
+
+# -- device: variables
+
+DEVICE_CHOICES = "SELECT device AS __text, device_id AS __value FROM devices ORDER BY lower(device)"
+POINT_CHOICES = """
+SELECT point AS __text, point_id AS __value FROM points
+ WHERE device_id::text = '$device' AND kind = 'number' ORDER BY point_id
+"""
+UNIT_CHOICES = """
+SELECT axis FROM points WHERE point_id::text = any (string_to_array('${points:csv}', ','))
+ GROUP BY axis ORDER BY min(point_id)
+"""
+
+# -- device: panels
+
+HEADER = """
+SELECT state, extract(epoch FROM last_seen) * 1000 AS last_seen, offline_seconds, failures
+  FROM devices WHERE device_id::text = '$device'
+"""
+CONNECTION = "SELECT endpoint, unit_id, last_error, description FROM devices WHERE device_id::text = '$device'"
+LATEST = """
+SELECT point, shown, quality, time, CASE WHEN quality <> 'good' THEN explanation END AS explanation
+  FROM latest WHERE device_id::text = '$device' ORDER BY point_id
+"""
+# One series of each point, and in wide ranges two more (marked by arrows) with the lowest and highest of each step.
+READINGS = """
+WITH steps AS (
+    SELECT t.*, count(lowest) OVER (PARTITION BY point_id) > 0 AS has_extremes
+      FROM trend(array(SELECT point_id FROM points WHERE point_id::text = any (string_to_array('${points:csv}', ','))
+                          AND axis = any (array[${unit:sqlstring}]::text[])),
+                 $__timeFrom(), $__timeTo(), ((${__to} - ${__from}) / $__interval_ms)::int) t
+)
+SELECT s.time, shown.number, point_id, p.point || shown.arrow AS point, shown.value
+  FROM steps s JOIN points p USING (point_id)
+ CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
+ WHERE shown.number = 0 OR s.has_extremes
+ ORDER BY shown.number, point_id, s.time
+"""
+# The unit becomes the axis' own by Grafana's transformation "Config from query results".
+READINGS_UNIT = """
+SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points
+ WHERE point_id::text = any (string_to_array('${points:csv}', ',')) AND axis = any (array[${unit:sqlstring}]::text[])
+"""
+SWITCHES = """
+WITH states AS (
+    SELECT point_id, time, CASE WHEN lowest < highest THEN 0.5 ELSE value END AS state
+      FROM trend(array(SELECT point_id FROM points WHERE device_id::text = '$device' AND kind = 'switch'),
+                 $__timeFrom(), $__timeTo(), ((${__to} - ${__from}) / $__interval_ms)::int)
+), changes AS (
+    SELECT s.*, lag(state, 1, -1) OVER (PARTITION BY point_id ORDER BY time) AS before FROM states s
+)
+SELECT c.time, point_id::text, p.point, c.state FROM changes c JOIN points p USING (point_id)
+ WHERE c.state IS DISTINCT FROM c.before ORDER BY c.point_id, c.time
+"""
+QUALITY = """
+WITH changes AS (
+    SELECT point_id, time, quality_code, lag(quality_code, 1, -1::smallint) OVER (PARTITION BY point_id ORDER BY time) AS before
+      FROM trend(array(SELECT point_id FROM points WHERE device_id::text = '$device' AND kind <> 'text'),
+                 $__timeFrom(), $__timeTo(), ((${__to} - ${__from}) / $__interval_ms)::int)
+)
+SELECT c.time, point_id::text, p.point, c.quality_code FROM changes c JOIN points p USING (point_id)
+ WHERE c.quality_code IS DISTINCT FROM c.before ORDER BY c.point_id, c.time
+"""
+TEXTS = """
+SELECT t.time AS changed, p.point, coalesce(t.text, q.explanation) AS text
+  FROM points p
+ CROSS JOIN LATERAL (SELECT * FROM texts t WHERE t.point_id = p.point_id AND t.time <= $__timeTo()
+                      ORDER BY t.time DESC LIMIT 20) t
+  JOIN qualities q USING (quality_code)
+ WHERE p.device_id::text = '$device' AND p.kind = 'text'
+ ORDER BY t.time DESC
+"""
