@@ -22,7 +22,7 @@ from demo.welcome import Running, farewell, welcome
 
 _DATABASE = "ddms"
 _PATIENCE = 60.0
-_FIRST_VALUE = "{ latest { columns { value } } }"
+_FIRST_VALUE = "{ latest { columns { time value } } }"
 
 
 class Ended(BaseException):
@@ -42,6 +42,7 @@ class Demo:
         self._wanted = wanted
         self._words: list[str] = []
         self._token = ""
+        self._begun_ms = time.time() * 1000
 
     def start(self) -> Running:
         """Start everything, and wait for the first value in GraphQL."""
@@ -68,10 +69,8 @@ class Demo:
         return child
 
     def _start_plant(self) -> Child:
-        before = self._remembered()
-        likes = {gateway.key: before.get(gateway.key, gateway.port) for gateway in inventory.read().gateways}
-        if self._wanted["plant"] == 0:
-            likes = dict.fromkeys(likes, 0)
+        usual = self._wanted["plant"]
+        likes = {gateway.key: gateway.port if usual else 0 for gateway in inventory.read().gateways}
         return self._child("Plant", ["demo.plant", "--ports", json.dumps(likes)], stdout=subprocess.PIPE)
 
     def _watch_postgres(self) -> None:
@@ -94,7 +93,9 @@ class Demo:
         gateways: dict[str, int] = json.loads(stdout.readline())
         for gateway in inventory.read().gateways:
             if self._wanted["plant"] and gateways[gateway.key] != gateway.port:
-                self._words.append(f"port {gateway.port} is taken: {gateway.key} uses {gateways[gateway.key]}")
+                self._words.append(
+                    f"port {gateway.port} is taken: the gateway {gateway.key} uses {gateways[gateway.key]}"
+                )
         return gateways
 
     async def _ensure_database(self) -> None:
@@ -149,7 +150,11 @@ class Demo:
         api, metrics = self._port("api", "the API"), self._port("metrics", "the collector's metrics")
         settings = self._settings("ddms_app") | {"DDMS_LOG_FORMAT": "text"}
         spool = str((self.directory / "spool").absolute())
-        collector = {"DDMS_COLLECTOR_METRICS_PORT": str(metrics), "DDMS_SPOOL_DIRECTORY": spool}
+        collector = {
+            "DDMS_COLLECTOR_NAME": "demo",
+            "DDMS_COLLECTOR_METRICS_PORT": str(metrics),
+            "DDMS_SPOOL_DIRECTORY": spool,
+        }
         self._child("Collector", ["ddms", "collector"], env=settings | collector)
         self._child("API", ["ddms", "api"], env=settings | {"DDMS_API_PORT": str(api)})
         grafana = self._start_grafana()
@@ -176,7 +181,11 @@ class Demo:
 
     def _has_value(self, running: Running) -> bool:
         data = ask(running.graphql, self._token, _FIRST_VALUE)
-        return data is not None and any(value is not None for value in data["latest"]["columns"]["value"])
+        if data is None:
+            return False
+        columns = data["latest"]["columns"]  # those of the last start are older
+        readings = zip(columns["time"], columns["value"], strict=True)
+        return any(value is not None and time_ms > self._begun_ms for time_ms, value in readings)
 
     def _first_owner(self) -> str | None:
         """Create the owner last of all: its password is shown at once, and never again."""
@@ -249,8 +258,9 @@ def run(
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
         signal.signal(number, _end)
-    demo = Demo(directory, grafana, wanted)
+    demo: Demo | None = None
     try:
+        demo = Demo(directory, grafana, wanted)
         print(f"Starting DDMS with a simulated plant; data and logs are in {directory} …", flush=True)
         running = demo.start()
         print(welcome(running), flush=True)
@@ -258,10 +268,11 @@ def run(
     except Ended:
         print(farewell(directory), flush=True)
         return 0
-    except DdmsError as error:
-        print(f"Error: {error.message}", file=sys.stderr, flush=True)
+    except (DdmsError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr, flush=True)
         return 1
     finally:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)  # ending must not be interrupted half-way
-        demo.stop()
+        if demo:
+            demo.stop()

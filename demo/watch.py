@@ -42,8 +42,9 @@ def main() -> None:
 
 
 async def follow(url: str, token: str, device: dict[str, Any]) -> None:
-    """Subscribe to a device and print what comes."""
+    """Subscribe to a device and print its values as they change."""
     points = {point["id"]: point for point in device["points"]}
+    shown: dict[str, str] = {}
     async with connect(url.replace("http", "ws", 1), subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
         await _send(socket, {"type": "connection_init", "payload": {"token": token}})
         payload = {"query": _FOLLOW, "variables": {"devices": [device["id"]]}}
@@ -55,7 +56,7 @@ async def follow(url: str, token: str, device: dict[str, Any]) -> None:
                 case "ping":
                     await _send(socket, {"type": "pong"})
                 case "next":
-                    _print(message["payload"]["data"]["readings"]["readings"], points)
+                    _print(message["payload"]["data"]["readings"]["readings"], points, shown)
                 case _:
                     sys.exit(text if isinstance(text, str) else None)
 
@@ -64,14 +65,21 @@ async def _send(socket: ClientConnection, message: dict[str, Any]) -> None:
     await socket.send(json.dumps(message))
 
 
-def _print(readings: list[dict[str, Any]], points: dict[str, dict[str, Any]]) -> None:
+def _print(readings: list[dict[str, Any]], points: dict[str, dict[str, Any]], shown: dict[str, str]) -> None:
     for reading in readings:
         point = points.get(reading["pointId"], {"name": reading["pointId"], "unit": ""})
-        value = reading["text"] if reading["text"] is not None else reading["value"]
-        shown = f"{value:.6g} {point['unit']}" if isinstance(value, float | int) else value
-        if reading["quality"] != "GOOD":
-            shown = f"{shown if value is not None else '-'} ({reading['quality'].lower()}: {reading['reason'].lower()})"
-        print(f"{reading['time'][11:23]}  {point['name']:<24} {shown}", flush=True)
+        text = _text(reading, point["unit"])
+        if shown.get(reading["pointId"]) != text:
+            print(f"{reading['time'][11:23]}  {point['name']:<24} {text}", flush=True)
+        shown[reading["pointId"]] = text
+
+
+def _text(reading: dict[str, Any], unit: str) -> str:
+    if reading["quality"] == "BAD":
+        return f"- ({reading['reason'].lower()})"
+    if reading["value"] is None:
+        return str(reading["text"])
+    return f"{reading['value']:.6g} {unit}".rstrip()
 
 
 if __name__ == "__main__":
