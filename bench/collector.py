@@ -52,12 +52,13 @@ async def fill(url: str, *, endpoints: int = ENDPOINTS, units: int = UNITS, regi
     await connection.close()
 
 
-async def count(url: str, since: float) -> tuple[int, int]:
-    """Return how many readings were stored since, and how many of them are not good."""
+async def count(url: str, since: float, until: float) -> tuple[int, int]:
+    """Return how many readings were stored in this time (less 3 s, for what is on its way), and how many are not good."""
     connection = await asyncpg.connect(url)
     row = await connection.fetchrow(
-        "SELECT count(*), count(*) FILTER (WHERE quality > 0) FROM readings WHERE time > to_timestamp($1)", since
-    )
+        "SELECT count(*), count(*) FILTER (WHERE quality > 0) FROM readings WHERE time > to_timestamp($1) AND time < to_timestamp($2)",
+        since - 3, until - 3,
+    )  # fmt: skip
     await connection.close()
     return row[0], row[1]
 
@@ -72,7 +73,7 @@ def measure_ddms(url: str, seconds: int, flush_interval: float, folder: Path) ->
     }
     env |= {k: v for k, v in os.environ.items() if not k.startswith("DDMS_")}
     with running(sys.executable, "-m", "ddms", "collector", env=env, log=folder / "ddms.log") as process:
-        return _sample(process.pid, seconds, lambda since: asyncio.run(count(url, since)))
+        return _sample(process.pid, seconds, lambda since: asyncio.run(count(url, since, time.time())))
 
 
 def _sample(pid: int, seconds: int, counted) -> dict[str, float]:
@@ -89,6 +90,50 @@ def _sample(pid: int, seconds: int, counted) -> dict[str, float]:
         "readings/s": readings / wall,
         "bad": bad,
     }
+
+
+LATENESS = """
+SELECT d.unit_id % 10 = 0 AS faulty, count(*), count(*) FILTER (WHERE quality < 16),
+       percentile_cont(ARRAY[0.5, 0.99, 1.0]) WITHIN GROUP (ORDER BY (extract(epoch FROM r.time) + 0.05) % 1 - 0.05)
+  FROM readings r JOIN points p ON p.id = r.point_id JOIN devices d ON d.id = p.device_id
+ WHERE p.key = 'r0' AND r.time > to_timestamp($1) AND r.time < to_timestamp($2) GROUP BY 1 ORDER BY 1
+"""
+
+
+def measure_lateness(url: str, seconds: int, folder: Path) -> list[asyncpg.Record]:
+    """Run the collector on a plant of which every tenth unit is dead; polls are due at each full second."""
+    env = {"DDMS_DATABASE_URL": url, "DDMS_SPOOL_DIRECTORY": str(folder / "spool"), "DDMS_COLLECTOR_METRICS_PORT": "0"}
+    with running(sys.executable, "-m", "ddms", "collector", env=env, log=folder / "ddms.log"):
+        time.sleep(15)  # until the dead are known as dead
+        since = time.time()
+        time.sleep(seconds)
+
+    async def read() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetch(LATENESS, since, since + seconds - 1)
+        finally:
+            await connection.close()
+
+    return asyncio.run(read())
+
+
+def print_lateness(server: str, seconds: int) -> None:
+    """Print how late the living are polled while 100 of 1,000 units hang, are missing or lie."""
+    print("\n1,000 units, each second; 100 of them dead. Lateness of polls, ms")
+    print("| | units | readings/unit/s | good | p50 | p99 | worst |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        for label, mode in (("all alive", ()), ("100 dead", ("faulty",))):
+            with plant(PORT, ENDPOINTS, *mode):
+                url = asyncio.run(fresh_database(server, "ddms_bench"))
+                asyncio.run(fill(url))
+                for faulty, rows, good, late in measure_lateness(url, seconds, Path(name)):
+                    units = ENDPOINTS * UNITS * (0.1 if faulty else 0.9)
+                    which = f"{label}: {'the units that are dead in the second run' if faulty else 'the others'}"
+                    p50, p99, worst = (float(x) * 1000 for x in late)
+                    print(
+                        f"| {which} | {units:.0f} | {rows / units / (seconds - 1):.2f} | {good / rows:.1%} | {p50:.0f} | {p99:.0f} | {worst:.0f} |"
+                    )
 
 
 def telegraf_configuration(database: str | None) -> str:
@@ -148,6 +193,11 @@ def main() -> None:
             url = asyncio.run(fresh_database(server, "ddms_bench_telegraf"))
             for label, database in (("Telegraf, discarding", None), ("Telegraf into PostgreSQL", url)):
                 results[label] = measure_telegraf(arguments.telegraf, database, arguments.seconds, folder)
+    _print_costs(results)
+    print_lateness(server, max(arguments.seconds, 70))
+
+
+def _print_costs(results: dict[str, dict[str, float]]) -> None:
     peer = results.get("Telegraf into PostgreSQL")
     print(f"\n{ENDPOINTS * UNITS} units on {ENDPOINTS} endpoints, {REGISTERS} registers each second")
     print("| | µs CPU a request | × Telegraf | core % | MiB | readings/s | bad |\n|---|---|---|---|---|---|---|")

@@ -1,7 +1,8 @@
 """A plant for benchmarks: a Modbus TCP server that costs as little as it can, in a process of its own.
 
 `python -m bench.plant PORT ENDPOINTS [MODE]` serves ENDPOINTS ports from PORT on. Each unit answers every read with
-registers that hold a counter of the second; MODE `faulty` lets every tenth unit hang, refuse or lie.
+registers that hold a counter of the second; MODE `faulty` lets every tenth unit hang, be missing behind its gateway
+(exception 11) or answer as another unit.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ class Unit(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
         self.rest = b""
 
     def data_received(self, data):
@@ -33,10 +35,11 @@ class Unit(asyncio.Protocol):
 
     def answer(self, transaction, unit, function, address, count):
         if self.faulty and unit % 10 == 0:
-            if unit % 30 == 10:
+            kind = (self.port + unit // 10) % 3
+            if kind == 0:
                 return  # hangs
-            if unit % 30 == 20:
-                self.transport.write(_HEAD.pack(transaction, 0, 3, unit, function | 0x80) + b"\x04")
+            if kind == 1:
+                self.transport.write(_HEAD.pack(transaction, 0, 3, unit, function | 0x80) + b"\x0b")
                 return
             unit += 1  # lies
         size = (count + 7) // 8 if function <= 2 else 2 * count

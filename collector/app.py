@@ -10,8 +10,9 @@ import uvloop
 from collector import configuration, field, metrics
 from collector.clock import Clock
 from collector.connection import ConnectionTask
+from collector.leases import TICK_SECONDS, Leases
 from collector.spool import Spool
-from collector.store import Store
+from collector.store import AWAY, Store
 from ddms.database import connect, listen, wait_until_ready
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
@@ -31,6 +32,7 @@ class CollectorProgram:
         self.clock = Clock()
         self.store = Store(settings, Spool(settings.spool_directory, settings.spool_max_bytes))
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
+        self.leases = Leases(settings.collector_name)
         self._changed = asyncio.Event()
         self._asked = asyncio.Event()
 
@@ -54,9 +56,11 @@ class CollectorProgram:
                 group.create_task(self._listen(), name="listen")
                 group.create_task(self._follow_configuration(group), name="configuration")
                 group.create_task(self._answer_requests(), name="field requests")
+                group.create_task(self._keep_leases(), name="leases")
         finally:
             server.shutdown()
             await self.store.close()
+            await self._give_leases_back()
 
     def task_of(self, endpoint: Endpoint) -> ConnectionTask | None:
         """Return the task that polls an endpoint, if one does."""
@@ -91,7 +95,43 @@ class CollectorProgram:
                     await asyncio.sleep(SETTLE_SECONDS)
             self._changed.clear()
             if (wanted := await self._read_configuration()) is not None:
-                self._fit(wanted, group)
+                self._fit({key: wanted[key] for key in wanted.keys() & self.leases.held}, group)
+
+    async def _keep_leases(self) -> None:
+        """Renew and balance the leases; without the database they stay as they are, and so does the polling."""
+        while True:
+            try:
+                connection = await connect(self.settings, "collector-leases")
+            except DdmsError:
+                await asyncio.sleep(TICK_SECONDS)
+                continue
+            try:
+                while True:
+                    async with asyncio.timeout(2 * TICK_SECONDS):
+                        if await self.leases.tick(connection, self._stop):
+                            self._changed.set()
+                    await asyncio.sleep(TICK_SECONDS)
+            except AWAY as error:
+                logger.debug("the leases wait: %r", error)
+            finally:
+                connection.terminate()
+
+    async def _stop(self, connection_ids: frozenset[int]) -> None:
+        """End the polling of connections that another collector takes over."""
+        ended = [self.tasks.pop(connection_id)[1] for connection_id in connection_ids & self.tasks.keys()]
+        for task in ended:
+            task.cancel()
+        if ended:
+            logger.info("%d connections go to another collector", len(ended))
+            await asyncio.wait(ended)
+
+    async def _give_leases_back(self) -> None:
+        with suppress(DdmsError, *AWAY):
+            connection = await connect(self.settings, "collector-leases")
+            try:
+                await self.leases.release(connection)
+            finally:
+                await connection.close(timeout=2)
 
     async def _read_configuration(self) -> dict[int, configuration.ConnectionConfiguration] | None:
         try:

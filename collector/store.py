@@ -35,7 +35,7 @@ INSERT INTO collectors (name, version) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), version = excluded.version RETURNING sequence
 """
 # What says that the database is away, or cannot write now; anything else is the batch's own fault.
-_AWAY = (
+AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -142,7 +142,7 @@ class Store:
         except asyncpg.UniqueViolationError:
             # The clock was set back to the very microsecond of another reading.
             await replay(self._connection, batch)
-        except _AWAY as error:
+        except AWAY as error:
             self._disconnect(error)
             return False
         except asyncpg.PostgresError:
@@ -160,7 +160,7 @@ class Store:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await store_states(self._connection, self._settings.collector_name, list(states.values()), seen)
-        except _AWAY as error:
+        except AWAY as error:
             self._states = states | self._states
             self._disconnect(error)
 
@@ -200,7 +200,7 @@ class Store:
                 await connection.execute(MAKE_INCOMING)
                 while (path := self.spool.oldest()) is not None:
                     await self._replay_file(connection, path)
-            except _AWAY as error:
+            except AWAY as error:
                 self._complain(f"the replay waits: {explain(error).message}")
                 await asyncio.sleep(RECONNECT_SECONDS)
             finally:
@@ -214,7 +214,7 @@ class Store:
         try:
             async with asyncio.timeout(COMMIT_SECONDS * 3):
                 await replay(connection, batch)
-        except _AWAY:
+        except AWAY:
             raise
         except asyncpg.PostgresError:
             logger.exception("the database refuses a batch of the spool; it was set aside: %s", path)
