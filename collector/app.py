@@ -34,6 +34,7 @@ class CollectorProgram:
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self.leases = Leases(settings.collector_name)
         self._changed = asyncio.Event()
+        self._lease_wanted = asyncio.Event()
         self._asked = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,7 +78,7 @@ class CollectorProgram:
         while True:
             try:
                 listeners = {
-                    "ddms_configuration": lambda _: self._changed.set(),
+                    "ddms_configuration": lambda _: self._hear_change(),
                     "ddms_field_requests": lambda told: self._asked.set() if told.endswith(":pending") else None,
                 }
                 async with listen(self.settings, "collector-listen", listeners) as lost:
@@ -86,6 +87,10 @@ class CollectorProgram:
                     await lost.wait()
             except DdmsError:  # the store says so already
                 await asyncio.sleep(2)
+
+    def _hear_change(self) -> None:
+        self._changed.set()
+        self._lease_wanted.set()  # a new connection belongs to nobody yet
 
     async def _follow_configuration(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -108,9 +113,12 @@ class CollectorProgram:
             try:
                 while True:
                     async with asyncio.timeout(2 * TICK_SECONDS):
+                        self._lease_wanted.clear()
                         if await self.leases.tick(connection, self._stop):
                             self._changed.set()
-                    await asyncio.sleep(TICK_SECONDS)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(TICK_SECONDS):
+                            await self._lease_wanted.wait()
             except AWAY as error:
                 logger.debug("the leases wait: %r", error)
             finally:

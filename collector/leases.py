@@ -26,7 +26,7 @@ RETURNING connection_id
 """
 READ_SHARE = """-- ddms:read_share
 SELECT ceil((SELECT count(DISTINCT connection_id) FROM devices WHERE enabled AND deleted_at IS NULL)::float8
-            / greatest(1, (SELECT count(*) FROM collectors WHERE seen_at > now() - $1::interval)))::int
+            / greatest(1, (SELECT count(*) FROM collectors WHERE stopped_at IS NULL AND seen_at > now() - $1::interval)))::int
 """
 CLAIM_LEASES = """-- ddms:claim_leases
 INSERT INTO leases AS l (connection_id, collector, expires_at)
@@ -40,7 +40,10 @@ RETURNING connection_id
 RELEASE_LEASES = """-- ddms:release_leases
 DELETE FROM leases WHERE collector = $1 AND connection_id = any($2::int[])
 """
-RELEASE_ALL = "-- ddms:release_all_leases\nDELETE FROM leases WHERE collector = $1"
+RELEASE_ALL = """-- ddms:release_all_leases
+WITH stopped AS (UPDATE collectors SET stopped_at = now() WHERE name = $1)
+DELETE FROM leases WHERE collector = $1
+"""
 
 
 class Leases:

@@ -1,55 +1,25 @@
 """Lines: how requests reach a Modbus unit and answers come back.
 
-Modbus TCP is our own small protocol, since polling is what DDMS spends its time on; serial lines and RTU over TCP
-go through pymodbus, which only this module imports. DDMS reads and never writes.
+Modbus TCP is here, RTU frames are in `collector.rtu`: both are own small protocols, since polling is what DDMS spends
+its time on, and since RTU needs care that no library takes (late answers). DDMS reads and never writes.
 
-Sources: Modbus Application Protocol V1.1b3 (sections 4 and 6.1–6.4), Modbus Messaging on TCP/IP V1.0b (section 3).
+Source: Modbus Messaging on TCP/IP V1.0b (section 3).
 """
 
 import asyncio
-import logging
-import socket
 import struct
-from typing import Protocol, cast
+from typing import cast
 
-from pymodbus import FramerType
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusException
-from pymodbus.pdu import ExceptionResponse
-
+from collector.protocol import Line, Reader, ReadError, data_bytes, of_connecting, tune
+from collector.rtu import RtuLine
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason, of_exception
 
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # its errors come back as reasons
+__all__ = ["Line", "ReadError", "Reader", "TcpLine", "data_bytes", "line"]
 
 _REQUEST = struct.Struct(">HHHBBHH")
 _HEADER = struct.Struct(">HHHBB")
 _MOST_BYTES = 254  # of unit, function and data in a Modbus frame
-
-
-class ReadError(Exception):
-    """A request that brought no registers; `reason` says why."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.explanation)
-        self.reason = reason
-
-
-class Line(Protocol):
-    """A way to the units behind one endpoint. All methods raise `ReadError`."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether requests can be sent."""
-
-    async def open(self, timeout: float) -> None:
-        """Connect."""
-
-    async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
-        """Send one read request and return its data bytes: two a register, or eight bits a byte."""
-
-    def close(self) -> None:
-        """Hang up; what is waited for fails with CLOSED."""
 
 
 def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", stop_bits: int = 1) -> Line:
@@ -57,11 +27,6 @@ def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", st
     if endpoint.transport is Transport.TCP:
         return TcpLine(endpoint)
     return RtuLine(endpoint, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits)
-
-
-def data_bytes(function: int, count: int) -> int:
-    """Return how many bytes of data a right answer has."""
-    return (count + 7) // 8 if function <= 2 else 2 * count
 
 
 class TcpLine(asyncio.Protocol):
@@ -86,20 +51,15 @@ class TcpLine(asyncio.Protocol):
         try:
             async with asyncio.timeout(timeout):
                 await self._loop.create_connection(lambda: self, self._endpoint.host, self._endpoint.port)
-        except TimeoutError:
-            raise ReadError(Reason.TIMEOUT) from None
-        except ConnectionRefusedError:
-            raise ReadError(Reason.REFUSED) from None
-        except OSError:
-            raise ReadError(Reason.UNREACHABLE) from None
+        except OSError as error:  # TimeoutError is one
+            raise of_connecting(error) from None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the open connection."""
         self._transport = cast("asyncio.Transport", transport)
         self._rest = b""
         if sock := transport.get_extra_info("socket"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            tune(sock)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let all who wait fail."""
@@ -172,92 +132,3 @@ class TcpLine(asyncio.Protocol):
     def _fail_all(self, reason: Reason) -> None:
         for transaction in list(self._waiting):
             self._fail(transaction, reason)
-
-
-class RtuLine:
-    """RTU frames over a serial port or a TCP connection, through pymodbus."""
-
-    def __init__(self, endpoint: Endpoint, *, baud_rate: int, parity: str, stop_bits: int) -> None:
-        self._endpoint = endpoint
-        self._baud_rate, self._parity, self._stop_bits = baud_rate, parity[0].upper(), stop_bits
-        self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the port is open or the connection stands."""
-        return self._client is not None and bool(self._client.connected)
-
-    async def open(self, timeout: float) -> None:
-        """Open the port, or connect."""
-        self.close()
-        # pymodbus would retry and reconnect by itself, holding its lock for seconds: both are our decisions.
-        if self._endpoint.transport is Transport.SERIAL:
-            self._client = AsyncModbusSerialClient(
-                self._endpoint.host,
-                baudrate=self._baud_rate,
-                parity=self._parity,
-                stopbits=self._stop_bits,
-                retries=0,
-                reconnect_delay=0,
-                timeout=timeout,
-            )
-        else:
-            self._client = AsyncModbusTcpClient(
-                self._endpoint.host,
-                port=self._endpoint.port,
-                framer=FramerType.RTU,
-                retries=0,
-                reconnect_delay=0,
-                timeout=timeout,
-            )
-        if not await self._client.connect():
-            self.close()
-            raise ReadError(Reason.NO_PORT if self._endpoint.transport is Transport.SERIAL else Reason.UNREACHABLE)
-
-    def close(self) -> None:
-        """Close the port or the connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
-        """Send one read request; frames with a wrong checksum, unit or function count as no answer."""
-        if self._client is None:
-            raise ReadError(Reason.CLOSED)
-        reads = {
-            1: self._client.read_coils,
-            2: self._client.read_discrete_inputs,
-            3: self._client.read_holding_registers,
-            4: self._client.read_input_registers,
-        }
-        self._client.comm_params.timeout_connect = timeout
-        try:
-            async with asyncio.timeout(timeout + 0.1):
-                answer = await reads[function](address, count=count, device_id=unit)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            self.close()  # what still comes belongs to nobody
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise ReadError(Reason.TIMEOUT) from None
-        except ConnectionException:
-            raise ReadError(Reason.CLOSED) from None
-        except ModbusException:
-            self.close()  # RTU frames carry no number: a late one would pass for the next answer
-            raise ReadError(Reason.TIMEOUT) from None
-        if isinstance(answer, ExceptionResponse):
-            raise ReadError(of_exception(answer.exception_code))
-        return _checked(answer, unit, function, count)
-
-
-def _checked(answer: object, unit: int, function: int, count: int) -> bytes:
-    if getattr(answer, "dev_id", unit) != unit:
-        raise ReadError(Reason.WRONG_UNIT)
-    if function <= 2:
-        bits = list(getattr(answer, "bits", ()))[:count]
-        if len(bits) < count:
-            raise ReadError(Reason.MALFORMED)
-        return sum(1 << i for i, bit in enumerate(bits) if bit).to_bytes((count + 7) // 8, "little")
-    registers = getattr(answer, "registers", ())
-    if len(registers) != count:
-        raise ReadError(Reason.MALFORMED)
-    return struct.pack(f">{count}H", *registers)

@@ -32,7 +32,7 @@ logger = logging.getLogger("ddms.collector")
 CLAIM_NAME = "-- ddms:claim_name\nSELECT pg_try_advisory_lock(hashtext('ddms_collector'), hashtext($1))"
 REGISTER_COLLECTOR = """-- ddms:register_collector
 INSERT INTO collectors (name, version) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), version = excluded.version RETURNING sequence
+ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence
 """
 # What says that the database is away, or cannot write now; anything else is the batch's own fault.
 AWAY = (

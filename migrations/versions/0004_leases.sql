@@ -5,3 +5,6 @@ CREATE TABLE leases (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE leases IS 'Which collector polls which connection, and until when if it does not renew';
 GRANT SELECT, INSERT, UPDATE, DELETE ON leases TO ddms_app;
+
+ALTER TABLE collectors ADD COLUMN stopped_at timestamptz;
+COMMENT ON COLUMN collectors.stopped_at IS 'Stopped in order at this time; null while it runs, or when it was cut off';
