@@ -18,6 +18,7 @@ TICK = 0.5
 """Seconds between two states of the plant."""
 
 _WARM_UP = 1200.0
+_WARM_UP_TICKS = 4
 _LONGEST_LAG = 600.0
 _MODELS: dict[str, Callable[..., Any]] = {
     model.__name__: model
@@ -50,6 +51,7 @@ class Plant:
         self._ticks = math.floor((start - _WARM_UP) / 600) * 600 / TICK
         self._images: dict[str, dict[RegisterTable, Words]] = {}
         self._devices = {device.name: device for device in self.inventory.devices}
+        self._step_until(start - 60, _WARM_UP_TICKS)
         self._step_until(start)
 
     def _model(self, device: Device, seed: int) -> Any:
@@ -70,11 +72,11 @@ class Plant:
             self._ticks = math.floor((now - TICK) / TICK)
         self._step_until(now)
 
-    def _step_until(self, now: float) -> None:
-        while self.now + TICK <= now:
-            self._ticks += 1
+    def _step_until(self, now: float, ticks: int = 1) -> None:
+        while self.now + ticks * TICK <= now:
+            self._ticks += ticks
             for model in self.models.values():
-                model.step(self.now, TICK)
+                model.step(self.now, ticks * TICK)
             self._images.clear()
 
     def registers(self, name: str) -> dict[RegisterTable, Words]:
