@@ -26,8 +26,8 @@ format: $(READY) ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: $(READY) ## Measure against the peers; each bench prints a ratio
-	@$(BIN)/python -m bench
+bench: $(READY) ## Measure against the peers (BENCH=live: that one); each prints a ratio
+	@$(BIN)/python -m bench $(BENCH)
 
 faults: $(READY) ## Kill collector and database at random (KILLS=20), count what is lost or doubled
 	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20)

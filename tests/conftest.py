@@ -7,10 +7,8 @@ import asyncpg
 import pytest
 
 from ddms.database import connect, open_pool
-from ddms.errors import DdmsError
 from ddms.settings import Settings
 from tests.database import Found, create, drop, find, new_name
-from tests.servers import PassedOver
 
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()
@@ -25,8 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("DDMS_TEST_TEMPLATE", None)
     try:
         found = find()
-    except (PassedOver, DdmsError, OSError, asyncpg.PostgresError) as reason:
-        config.stash[_MISSING] = f"{type(reason).__name__}: {reason}"  # tests that need none still run
+    except Exception as reason:  # noqa: BLE001 - whatever it is, a broken migration too: tests that need none still run
+        config.stash[_MISSING] = f"{type(reason).__name__}: {reason}"
     else:
         found.publish()
         config.stash[_FOUND] = found

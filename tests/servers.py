@@ -164,13 +164,11 @@ def _arguments(directory: Path, binaries: Binaries, port: int) -> list[str]:
         "max_connections": 200,
         "shared_buffers": "128MB",
         "dynamic_shared_memory_type": "mmap",  # a Debian root has no /dev/shm
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "autovacuum": "off",
         "timezone": "UTC",
         "shared_preload_libraries": ",".join(binaries.libraries),
     }
+    if not os.environ.get("DDMS_TEST_DURABLE"):  # the benchmarks want what production pays
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
     if "timescaledb" in binaries.libraries:
         # A scheduler in each test's database would hold it open; a test that needs a job runs it by hand.
         settings |= {"timescaledb.max_background_workers": 0, "timescaledb.telemetry_level": "off"}
