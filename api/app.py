@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -165,7 +165,12 @@ class _Sweeper:
 
 
 def serve(settings: Settings) -> None:
-    """Serve the API until SIGINT or SIGTERM; leaves with 1 when a part of it died."""
+    """Serve the API until SIGINT or SIGTERM; leaves with 1 when a part of it died.
+
+    Waits for the database first; a schema that does not fit raises `DdmsError`.
+    """
+    with suppress(KeyboardInterrupt):
+        asyncio.run(wait_until_ready(settings, "api"))
     failed: list[bool] = []
 
     def stop() -> None:

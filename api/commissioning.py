@@ -11,7 +11,7 @@ import strawberry
 from api.context import Context, Info
 from api.database import Database
 from api.described import argument, field, mutation, output_type
-from api.device_changes import checked_points
+from api.device_store import checked_points
 from api.errors import UserError
 from api.points import PointInput
 from api.system import ALIVE

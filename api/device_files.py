@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from api.device_changes import OWN_FIELDS, DeviceInput
+from api.device_store import OWN_FIELDS, DeviceInput
 from api.errors import snake
 from api.points import POINT_FIELDS, PointInput
 from ddms.errors import Code, DdmsError

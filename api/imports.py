@@ -8,8 +8,8 @@ import strawberry
 from api.context import Context, Info
 from api.database import Statements
 from api.described import argument, describe_enum, field, mutation, output_type
-from api.device_changes import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
 from api.device_files import Entry, FileFormat, read, wrong
+from api.device_store import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
 from api.devices import ALL_DEVICES
 from api.errors import UserError
 from api.points import LIST_POINTS, POINT_FIELDS, PointInput

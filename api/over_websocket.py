@@ -19,7 +19,7 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as Running
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
 from strawberry.types.unset import UNSET, UnsetType
 
 from api import errors
@@ -58,6 +58,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     """One client's websocket."""
 
     view: "Sockets"
+    _expiry: asyncio.Task[None] | None = None
 
     async def handle_message(self, message: Message) -> None:
         """Refuse what has not the protocol's form, then do what it says."""
@@ -70,21 +71,23 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         """Serve the socket until it ends."""
         SOCKETS.inc()
         self.view.open.add(self)
-        expiry = asyncio.create_task(self._end_with_token())
         try:
             await super().handle()
         finally:
-            expiry.cancel()
+            if self._expiry:
+                self._expiry.cancel()
             self.view.open.discard(self)
             SOCKETS.dec()
 
-    async def _end_with_token(self) -> None:
-        while True:
-            caller = self.context.caller
-            if caller and caller.expires_at <= datetime.now(UTC):
-                await self.end("the token expired")
-                return
-            await asyncio.sleep(0.5)
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Find the caller; the socket ends when the token does."""
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self.context.caller and not self._expiry:
+            self._expiry = asyncio.create_task(self._end_at(self.context.caller.expires_at))
+
+    async def _end_at(self, moment: datetime) -> None:
+        await asyncio.sleep((moment - datetime.now(UTC)).total_seconds())
+        await self.end("the token expired")
 
     async def end(self, reason: str) -> None:
         """Close the socket because its token is no longer valid."""

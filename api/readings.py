@@ -13,7 +13,8 @@ from api import columns
 from api.context import Info
 from api.database import Database, Row
 from api.described import argument, describe_enum, field, output_type, resolver
-from api.points import LIST_POINTS, Point, Reading, reason_of
+from api.enums import reason_of
+from api.points import LIST_POINTS, Point, Reading
 from api.scalars import IdColumn, IdKind, NumberColumn, QualityColumn, TextColumn, TimeColumn, from_ids
 from ddms.errors import Code, DdmsError
 from ddms.quality import quality_of
