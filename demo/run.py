@@ -91,11 +91,10 @@ class Demo:
             raise RuntimeError("the plant was started without a pipe")
         self._wait(lambda: bool(select.select([stdout], [], [], 0)[0]) and plant.alive, "the plant")
         gateways: dict[str, int] = json.loads(stdout.readline())
-        for gateway in inventory.read().gateways:
-            if self._wanted["plant"] and gateways[gateway.key] != gateway.port:
-                self._words.append(
-                    f"port {gateway.port} is taken: the gateway {gateway.key} uses {gateways[gateway.key]}"
-                )
+        usual = {gateway.key: gateway.port for gateway in inventory.read().gateways}
+        moved = [f"{key} at {port}" for key, port in gateways.items() if port != usual[key]]
+        if moved and self._wanted["plant"]:
+            self._words.append(f"usual ports of the plant are taken: {', '.join(moved)} instead")
         return gateways
 
     async def _ensure_database(self) -> None:
