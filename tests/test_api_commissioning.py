@@ -1,6 +1,7 @@
 """testConnection: the API asks, a collector reads, the engineer sees raw words and values before saving."""
 
 import asyncio
+import contextlib
 import os
 import sys
 
@@ -52,7 +53,8 @@ async def collector(settings, owner: asyncpg.Connection, tmp_path):
                 assert process.returncode is None, (tmp_path / "log").read_text()
         yield
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         async with asyncio.timeout(15):
             await process.wait()
 

@@ -1,0 +1,33 @@
+"""docs/api.md does not lag behind the schema."""
+
+import re
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+
+from api.device_files import COLUMNS
+from api.limits import PAGE_SIZE, Limits
+from api.schema import build
+from ddms.errors import Code
+
+TEXT = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```graphql\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_is_valid(example):
+    assert validate(build()._schema, parse(example)) == []
+
+
+def test_every_column_code_and_limit_is_told():
+    for name in (*COLUMNS, *(code.value for code in Code if code not in {Code.SETTINGS, Code.SCHEMA_VERSION})):
+        assert f"`{name}`" in TEXT, name
+    limits = Limits()
+    for number in (
+        f"{limits.tokens:,} tokens",
+        f"depth {limits.depth}",
+        f"{limits.aliases} aliases",
+        f"{PAGE_SIZE} devices",
+    ):
+        assert number in TEXT
