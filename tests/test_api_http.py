@@ -4,8 +4,10 @@ import asyncio
 import json
 
 import asyncpg
+import httpx2
 import pytest
 
+from api import execution
 from api.limits import BODY_BYTES
 from tests.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -179,3 +181,27 @@ async def test_a_database_that_is_away_is_said_to_be_away_and_comes_back(api: Ap
         await api.parts.hub.connected.wait()
     assert await api.ask("{ devices { nodes { id } } }") == {"nodes": []}
     assert (await api.client.get(f"{api.url}/health")).status_code == 200
+
+
+async def test_the_statement_of_a_client_that_left_is_ended(api: Api, owner: asyncpg.Connection):
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(httpx2.ReadTimeout):
+            await api.client.post(
+                f"{api.url}/graphql",
+                json={"query": "{ devices { nodes { id } } }"},
+                headers=api.headers("viewer"),
+                timeout=1.2,
+            )
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%first_devices%' AND datname = current_database()"
+        async with asyncio.timeout(3):
+            while await owner.fetchval(waiting):
+                await asyncio.sleep(0.05)
+    assert await api.ask("{ devices { nodes { id } } }") == {"nodes": []}
+
+
+async def test_an_operation_that_takes_too_long_is_ended_and_says_so(api: Api, owner: asyncpg.Connection, monkeypatch):
+    monkeypatch.setattr(execution, "DEADLINE_SECONDS", 0.5)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+        assert await api.code("{ devices { nodes { id } } }") == "TIMEOUT"
