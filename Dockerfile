@@ -1,5 +1,5 @@
 # One image for the three programs: `ddms migrate`, `ddms api`, `ddms collector`. About 135 MB unpacked; what that takes
-# is in docs/decisions/0003-a-small-image.md.
+# is in docs/decisions/0004-a-small-image.md.
 ARG PYTHON=3.13.7-alpine3.22
 
 FROM python:${PYTHON} AS build
