@@ -16,16 +16,15 @@ from typing import Any, TypeVar
 from collector.clock import Clock
 from collector.configuration import ConnectionConfiguration, Unit
 from collector.decode import Answer
-from collector.modbus import Line, ReadError, line
+from collector.modbus import Line, ReadError
 from collector.plan import Block, Poll, plan, split
+from collector.shared_line import SharedLine
 from collector.units import FAILURES_UNTIL_OFFLINE, DeviceState, PollState, Sink, Statistics, UnitState
 from ddms.quality import UNIT_FAILURES, Reason
 
 RETRY_SECONDS = 60.0
 RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
 LEAST_TIMEOUT = 0.1
-BUSY_PAUSE = 0.1
-BUSY_RETRIES = 2
 
 T = TypeVar("T")
 Job = Callable[[Line], Awaitable[Any]]
@@ -44,8 +43,7 @@ class ConnectionTask:
         self.statistics = Statistics()
         self._sink = sink
         self._clock = clock
-        self._line: Line | None = None
-        self._broken: Reason | None = None  # why the line could not be opened in this cycle
+        self._shared = SharedLine(configuration.line, self.statistics)
         self._units: dict[int, UnitState] = {}
         self._due: list[PollState] = []
         self._wake = asyncio.Event()
@@ -78,7 +76,9 @@ class ConnectionTask:
                 await self._sleep()
                 await self._cycle()
         finally:
-            self._hang_up()
+            self._shared.hang_up()
+            for _, done in self._jobs:
+                _refuse(done)
 
     # -- configuration
 
@@ -87,7 +87,8 @@ class ConnectionTask:
             return
         new, self._next = self._next, None
         if new.line != self.configuration.line:
-            self._hang_up()
+            self._shared.hang_up()
+            self._shared = SharedLine(new.line, self.statistics)
         self.configuration = new
         self._units = {unit.device_id: self._unit(unit) for unit in new.units}
         self._due = [poll for unit in self._units.values() for poll in unit.polls]
@@ -133,7 +134,7 @@ class ConnectionTask:
     async def _cycle(self) -> None:
         now = time.monotonic()
         polls = self._take_due(now)
-        self._broken = None
+        self._shared.new_cycle()
         polls.sort(key=lambda poll: poll.unit.failures)  # who answers is asked first
         workers = min(self.configuration.line.max_in_flight, len(polls)) or 1
         if workers == 1:
@@ -145,7 +146,7 @@ class ConnectionTask:
         await self._retry()
         self._report_offline()
         if self.configuration.line.close_after_cycle:
-            self._hang_up()
+            self._shared.hang_up()
 
     def _report_offline(self) -> None:
         """Log the units that went offline in this cycle together: behind one gateway they are often many."""
@@ -199,9 +200,13 @@ class ConnectionTask:
     async def _work_off_jobs(self) -> None:
         while self._jobs:
             job, done = self._jobs.popleft()
+            if done.done():  # whoever asked has gone
+                continue
             try:
-                link = self._line if self._line is not None and self._line.is_open else await self._open()
-                result = await job(link)
+                result = await job(await self._shared.open())
+            except asyncio.CancelledError:
+                _refuse(done)
+                raise
             except ReadError as error:
                 if not done.done():
                     done.set_exception(error)
@@ -218,7 +223,7 @@ class ConnectionTask:
     async def _read(self, poll: PollState, block: Block, timeout: float) -> Reason:
         """Read a block and pass on what came; return GOOD or the reason of what failed in it."""
         try:
-            data = await self._request(poll.unit.config.unit_id, block, timeout)
+            data = await self._shared.read(poll.unit.config.unit_id, block, timeout)
         except ReadError as error:
             reason = error.reason
         else:
@@ -241,58 +246,6 @@ class ConnectionTask:
             if found in UNIT_FAILURES:
                 return found
         return reason
-
-    async def _request(self, unit_id: int, block: Block, timeout: float) -> bytes:
-        busy = 0
-        while True:
-            used = self._line is not None and self._line.is_open
-            try:
-                return await self._request_once(unit_id, block, timeout)
-            except ReadError as error:
-                self.statistics.errors[error.reason] += 1
-                # Some devices hang up after an answer or a quiet minute: that is no failure, a new connection will tell.
-                hung_up = error.reason is Reason.CLOSED and used
-                if not hung_up and (error.reason is not Reason.BUSY or busy == BUSY_RETRIES):
-                    raise
-                if not hung_up:
-                    busy += 1
-                    await asyncio.sleep(BUSY_PAUSE)
-
-    async def _request_once(self, unit_id: int, block: Block, timeout: float) -> bytes:
-        link = self._line
-        if link is None or not link.is_open:
-            link = await self._open()
-        if pause := self.configuration.line.request_pause:
-            await asyncio.sleep(pause)
-        statistics = self.statistics
-        statistics.requests += 1
-        start = time.monotonic()
-        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
-        statistics.answer_seconds += time.monotonic() - start
-        return data
-
-    async def _open(self) -> Line:
-        if self._broken is not None:
-            raise ReadError(self._broken)  # one attempt a cycle is enough for all units
-        settings = self.configuration.line
-        self._hang_up()
-        new = line(
-            settings.endpoint, baud_rate=settings.baud_rate, parity=settings.parity, stop_bits=settings.stop_bits
-        )
-        try:
-            await new.open(settings.timeout)
-        except ReadError as error:
-            self._broken = error.reason
-            raise
-        self._line = new
-        self.statistics.connects += 1
-        await asyncio.sleep(settings.connect_pause)
-        return new
-
-    def _hang_up(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
 
     # -- failure and return
 
@@ -362,3 +315,8 @@ class ConnectionTask:
 def _positions(block: Block, part: Block) -> list[int]:
     places = {point.id: i for i, point in enumerate(block.points)}
     return [places[point.id] for point in part.points]
+
+
+def _refuse(done: asyncio.Future[Any]) -> None:
+    if not done.done():
+        done.set_exception(ReadError(Reason.CLOSED))

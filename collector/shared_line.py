@@ -1,0 +1,84 @@
+"""The line that all units of one endpoint share: opened when it is needed, with the pauses that the endpoint wants."""
+
+import asyncio
+import time
+
+from collector.configuration import LineSettings
+from collector.modbus import Line, ReadError, line
+from collector.plan import Block
+from collector.units import Statistics
+from ddms.quality import Reason
+
+BUSY_PAUSE = 0.1
+BUSY_RETRIES = 2
+
+
+class SharedLine:
+    """One line, kept open between requests; it is opened at most once a cycle, which is enough for all units."""
+
+    def __init__(self, settings: LineSettings, statistics: Statistics) -> None:
+        self.settings = settings
+        self._statistics = statistics
+        self._line: Line | None = None
+        self._broken: Reason | None = None  # why it could not be opened in this cycle
+
+    def new_cycle(self) -> None:
+        """Let a line that could not be opened be tried again."""
+        self._broken = None
+
+    async def read(self, unit_id: int, block: Block, timeout: float) -> bytes:
+        """Read a block; a busy device is asked again, a connection that was closed in the quiet is opened again."""
+        busy = 0
+        while True:
+            used = self._line is not None and self._line.is_open
+            try:
+                return await self._read_once(unit_id, block, timeout)
+            except ReadError as error:
+                self._statistics.errors[error.reason] += 1
+                # Some devices hang up after an answer or a quiet minute: no failure, a new connection will tell.
+                hung_up = error.reason is Reason.CLOSED and used
+                if not hung_up and (error.reason is not Reason.BUSY or busy == BUSY_RETRIES):
+                    raise
+                if not hung_up:
+                    busy += 1
+                    await asyncio.sleep(BUSY_PAUSE)
+
+    async def _read_once(self, unit_id: int, block: Block, timeout: float) -> bytes:
+        link = self._line
+        if link is None or not link.is_open:
+            link = await self.open()
+        if pause := self.settings.request_pause:
+            await asyncio.sleep(pause)
+        statistics = self._statistics
+        statistics.requests += 1
+        start = time.monotonic()
+        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
+        statistics.answer_seconds += time.monotonic() - start
+        return data
+
+    async def open(self) -> Line:
+        """Return the open line; raises `ReadError` with the reason of this cycle's first attempt."""
+        if self._line is not None and self._line.is_open:
+            return self._line
+        if self._broken is not None:
+            raise ReadError(self._broken)
+        self.hang_up()
+        settings = self.settings
+        new = line(
+            settings.endpoint, baud_rate=settings.baud_rate, parity=settings.parity, stop_bits=settings.stop_bits
+        )
+        try:
+            await new.open(settings.timeout)
+        except ReadError as error:
+            self._broken = error.reason
+            raise
+        self._line = new
+        self._statistics.connects += 1
+        await asyncio.sleep(settings.connect_pause)
+        return new
+
+    def hang_up(self) -> None:
+        """Close it; the next request opens it again."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
