@@ -3,6 +3,7 @@
 import asyncio
 import json
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -169,6 +170,8 @@ class Demo:
             gateways=len(gateways),
         )
         (self.directory / "addresses.json").write_text(json.dumps({"api": running.graphql, "grafana": grafana}))
+        # For the command line: `. .ddms/demo/environment`, then `ddms devices export` and the like.
+        (self.directory / "environment").write_text(f"export DDMS_DATABASE_URL={shlex.quote(running.database)}\n")
         return running
 
     def _start_grafana(self) -> int | None:
