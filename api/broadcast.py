@@ -64,7 +64,6 @@ class Subscriber:
             self._characters -= len(result)
         if not self._queue:
             self._ready.clear()
-        DELIVERED.inc()
         return result
 
     def leave(self) -> None:
@@ -111,6 +110,7 @@ class Broadcast:
         change = self._source.react(event)
         if change is not None:
             result = self._encoded(change)
+            DELIVERED.inc(len(self._subscribers))
             for subscriber in self._subscribers:
                 subscriber.offer(result)
 

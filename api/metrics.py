@@ -24,7 +24,7 @@ SUBSCRIPTIONS = Gauge("ddms_active_subscriptions", "Subscriptions that are being
 BROADCASTS = Gauge(
     "ddms_active_broadcasts", "Distinct subscriptions: each is executed and encoded once", registry=REGISTRY
 )
-DELIVERED = Counter("ddms_live_messages_total", "Messages sent to subscribers", registry=REGISTRY)
+DELIVERED = Counter("ddms_live_messages_total", "Messages put into subscribers' queues", registry=REGISTRY)
 SKIPPED = Counter(
     "ddms_live_skipped_total", "Times a slow subscriber was skipped forward to a fresh snapshot", registry=REGISTRY
 )
