@@ -1,157 +1,177 @@
 """What the API asks to be done at the devices: a row in `field_requests`, told by NOTIFY, answered in the row.
 
 A device that is polled already is asked over its own line between two polls, since many accept one connection only.
+Requests run side by side; one whose row becomes `cancelled` stops at once, and keeps what it found so far.
 """
 
+import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any
 
-import numpy as np
+import asyncpg
 
-from collector.configuration import register
+from collector import probe, scan, trial
 from collector.connection import ConnectionTask
-from collector.decode import Answer, PointArrays, decode
-from collector.modbus import Line, ReadError, line
-from collector.plan import Block, Limits, Point, plan
+from collector.modbus import Reader, ReadError
+from collector.routes import Route, SerialForm
 from ddms.database import Connection
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
-from ddms.quality import Reason, reason_of
 
-T = TypeVar("T")
+MOST_AT_ONCE = 16
+LOOK_SECONDS = 1.0
+PROGRESS_SECONDS = 0.3
+
+Report = Callable[[float, dict[str, Any]], None]
+"""Takes progress (0–1) and what was found so far."""
+Work = Callable[[Reader, Mapping[str, Any], Report], Awaitable[dict[str, Any]]]
+Outcome = tuple[str, dict[str, Any] | None, str | None]
+
+KINDS: dict[str, Work] = {"test_connection": trial.test_connection, "probe": probe.probe, "scan": scan.scan}
 
 logger = logging.getLogger("ddms.collector")
 
+# A device that another collector polls is that one's to ask: it has the line.
 CLAIM_REQUEST = """-- ddms:claim_request
 UPDATE field_requests SET state = 'running', collector = $1
- WHERE id = (SELECT id FROM field_requests WHERE state = 'pending' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
+ WHERE id = (SELECT r.id FROM field_requests r WHERE r.state = 'pending' AND NOT EXISTS (
+                 SELECT FROM leases l JOIN connections c ON c.id = l.connection_id
+                  WHERE c.endpoint = r.parameters ->> 'endpoint' AND l.collector <> $1 AND l.expires_at > now())
+              ORDER BY r.id FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id, kind, parameters
 """
-FINISH_REQUEST = """-- ddms:finish_request
-UPDATE field_requests SET state = $2, result = $3, error = $4, progress = 1, finished_at = now() WHERE id = $1 AND state = 'running'
+FAIL_ABANDONED = """-- ddms:fail_abandoned_requests
+UPDATE field_requests r SET state = 'failed', error = 'the collector was stopped meanwhile: ask again', finished_at = now()
+ WHERE state = 'running' AND (collector = $1 OR NOT EXISTS (
+     SELECT FROM collectors c WHERE c.name = r.collector AND c.seen_at > now() - interval '30 s'))
 """
+IS_ANY_PENDING = "-- ddms:is_any_request_pending\nSELECT EXISTS (SELECT FROM field_requests WHERE state = 'pending')"
+TELL_PROGRESS = """-- ddms:tell_request_progress
+UPDATE field_requests SET progress = $2, result = $3 WHERE id = $1 AND state = 'running'
+"""
+KEEP_FOUND = (
+    "-- ddms:keep_what_a_request_found\nUPDATE field_requests SET result = $2 WHERE id = $1 AND state = 'cancelled'"
+)
+FINISH_REQUEST = """-- ddms:finish_request
+UPDATE field_requests SET state = $2, result = coalesce($3, result), error = $4, progress = 1, finished_at = now()
+ WHERE id = $1 AND state = 'running'
+"""
+READ_SERIAL_FORM = "-- ddms:read_serial_form\nSELECT baud_rate, parity, stop_bits FROM connections WHERE endpoint = $1"
 
 
 async def answer_requests(
     connection: Connection, collector: str, task_of: Callable[[Endpoint], ConnectionTask | None]
 ) -> None:
-    """Work off all requests that wait, one after the other."""
-    while (request := await connection.fetchrow(CLAIM_REQUEST, collector)) is not None:
-        outcome: tuple[str, dict[str, Any] | None, str | None]
-        try:
-            result = await _test_connection(request["parameters"], task_of)
-        except ReadError as error:
-            outcome = ("failed", None, error.reason.explanation)
-        except (DdmsError, KeyError, TypeError, ValueError) as error:
-            logger.warning("request %d cannot be understood: %r", request["id"], error)
-            outcome = ("failed", None, f"the request cannot be understood: {error}")
-        else:
-            outcome = ("done", result, None)
-        await connection.execute(FINISH_REQUEST, request["id"], *outcome)
-
-
-async def use_line(
-    endpoint: Endpoint, timeout: float, task: ConnectionTask | None, job: Callable[[Line], Awaitable[T]]
-) -> T:
-    """Run a job on the endpoint's line: the polled one where there is one, else a line for this job only."""
-    if task is not None:
-        return await task.borrow(job)
-    own = line(endpoint)
+    """Work off all requests that wait, and those that come meanwhile; return when there is none."""
+    desk = _Desk(connection, collector, task_of)
     try:
-        await own.open(timeout)
-        return await job(own)
+        await desk.work()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ConnectionError(str(error)) from error
     finally:
-        own.close()
+        await desk.stop()
 
 
-async def _test_connection(
-    parameters: Mapping[str, Any], task_of: Callable[[Endpoint], ConnectionTask | None]
-) -> dict[str, Any]:
-    endpoint = Endpoint.parse(parameters["endpoint"])
-    timeout = parameters["timeout_ms"] / 1000
-    points = [
-        Point(id=i, key=p["key"], register=register(p), scale=p["scale"], offset=p["value_offset"])
-        for i, p in enumerate(parameters["points"])
-    ]
+class _Desk:
+    """The requests that run, on one connection that takes one statement at a time."""
 
-    async def job(link: Line) -> dict[str, Any]:
-        return await read_once(link, parameters["unit_id"], points, timeout)
+    def __init__(
+        self, connection: Connection, collector: str, task_of: Callable[[Endpoint], ConnectionTask | None]
+    ) -> None:
+        self._connection, self._collector, self._task_of = connection, collector, task_of
+        self._turn = asyncio.Lock()
+        self._look = asyncio.Event()
+        self._running: dict[int, asyncio.Task[None]] = {}
 
-    return await use_line(endpoint, timeout, task_of(endpoint), job)
+    async def work(self) -> None:
+        """Claim and run until nothing waits and nothing runs."""
+        await self._connection.add_listener("ddms_field_requests", self._hear)
+        await self._do(FAIL_ABANDONED, self._collector)
+        while True:
+            self._look.clear()
+            while len(self._running) < MOST_AT_ONCE and (row := await self._row(CLAIM_REQUEST, self._collector)):
+                self._running[row["id"]] = asyncio.create_task(self._answer(row["id"], row["kind"], row["parameters"]))
+            if not self._running and not (await self._row(IS_ANY_PENDING))[0]:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._look.wait()
+
+    async def stop(self) -> None:
+        """Cancel what runs."""
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _hear(self, _connection: object, _process: int, _channel: str, payload: object) -> None:
+        number, _, state = str(payload).partition(":")
+        if state == "cancelled" and (task := self._running.get(int(number))):
+            task.cancel()
+        elif state == "pending":
+            self._look.set()
+
+    async def _do(self, sql: str, *parameters: Any) -> None:
+        async with self._turn:
+            await self._connection.execute(sql, *parameters)
+
+    async def _row(self, sql: str, *parameters: Any) -> Any:
+        async with self._turn:
+            return await self._connection.fetchrow(sql, *parameters)
+
+    async def _answer(self, number: int, kind: str, parameters: dict[str, Any]) -> None:
+        told = _Told()
+        telling = asyncio.create_task(self._tell(number, told))
+        try:
+            outcome = await self._outcome(number, kind, parameters, told)
+            await self._do(FINISH_REQUEST, number, *outcome)
+        except asyncio.CancelledError:
+            if told.result is not None:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await self._do(KEEP_FOUND, number, told.result)
+            raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("the answer to field request %d cannot be stored: %r", number, error)
+        finally:
+            telling.cancel()
+            self._running.pop(number, None)
+            self._look.set()
+
+    async def _outcome(self, number: int, kind: str, parameters: dict[str, Any], told: "_Told") -> Outcome:
+        try:
+            endpoint = Endpoint.parse(parameters["endpoint"])
+            timeout = parameters["timeout_ms"] / 1000
+            form = await self._row(READ_SERIAL_FORM, str(endpoint))
+            route = Route(endpoint, timeout, self._task_of, SerialForm(*form) if form else SerialForm())
+            try:
+                if kind == "scan":  # to which silence is an answer
+                    await route.open()
+                return "done", await KINDS[kind](route, parameters, told), None
+            finally:
+                route.close()
+        except ReadError as error:
+            return "failed", None, str(error)
+        except (DdmsError, KeyError, TypeError, ValueError) as error:
+            logger.warning("request %d cannot be understood: %r", number, error)
+            return "failed", None, f"the request cannot be understood: {error}"
+
+    async def _tell(self, number: int, told: "_Told") -> None:
+        said = 0.0
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            while True:
+                await asyncio.sleep(PROGRESS_SECONDS)
+                if told.progress != said:
+                    said = told.progress
+                    await self._do(TELL_PROGRESS, number, said, told.result)
 
 
-async def read_once(
-    link: Line, unit_id: int, points: list[Point], timeout: float, limits: Limits | None = None
-) -> dict[str, Any]:
-    """Read each point once, and return the requests with their raw words, and the decoded values.
+class _Told:
+    """The newest progress of a request."""
 
-    A refused block is read again point by point, so that one bad register does not hide the others.
-    """
-    requests: list[dict[str, Any]] = []
-    values: dict[int, dict[str, Any]] = {}
-    for poll in plan(points, limits or Limits()):
-        for block in poll.blocks:
-            data, reason = await _request(link, unit_id, block, timeout, requests)
-            blocks = [block]
-            if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE} and len(block.points) > 1:
-                blocks = [b for p in block.points for q in plan([p], Limits()) for b in q.blocks]
-            for part in blocks:
-                if part is not block:
-                    data, reason = await _request(link, unit_id, part, timeout, requests)
-                values |= _values(part, data, reason)
-    return {"requests": requests, "values": [values[point.id] for point in points]}
+    def __init__(self) -> None:
+        self.progress = 0.0
+        self.result: dict[str, Any] | None = None
 
-
-async def _request(
-    link: Line, unit_id: int, block: Block, timeout: float, requests: list[dict[str, Any]]
-) -> tuple[bytes | None, Reason]:
-    start = time.monotonic()
-    data, reason = None, Reason.GOOD
-    try:
-        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
-    except ReadError as error:
-        reason = error.reason
-    requests.append(
-        {
-            "register_table": block.table.value,
-            "address": block.address,
-            "count": block.count,
-            "milliseconds": round((time.monotonic() - start) * 1000, 3),
-            "words": _words(data, is_bits=block.table.is_bits, count=block.count),
-            "reason": None if reason is Reason.GOOD else reason.label,
-        }
-    )
-    return data, reason
-
-
-def _words(data: bytes | None, *, is_bits: bool, count: int) -> list[int] | None:
-    if data is None:
-        return None
-    if is_bits:
-        return [data[i // 8] >> i % 8 & 1 for i in range(count)]
-    return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
-
-
-def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[str, Any]]:
-    """Judge a block as the collector would: scaled, with sentinels and ranges turned into reasons."""
-    arrays = PointArrays()
-    block.slots = arrays.place(block.points, interval_s=1)
-    batch = decode([Answer(block, 0, data, reason)], arrays)
-    raw = None if data is None else block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
-    texts = {text.point_id: text.text for text in batch.texts}
-    return {
-        point.id: {
-            "key": point.key,
-            "raw": None if raw is None else _number(raw[column]),
-            "value": _number(reading["value"]),
-            "text": texts.get(point.id),
-            "reason": reason_of(int(reading["quality"])).label,
-        }
-        for column, (point, reading) in enumerate(zip(block.points, batch.readings, strict=True))
-    }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    def __call__(self, progress: float, result: dict[str, Any]) -> None:
+        self.progress, self.result = progress, result

@@ -6,9 +6,11 @@ from typing import Any
 import click
 import orjson
 
-from collector import configuration, field
+from collector import configuration
 from collector.modbus import ReadError
 from collector.plan import Limits, Point
+from collector.routes import Route
+from collector.trial import read_once
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect
 from ddms.endpoints import Endpoint
@@ -113,13 +115,14 @@ async def _stored(settings: Settings, name: str) -> Target:
 async def _read(
     endpoint: Endpoint, unit_id: int, points: list[Point], limits: Limits, timeout: float
 ) -> dict[str, Any]:
-    async def job(link: Any) -> dict[str, Any]:
-        return await field.read_once(link, unit_id, points, timeout, limits)
-
+    route = Route(endpoint, timeout)
     try:
-        return await field.use_line(endpoint, timeout, None, job)
+        await route.open()
+        return await read_once(route, unit_id, points, timeout, limits)
     except ReadError as error:
-        raise DdmsError(Code.UNAVAILABLE, f"{endpoint}: {error.reason.explanation}") from error
+        raise DdmsError(Code.UNAVAILABLE, f"{endpoint}: {error}") from error
+    finally:
+        route.close()
 
 
 def _table(answer: dict[str, Any]) -> str:
