@@ -45,7 +45,7 @@ class ConnectionTask:
         self._clock = clock
         self._shared = SharedLine(configuration.line, self.statistics)
         self._units: dict[int, UnitState] = {}
-        self._due: list[PollState] = []
+        self._due: list[tuple[float, int, PollState]] = []
         self._wake = asyncio.Event()
         self._next: ConnectionConfiguration | None = configuration
         self._went_offline: list[tuple[UnitState, Reason]] = []
@@ -91,8 +91,17 @@ class ConnectionTask:
             self._shared = SharedLine(new.line, self.statistics)
         self.configuration = new
         self._units = {unit.device_id: self._unit(unit) for unit in new.units}
-        self._due = [poll for unit in self._units.values() for poll in unit.polls]
+        self._order_polls()
+
+    def _order_polls(self) -> None:
+        # The number in the middle keeps the comparison away from the polls, and the order of those due together.
+        polls = (poll for unit in self._units.values() for poll in unit.polls)
+        self._due = [(poll.due, number, poll) for number, poll in enumerate(polls)]
         heapq.heapify(self._due)
+
+    @property
+    def _next_due(self) -> float | None:
+        return self._due[0][0] if self._due else None
 
     def _unit(self, config: Unit) -> UnitState:
         known = self._units.get(config.device_id)
@@ -114,7 +123,7 @@ class ConnectionTask:
         if self._next is not None or self._jobs:
             return
         now = time.monotonic()
-        due = self._due[0].due if self._due else now + self.retry_seconds
+        due = self._next_due or now + self.retry_seconds
         retry = min((u.retry_at for u in self._units.values() if u.demoted), default=due)
         until = due if retry <= now else min(due, retry)  # one that had to wait is tried after the next polls
         if until > now:
@@ -158,11 +167,11 @@ class ConnectionTask:
 
     def _take_due(self, now: float) -> list[PollState]:
         polls = []
-        while self._due and self._due[0].due <= now:
-            poll = heapq.heappop(self._due)
+        while self._due and self._due[0][0] <= now:
+            _, number, poll = self._due[0]
             self._note_lateness(poll, now)
             poll.due = self._after(poll, now)
-            heapq.heappush(self._due, poll)
+            heapq.heapreplace(self._due, (poll.due, number, poll))
             if not poll.unit.demoted:
                 polls.append(poll)
         return polls
@@ -216,9 +225,9 @@ class ConnectionTask:
 
     def _timeout(self, unit: UnitState) -> float:
         timeout = self.configuration.line.timeout
-        if not unit.failures or not self._due:
+        if not unit.failures or self._next_due is None:
             return timeout
-        return min(timeout, max(LEAST_TIMEOUT, self._due[0].due - time.monotonic()))
+        return min(timeout, max(LEAST_TIMEOUT, self._next_due - time.monotonic()))
 
     async def _read(self, poll: PollState, block: Block, timeout: float) -> Reason:
         """Read a block and pass on what came; return GOOD or the reason of what failed in it."""
@@ -255,7 +264,7 @@ class ConnectionTask:
             now = time.monotonic()
             if unit.retry_at > now or self._next is not None:
                 continue
-            quiet = (self._due[0].due if self._due else now + 1) - now
+            quiet = (self._next_due or now + 1) - now
             living = any(not u.demoted for u in self._units.values())
             if living and quiet < self.configuration.line.timeout / 2 and now < unit.retry_at + RETRY_SLACK:
                 continue
@@ -275,7 +284,7 @@ class ConnectionTask:
         now = time.monotonic()
         for other in unit.polls[1:]:
             other.due = now
-        heapq.heapify(self._due)
+        self._order_polls()
 
     def _answer_all(self, poll: PollState, reason: Reason) -> None:
         now = self._clock.now()
@@ -295,6 +304,8 @@ class ConnectionTask:
 
     def _answered(self, unit: UnitState, *, refused: bool) -> None:
         self._sink.seen(unit.config.device_id)
+        if not refused and unit.state == "online" and not unit.failures:
+            return  # the way of almost every poll
         refused = refused or any(poll.refused for poll in unit.polls)
         state = "error" if refused else "online"
         if unit.state == state and not unit.failures:

@@ -86,10 +86,6 @@ class PollState:
             self.refused.append((block, reason))
         self.whole_at = time.monotonic() + WHOLE_AGAIN_SECONDS
 
-    def __lt__(self, other: "PollState") -> bool:
-        """Order by the time when it is due, for the heap."""
-        return self.due < other.due
-
 
 class UnitState:
     """A unit and how it is doing."""
