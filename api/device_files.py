@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_type_hints
 
-import yaml
-
 from api.device_store import OWN_FIELDS, DeviceInput
 from api.errors import snake
 from api.points import POINT_FIELDS, PointInput
-from ddms.errors import Code, DdmsError
+from api.yaml_lines import LINE, dump, load, plain, wrong
+from ddms.errors import DdmsError
 
 DEVICE_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
     name: name for name in OWN_FIELDS if name not in {"name", "enabled"}
@@ -57,11 +56,6 @@ class Entry:
                 return wrong(self.line, snake(name), error.message)
             case _:
                 return wrong(self.line, "", error.message)
-
-
-def wrong(line: int, name: str, sentence: str) -> DdmsError:
-    """Return the error of a line."""
-    return DdmsError(Code.INVALID, f"line {line}: {name + ': ' if name else ''}{sentence}", field=f"line {line}")
 
 
 def _bool(raw: Any) -> bool:
@@ -119,6 +113,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     float: _float,
     float | None: _float,
     str: _str,
+    str | None: _str,
     list[float]: _floats,
 }
 
@@ -208,34 +203,8 @@ def _read_row(row: dict[str, Any], line: int, entries: dict[str, Entry]) -> None
         entry.point_lines.append(line)
 
 
-_LINE = "\0line"
-
-
-class _Loader(yaml.CSafeLoader):
-    """Keeps the line of each mapping."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    values: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, str) or key in values:
-            raise wrong(key_node.start_mark.line + 1, str(key), "a name is a text and stands once")
-        values[key] = loader.construct_object(value_node, deep=True)
-    return values | {_LINE: node.start_mark.line + 1}
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def _read_yaml(text: str) -> list[Entry]:
-    try:
-        loaded = yaml.load(text, _Loader)  # noqa: S506 - it is a safe one
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise wrong(line, "", f"this is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise wrong(1, "", f"this is not YAML: {error}") from error
+    loaded = load(text)
     devices = loaded.get("devices") if isinstance(loaded, dict) else None
     if not isinstance(devices, list):
         raise wrong(1, "devices", "the file is a mapping with a list `devices`")
@@ -245,15 +214,21 @@ def _read_yaml(text: str) -> list[Entry]:
 def _read_device(raw: Any) -> Entry:
     if not isinstance(raw, dict):
         raise wrong(1, "devices", f"{str(raw)[:40]!r} is not a device: write a mapping with name and endpoint")
-    line, points = raw[_LINE], raw.get("points") or []
+    own = {name: value for name, value in raw.items() if name not in {LINE, "points"}}
+    device = DeviceInput(**_values(own, _DEVICE_READERS, _DEVICE_NEEDS, raw[LINE]))
+    device.points, lines = read_points(raw)
+    return Entry(device=device, line=raw[LINE], point_lines=lines)
+
+
+def read_points(raw: dict[str, Any]) -> tuple[list[PointInput], list[int]]:
+    """Read the list `points` of a mapping that `load` gave; return them, and the lines that they are on."""
+    points = raw.get("points") or []
     if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
-        raise wrong(line, "points", "write a list of mappings, each with key, register_table, address and data_type")
-    own = {name: value for name, value in raw.items() if name not in {_LINE, "points"}}
-    device = DeviceInput(**_values(own, _DEVICE_READERS, _DEVICE_NEEDS, line))
-    for point in points:
-        plain = {name: value for name, value in point.items() if name != _LINE}
-        device.points.append(_point(plain, point[_LINE]))
-    return Entry(device=device, line=line, point_lines=[point[_LINE] for point in points])
+        raise wrong(
+            raw[LINE], "points", "write a list of mappings, each with key, register_table, address and data_type"
+        )
+    read_ = [_point({name: value for name, value in point.items() if name != LINE}, point[LINE]) for point in points]
+    return read_, [point[LINE] for point in points]
 
 
 def write(devices: list[DeviceInput], form: FileFormat) -> str:
@@ -280,10 +255,5 @@ def _cell(value: Any) -> Any:
 
 
 def _write_yaml(devices: list[DeviceInput]) -> str:
-    def plain(item: Any, names: Iterable[str]) -> dict[str, Any]:
-        values = {name: getattr(item, name) for name in names}
-        return {n: str(v) if isinstance(v, StrEnum) else v for n, v in values.items() if v is not None}
-
     tree = [plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) for p in d.points]} for d in devices]
-    text: str = yaml.dump({"devices": tree}, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
-    return text
+    return dump({"devices": tree})

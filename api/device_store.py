@@ -1,7 +1,7 @@
 """Devices as they are stored: what one is made of, checked, and the statements that change it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from api import audit
@@ -10,6 +10,7 @@ from api.database import Row, Statements
 from api.described import field, input_type
 from api.devices import FIND_DEVICE
 from api.points import MOST_POINTS, PointInput
+from api.profile_points import followed, mark_points
 from api.scalars import IdKind, to_id
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
@@ -19,13 +20,13 @@ INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM conne
 ON CONFLICT (endpoint) DO NOTHING
 """
 INSERT_DEVICE = """-- ddms:insert_device
-INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days)
-SELECT $1, $2, c.id, $4, $5, $6, $7, $8, $9 FROM connections c WHERE c.endpoint = $3
+INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id)
+SELECT $1, $2, c.id, $4, $5, $6, $7, $8, $9, (SELECT id FROM profiles WHERE lower(name) = lower($10)) FROM connections c WHERE c.endpoint = $3
 RETURNING id
 """
 UPDATE_DEVICE = """-- ddms:update_device
 UPDATE devices SET name = $2, description = $3, connection_id = (SELECT id FROM connections WHERE endpoint = $4),
-       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = $10,
+       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = $10, profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)),
        version = version + 1, updated_at = now()
  WHERE id = $1
 """
@@ -74,6 +75,11 @@ class DeviceInput:
         default=16, description="Unwanted registers that may be read along to join two requests into one, 0 to 124."
     )
     retention_days: int = field(default=90, description="How long its readings are kept, 1 to 3650 days.")
+    profile: str | None = field(
+        default=None,
+        description="Name of the profile that it follows: the points of the profile come to those that are given here; "
+        "of the same key the one given here counts.",
+    )
     points: list[PointInput] = field(default_factory=list, description="What is measured there.")
 
     def checked(self) -> "DeviceInput":
@@ -117,6 +123,7 @@ _STORED = (
     "max_bits",
     "max_gap",
     "retention_days",
+    "profile",
 )
 
 
@@ -138,11 +145,15 @@ def checked_points(points: list[PointInput]) -> list[PointInput]:
 
 
 async def create_device(statements: Statements, context: Context | None, device: DeviceInput) -> int:
-    """Store a checked device with its points; return its number."""
+    """Store a checked device with its points and those of its profile; return its number."""
+    if device.profile is not None:
+        profile = await followed(statements, device.profile)
+        device = replace(device, profile=profile.name, points=device.points + profile.missing_in(device.points))
     await statements.value(ENSURE_CONNECTION, device.endpoint)
     own = device.own()
     number: int = await statements.value(INSERT_DEVICE, *(own[name] for name in _STORED))
     await put_points(statements, number, device.points)
+    await mark_points(statements, number)
     await audit.record(statements, context, "device.create", to_id(IdKind.DEVICE, number), after=plain(device))
     return number
 
@@ -184,6 +195,8 @@ async def store_device(
         await _forget(statements, await statements.value(REMOVE_POINTS, number, missing))
     known = {point.key: point for point in before.points}
     await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
+    if before.profile != after.profile:
+        await mark_points(statements, number)
     await audit.record(
         statements, context, "device.update", to_id(IdKind.DEVICE, number), before=plain(before), after=plain(after)
     )

@@ -21,10 +21,11 @@ from ddms.errors import Code, DdmsError
 
 _DEVICE = """
 SELECT d.id, d.name, lower(d.name) AS sorted, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
-       d.retention_days, d.version, d.created_at, d.updated_at, d.deleted_at,
+       d.retention_days, f.name AS profile, d.version, d.created_at, d.updated_at, d.deleted_at,
        CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state,
        s.since, s.last_seen, coalesce(s.failures, 0) AS failures, s.first_failure, s.last_error
   FROM devices d JOIN connections c ON c.id = d.connection_id LEFT JOIN device_states s ON s.device_id = d.id
+  LEFT JOIN profiles f ON f.id = d.profile_id
 """
 _CHOSEN = """
  WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR position(lower($1) IN lower(d.name)) > 0)
@@ -86,7 +87,7 @@ class DeviceStatus:
 
 _STATUS = ("name", "since", "last_seen", "failures", "first_failure", "last_error")
 _OWN = (
-    "name", "description", "endpoint", "unit_id", "enabled", "max_words", "max_bits", "max_gap", "retention_days",
+    "name", "description", "endpoint", "unit_id", "enabled", "max_words", "max_bits", "max_gap", "retention_days", "profile",
     "version", "created_at", "updated_at", "deleted_at",
 )  # fmt: skip
 
@@ -126,6 +127,9 @@ class Device:
     max_bits: int = field(description="Most coils or discrete inputs in one request.")
     max_gap: int = field(description="Unwanted registers that may be read along to join two requests into one.")
     retention_days: int = field(description="How long its readings are kept, in days.")
+    profile: str | None = field(
+        description="Name of the profile that it follows; null when all its points are its own."
+    )
     version: int = field(description="Grows with each change; updateDevice asks for it.")
     created_at: datetime = field(description="When it was added.")
     updated_at: datetime = field(description="When it was last changed.")

@@ -42,6 +42,9 @@ _CONSTRAINTS = {
     "points_device_key": DdmsError(
         Code.ALREADY_EXISTS, "a point of this key exists already in this device: choose another key", field="key"
     ),
+    "profiles_name_key": DdmsError(
+        Code.ALREADY_EXISTS, "a profile of this name exists already: choose another name", field="name"
+    ),
     "users_name_key": DdmsError(
         Code.ALREADY_EXISTS, "a user of this name exists already: choose another name", field="name"
     ),

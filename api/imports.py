@@ -8,11 +8,13 @@ import strawberry
 from api.context import Context, Info
 from api.database import Statements
 from api.described import argument, describe_enum, field, mutation, output_type
-from api.device_files import Entry, FileFormat, read, wrong
+from api.device_files import Entry, FileFormat, read
 from api.device_store import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
 from api.devices import ALL_DEVICES
 from api.errors import UserError
 from api.points import LIST_POINTS, POINT_FIELDS, PointInput
+from api.profile_points import Followed, followed
+from api.yaml_lines import wrong
 from ddms.errors import DdmsError
 
 LOCK_DEVICES = "-- ddms:lock_devices\nSELECT pg_advisory_xact_lock(hashtext('ddms_import'))"
@@ -135,11 +137,33 @@ async def import_devices(
     """Import a file, inside the caller's transaction; return what is different. A dry run changes nothing."""
     entries = read(text, form)
     await statements.value(LOCK_DEVICES)
-    steps = plan(entries, await stored_devices(statements), prune=prune)
+    stored = await stored_devices(statements)
+    await _add_profiles(statements, entries, stored)
+    steps = plan(entries, stored, prune=prune)
     if not dry_run:
         for step in steps:
             await _apply(statements, context, step)
     return [change for step in steps for change in step.changes]
+
+
+async def _add_profiles(statements: Statements, entries: list[Entry], stored: list[Stored]) -> None:
+    """Give each device the points of its profile that the file does not write out; one without keeps what it has."""
+    known = {one.device.name.lower(): one.device for one in stored}
+    profiles: dict[str, Followed] = {}
+    for entry in entries:
+        device, before = entry.device, known.get(entry.device.name.lower())
+        if (name := device.profile or (before.profile if before else None)) is None:
+            continue
+        try:
+            profile = profiles[name] = profiles.get(name) or await followed(statements, name)
+        except DdmsError as error:
+            raise wrong(entry.line, "profile", error.message) from error
+        if before and before.profile == profile.name:
+            own = {point.key for point in device.points}
+            device.points += [p for p in before.points if p.key in profile.keys - own]
+        else:
+            device.points += profile.missing_in(device.points)
+        device.profile = profile.name
 
 
 async def _apply(statements: Statements, context: Context | None, step: Step) -> None:

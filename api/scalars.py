@@ -20,10 +20,11 @@ class IdKind(StrEnum):
 
     DEVICE = "dev"
     POINT = "pt"
+    PROFILE = "prof"
     TOKEN = "tok"  # noqa: S105 - a prefix
 
 
-_NAMES = {IdKind.DEVICE: "device", IdKind.POINT: "point", IdKind.TOKEN: "token"}
+_NAMES = {IdKind.DEVICE: "device", IdKind.POINT: "point", IdKind.PROFILE: "profile", IdKind.TOKEN: "token"}
 
 
 def to_id(kind: IdKind, number: int) -> strawberry.ID:

@@ -9,6 +9,8 @@ from api.devices import DeviceQueries
 from api.imports import ImportMutations
 from api.permissions import enforce
 from api.points import PointQueries
+from api.profile_changes import ProfileMutations
+from api.profiles import ProfileQueries
 from api.readings import ReadingQueries
 from api.scalars import SCALARS
 from api.streams import Subscription
@@ -18,12 +20,12 @@ from api.users import UserMutations, UserQueries
 
 
 @strawberry.type(description="What can be read.")
-class Query(DeviceQueries, PointQueries, ReadingQueries, SystemQueries, TokenQueries, UserQueries):
+class Query(DeviceQueries, PointQueries, ProfileQueries, ReadingQueries, SystemQueries, TokenQueries, UserQueries):
     """What can be read."""
 
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
-class Mutation(DeviceMutations, CommissioningMutations, ImportMutations, TokenMutations, UserMutations):
+class Mutation(DeviceMutations, CommissioningMutations, ImportMutations, ProfileMutations, TokenMutations, UserMutations):
     """What can be changed."""
 
 
