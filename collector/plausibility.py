@@ -27,7 +27,7 @@ A score from 0 to 100 that begins at 50. What adds and what takes away (the reas
 | the same type beside it gives a value of the same magnitude (phases, channels) | +8 |
 | a text of at least 4 characters, all printable | +35 |
 
-With an expected value the distance counts 80 %, also for the value times 0.001 … 1000 (`scale`), the above 20 %.
+With an expected value the distance counts 90 %, also for integers times 0.001 … 1000 (`scale`), the above 10 %.
 """
 
 import math
@@ -42,6 +42,7 @@ from ddms.registers import ByteOrder, DataType, Field, layout
 GOOD_MAGNITUDE = (1e-3, 1e6)
 KNOWN_MAGNITUDE = (1e-6, 1e9)
 FEW_DIGITS = {DataType.FLOAT32: 5, DataType.FLOAT64: 9}
+NEAR = 0.0005
 SCALES = (1.0, 0.1, 0.01, 0.001, 10.0, 100.0, 1000.0)
 _FLOATS = frozenset({DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64})
 _RARE = {
@@ -223,10 +224,10 @@ def _judge_neighbours(c: Candidate, value: float) -> None:
 
 
 def _compare(c: Candidate, expected: float) -> None:
-    """Let the distance to an expected value count 80 %: full at 0.1 % or less, nothing from twice or half on."""
+    """Let the distance to an expected value count 90 %: full to 0.05 %, nothing from a quarter off on."""
     value = c.decoded(c.words)
     if isinstance(value, str) or not math.isfinite(value):
-        c.score *= 0.2
+        c.score *= 0.1
         return
     scales = SCALES if c.data_type not in _FLOATS else (1.0,)
     error, scale = min((abs(value * s - expected) / max(abs(expected), 1e-9), s) for s in scales)
@@ -234,7 +235,7 @@ def _compare(c: Candidate, expected: float) -> None:
     if plain <= error + 0.001:
         error, scale = plain, 1.0
     c.scale = scale
-    closeness = 0.0 if error >= 1 else 1 - (max(error, 0.001) - 0.001) ** 0.5
+    closeness = max(0.0, 1 - 2 * (max(error, NEAR) - NEAR) ** 0.5)
     if error < 0.1:
         c.why.insert(0, f"within {error:.1%} of {expected:g}" + (f", times {scale:g}" if scale != 1 else ""))
-    c.score = 80 * closeness * (1 if scale == 1 else 0.95) + 0.2 * c.score
+    c.score = 90 * closeness * (1 if scale == 1 else 0.98) + 0.1 * c.score

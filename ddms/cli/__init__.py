@@ -20,6 +20,10 @@ _COMMANDS = {
     "token": "tokens",
     "devices": "devices",
     "read": "field",
+    "probe": "commissioning",
+    "scan": "commissioning",
+    "plan": "plan",
+    "doctor": "doctor",
 }
 _EXIT_USAGE = 2
 _EXIT_FAILED = 1

@@ -1,0 +1,183 @@
+"""`ddms probe` and `ddms scan`: what a device has, and how it writes it, before anybody typed a register map."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import click
+import orjson
+
+from collector.modbus import Reader, ReadError
+from collector.probe import probe as run_probe
+from collector.routes import Route, SerialForm
+from collector.scan import scan as run_scan
+from ddms.endpoints import Endpoint, Transport
+from ddms.errors import Code, DdmsError
+from ddms.registers import RegisterTable
+
+_TABLES = [table.value for table in RegisterTable]
+_SHOWN = 12
+
+Report = Callable[[float, dict[str, Any]], None]
+Work = Callable[[Reader, dict[str, Any], Report], Awaitable[dict[str, Any]]]
+
+
+def line_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what says how an endpoint is reached."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object."),
+        click.option("--stop-bits", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Serial only."),
+        click.option("--parity", type=click.Choice(["even", "odd", "none"]), default="even", show_default=True, help="Serial only."),
+        click.option("--baud", type=click.IntRange(300, 921_600), default=19_200, show_default=True, help="Serial only."),
+        click.option("--endpoint", required=True, help="tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _work(line: dict[str, Any], work: Work, parameters: dict[str, Any], report: Report) -> dict[str, Any]:
+    endpoint = Endpoint.parse(line["endpoint"], field="--endpoint")
+    form = SerialForm(line["baud"], line["parity"], int(line["stop_bits"]))
+    timeout = parameters["timeout_ms"] / 1000
+
+    async def run() -> dict[str, Any]:
+        route = Route(endpoint, max(1.0, timeout), form=form)
+        try:
+            await route.open()
+            return await work(route, parameters, report)
+        except ReadError as error:
+            raise DdmsError(Code.UNAVAILABLE, f"{endpoint}: {error}") from error
+        finally:
+            route.close()
+
+    return asyncio.run(run())
+
+
+@click.command
+@line_options
+@click.option("--unit", type=click.IntRange(0, 255), default=1, show_default=True, help="Unit id.")
+@click.option("--table", type=click.Choice(_TABLES), default="holding", show_default=True, help="Register table.")
+@click.option("--address", type=click.IntRange(0, 65_535), required=True, help="Address, counted from 0.")
+@click.option("--expected", type=float, help="What the device's display shows: what comes closest is first.")
+@click.option("--all", "everything", is_flag=True, help=f"Show all candidates, not the first {_SHOWN}.")
+@click.option("--timeout", type=click.FloatRange(0.05, 30), default=1.0, show_default=True, help="Seconds to wait.")
+def probe(
+    unit: int,
+    table: str,
+    address: int,
+    expected: float | None,
+    everything: bool,
+    timeout: float,
+    as_json: bool,
+    **line: Any,
+) -> None:
+    """Decode registers in every type and byte order, the most plausible first.
+
+    Also at the addresses before and after, since manuals count from 0 or from 1. Reads twice, half a second apart.
+    """
+    asked = {"unit_id": unit, "register_table": table, "address": address, "expected": expected}
+    answer = _work(line, run_probe, asked | {"timeout_ms": timeout * 1000}, lambda _p, _r: None)
+    if as_json:
+        click.echo(orjson.dumps(answer).decode())
+        return
+    words = "  ".join(f"{a}: {word:04x}" for a, word in answer["words"] if -1 <= a - address <= 4)
+    click.echo(f"{words}\n\nscore  address  type        order            value  why")
+    for c in answer["candidates"] if everything else answer["candidates"][:_SHOWN]:
+        click.echo(_candidate(c))
+
+
+def _candidate(c: dict[str, Any]) -> str:
+    kind = c["data_type"] + (f"/{c['length']}" if c["length"] else "")
+    value = repr(c["text"]) if c["text"] is not None else "–" if c["value"] is None else f"{c['value']:.9g}"
+    times = f" × {c['scale']:g}" if c["scale"] != 1 else ""
+    why = ", ".join(c["why"])
+    return f"{c['score']:5.0f}  {c['address']:7}  {kind:<10}  {c['byte_order']:<5}  {value + times:>15}  {why}"
+
+
+@click.command
+@line_options
+@click.option("--units", default="1-247", show_default=True, metavar="FROM-TO", help="Unit ids to look for.")
+@click.option("--table", "tables", type=click.Choice(_TABLES), multiple=True, help="Register tables; repeatable.  [default: holding, input]")  # fmt: skip
+@click.option("--addresses", default="0-999", show_default=True, metavar="FROM-TO", help="Addresses to try.")
+@click.option("--timeout", type=click.FloatRange(0.05, 30), default=0.3, show_default=True, help="Seconds to wait for each answer.")  # fmt: skip
+def scan(units: str, tables: tuple[str, ...], addresses: str, timeout: float, as_json: bool, **line: Any) -> None:
+    """Find the units behind an endpoint that answer, and the registers they have.
+
+    An exception is an answer too. Ctrl-C ends it and prints what was found so far. Reads only; still, a device that
+    takes one connection at a time must not be polled meanwhile.
+    """
+    unit_from, unit_to = _range(units, "--units", 255)
+    address_from, address_to = _range(addresses, "--addresses", 65_535)
+    parameters = {
+        "unit_from": unit_from, "unit_to": unit_to, "address_from": address_from, "address_to": address_to,
+        "tables": list(tables or ("holding", "input")), "timeout_ms": timeout * 1000,
+    }  # fmt: skip
+    found: dict[str, Any] = {"units": [], "notes": [], "requests": 0}
+    complete = False
+    with suppress(KeyboardInterrupt), _Bar() as bar:
+
+        def report(progress: float, result: dict[str, Any]) -> None:
+            found.update(result)
+            bar.show(progress, len(result["units"]))
+
+        found.update(_work(line, run_scan, parameters, report))
+        complete = True
+    click.echo(orjson.dumps(found | {"complete": complete}).decode() if as_json else _scanned(found, complete=complete))
+    if not found["units"]:
+        if Endpoint.parse(line["endpoint"]).transport is Transport.SERIAL and not as_json:
+            click.echo(
+                "On a serial line check --baud, --parity, the polarity of A and B, and the termination.", err=True
+            )
+        raise SystemExit(1)
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+        self._shown = -1
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown >= 0:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def show(self, progress: float, units: int) -> None:
+        """Draw it when a percent was done."""
+        percent = int(progress * 100)
+        if percent != self._shown and self._stream.isatty():
+            self._shown = percent
+            self._stream.write(f"\r{'█' * (percent // 4):░<25} {percent:3} %  {units} units found ")
+            self._stream.flush()
+
+
+def _range(text: str, option: str, most: int) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        result = int(first), int(last or first)
+    except ValueError:
+        result = (-1, -1)
+    if not 0 <= result[0] <= result[1] <= most:
+        raise DdmsError(Code.INVALID, f"{text!r} is not FROM-TO within 0-{most}", field=option)
+    return result
+
+
+def _scanned(found: dict[str, Any], *, complete: bool) -> str:
+    lines = []
+    for unit in found["units"]:
+        reason = f", {unit['reason']}" if unit["reason"] else ""
+        lines.append(f"unit {unit['unit_id']}  ({unit['milliseconds']:.1f} ms{reason})")
+        for r in unit["ranges"]:
+            last = r["address"] + r["count"] - 1
+            lines.append(f"  {r['register_table']:<14}  {r['address']:>5} – {last:<5}  {r['count']:>5}")
+        lines += [f"  {note}" for note in unit["notes"]]
+    lines += found["notes"]
+    end = "" if complete else "; the scan was ended before it was complete"
+    lines.append(f"{len(found['units'])} units answered, {found['requests']} requests{end}.")
+    return "\n".join(lines)
