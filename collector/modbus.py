@@ -8,7 +8,7 @@ Source: Modbus Messaging on TCP/IP V1.0b (section 3).
 
 import asyncio
 import struct
-from typing import cast
+from typing import NamedTuple, cast
 
 from collector.protocol import Line, Reader, ReadError, data_bytes, of_connecting, tune
 from collector.rtu import RtuLine
@@ -19,6 +19,7 @@ __all__ = ["Line", "ReadError", "Reader", "TcpLine", "data_bytes", "line"]
 
 _REQUEST = struct.Struct(">HHHBBHH")
 _HEADER = struct.Struct(">HHHBB")
+_CLOCK_TICK = 0.002  # seconds by which a timer may fire before the deadline it was set for
 _MOST_BYTES = 254  # of unit, function and data in a Modbus frame
 
 
@@ -29,6 +30,16 @@ def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", st
     return RtuLine(endpoint, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits)
 
 
+class _Waiting(NamedTuple):
+    """A request whose answer, of `size` data bytes, is awaited until `deadline` by the loop's clock."""
+
+    answer: asyncio.Future[bytes]
+    unit: int
+    function: int
+    size: int
+    deadline: float
+
+
 class TcpLine(asyncio.Protocol):
     """Modbus TCP. Each request has its own transaction id, so a late answer is never taken for another's."""
 
@@ -36,7 +47,9 @@ class TcpLine(asyncio.Protocol):
         self._endpoint = endpoint
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, tuple[asyncio.Future[bytes], int, int, int]] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._watch: asyncio.TimerHandle | None = None
+        self._watched = 0.0
         self._transaction = 0
         self._rest = b""
         self.late = 0
@@ -79,14 +92,32 @@ class TcpLine(asyncio.Protocol):
             raise ReadError(Reason.CLOSED)
         self._transaction = transaction = (self._transaction + 1) & 0xFFFF
         answer: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiting[transaction] = (answer, unit, function, count)
+        deadline = self._loop.time() + timeout
+        self._waiting[transaction] = _Waiting(answer, unit, function, data_bytes(function, count), deadline)
+        self._watch_until(deadline)
         self._transport.write(_REQUEST.pack(transaction, 0, 6, unit, function, address, count))
-        expiry = self._loop.call_later(timeout, self._fail, transaction, Reason.TIMEOUT)
         try:
             return await answer
-        finally:
-            expiry.cancel()
+        except BaseException:
             self._waiting.pop(transaction, None)
+            raise
+
+    def _watch_until(self, deadline: float) -> None:
+        """One timer for the line instead of one a request: it looks at the earliest deadline, and then at the next."""
+        if self._watch is None or deadline < self._watched:
+            if self._watch is not None:
+                self._watch.cancel()
+            self._watched = deadline
+            self._watch = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        now = self._loop.time() + _CLOCK_TICK
+        for transaction, waiting in list(self._waiting.items()):
+            if waiting.deadline <= now:
+                self._fail(transaction, Reason.TIMEOUT)
+        if self._waiting:
+            self._watch_until(min(waiting.deadline for waiting in self._waiting.values()))
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into frames, however the network cut it."""
@@ -108,16 +139,12 @@ class TcpLine(asyncio.Protocol):
         if transaction not in self._waiting:
             self.late += 1
             return
-        answer, asked_unit, asked_function, count = self._waiting.pop(transaction)
+        answer, asked_unit, asked_function, size, _ = self._waiting.pop(transaction)
         if answer.done():
             return
         if unit != asked_unit:
             answer.set_exception(ReadError(Reason.WRONG_UNIT))
-        elif (
-            function == asked_function
-            and data[:1] == bytes([size := data_bytes(function, count)])
-            and len(data) == size + 1
-        ):
+        elif function == asked_function and data[:1] == bytes([size]) and len(data) == size + 1:
             answer.set_result(data[1:])
         elif function == asked_function | 0x80 and len(data) == 1:
             answer.set_exception(ReadError(of_exception(data[0])))
@@ -126,8 +153,8 @@ class TcpLine(asyncio.Protocol):
 
     def _fail(self, transaction: int, reason: Reason) -> None:
         waiting = self._waiting.pop(transaction, None)
-        if waiting and not waiting[0].done():
-            waiting[0].set_exception(ReadError(reason))
+        if waiting and not waiting.answer.done():
+            waiting.answer.set_exception(ReadError(reason))
 
     def _fail_all(self, reason: Reason) -> None:
         for transaction in list(self._waiting):
