@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.commissioning import CommissioningMutations
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
+from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.imports import ImportMutations
 from api.permissions import enforce
 from api.points import PointQueries
@@ -20,12 +21,29 @@ from api.users import UserMutations, UserQueries
 
 
 @strawberry.type(description="What can be read.")
-class Query(DeviceQueries, PointQueries, ProfileQueries, ReadingQueries, SystemQueries, TokenQueries, UserQueries):
+class Query(
+    DeviceQueries,
+    FieldRequestQueries,
+    PointQueries,
+    ProfileQueries,
+    ReadingQueries,
+    SystemQueries,
+    TokenQueries,
+    UserQueries,
+):
     """What can be read."""
 
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
-class Mutation(DeviceMutations, CommissioningMutations, ImportMutations, ProfileMutations, TokenMutations, UserMutations):
+class Mutation(
+    DeviceMutations,
+    CommissioningMutations,
+    FieldRequestMutations,
+    ImportMutations,
+    ProfileMutations,
+    TokenMutations,
+    UserMutations,
+):
     """What can be changed."""
 
 
