@@ -84,8 +84,8 @@ def _bad_now() -> table.Panel:
     shown = text_table(texts.BAD_NOW, Place(12, 5, 12, 8), queries.BAD_NOW, hidden=["device_id"])
     columns = {
         "device": name_of_device(),
-        "point": column(),
-        "quality": coloured(texts.QUALITIES, QUALITY_COLOURS, 100),
+        "point": sentence(),
+        "quality": coloured(texts.QUALITIES, QUALITY_COLOURS, 90),
         "explanation": sentence(),
     }
     return name_columns(shown, columns)

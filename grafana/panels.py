@@ -100,7 +100,7 @@ def column(width: int | None = None, *, unit: str | None = None, **custom: objec
 def sentence() -> list[Property]:
     """Return the properties of a column of sentences: they wrap, and an empty cell stays empty."""
     cell = Property("custom.cellOptions", {"type": "auto", "wrapText": True})
-    return [Property("custom.minWidth", 150), Property("noValue", "\u00a0"), cell]
+    return [Property("custom.minWidth", 130), Property("noValue", "\u00a0"), cell]
 
 
 def name_of_device() -> list[Property]:

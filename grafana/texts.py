@@ -62,6 +62,8 @@ COLUMNS: dict[str, str] = {
     "text": "Text",
 } | {state: text.capitalize() for state, text in STATES.items()}
 
+# Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.
+_IF_ASKED = "(With a red mark in the corner the database could not be asked.)"
 _NO_DEVICES = "No devices yet: add one with `ddms devices import` or the createDevice mutation."
 _NO_DEVICE = f"No such device. {_NO_DEVICES}"
 
@@ -74,17 +76,17 @@ COUNTS = Words(
 COLLECTORS = Words(
     "Collectors",
     "The programs that read the devices. One that gave no sign for 30 seconds is silent: its devices are not being read.",
-    "No collector has run yet: start one with `ddms collector`.",
+    f"No collector has run yet: start one with `ddms collector`. {_IF_ASKED}",
 )
 OFFLINE = Words(
     "Offline now",
     "Devices that failed to answer 3 times in a row, the longest first. They are tried again every 60 seconds.",
-    "No device is offline.",
+    f"No device is offline. {_IF_ASKED}",
 )
 BAD_NOW = Words(
     "Bad now",
     "Points without a trustworthy value, of devices that do answer; the first 200.",
-    "Every device that answers gives good values.",
+    f"Every device that answers gives good values. {_IF_ASKED}",
 )
 DEVICES = Words(
     "Devices",
@@ -101,7 +103,7 @@ CONNECTION = Words("Connection", "Where the device is, and what went wrong last.
 LATEST = Words(
     "Latest readings",
     "The newest reading of each point, its quality, and why it is not good. Too old: a collector should have read it since.",
-    "This device has no points yet: add some with `ddms devices import` or the createPoint mutation.",
+    "This device has no points yet: add some with `ddms devices import` or the updateDevice mutation.",
 )
 TREND = Words(
     "Trend: ${unit}",
