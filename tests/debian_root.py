@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,9 @@ IN_ROOT = 'mount -t proc proc "$0/proc" && exec chroot "$0" /usr/bin/env -i PATH
 
 
 def cache() -> Path:
-    """Return the folder that keeps what is expensive to make, by the XDG convention."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddms"
+    """Return the folder that keeps what is expensive to make, by the XDG convention if debootstrap can work there."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ddms"
+    return folder if re.fullmatch(r"[\w/.+@:-]+", str(folder)) else Path("/var/cache/ddms")
 
 
 def debian_root() -> Path:
@@ -89,8 +91,9 @@ def _run(what: str, *command: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PassedOver(f"{what}: {error}") from error
     if done.returncode != 0:
-        words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
-        raise PassedOver(f"{what}: {words[-1]}")
+        words = (done.stderr + done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        errors = [line for line in words if line.startswith("E: ")]
+        raise PassedOver(f"{what}: {(errors or words)[-1]}")
 
 
 def _say(sentence: str) -> None:

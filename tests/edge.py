@@ -19,6 +19,7 @@ import yaml
 from tests.servers import free_port
 
 ROOT = Path(__file__).parent.parent
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 SERVICE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["nginx"]
 
 
@@ -48,7 +49,7 @@ def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[
     log = folder / "log"
     as_root = ["-g", "user root;"] if os.geteuid() == 0 else []
     with log.open("wb") as output:
-        command = ["nginx", "-p", folder, "-c", configuration, "-e", "stderr", *as_root]
+        command = [NGINX, "-p", folder, "-c", configuration, "-e", "stderr", *as_root]
         process = subprocess.Popen([*map(str, command)], stdout=output, stderr=output)
     try:
         _wait(process, https, log)
@@ -85,7 +86,7 @@ def _configuration(folder: Path, secrets: Path, variables: dict[str, str], http:
 
 
 def _version() -> tuple[int, ...]:
-    words = subprocess.run(["nginx", "-v"], check=True, capture_output=True, text=True).stderr
+    words = subprocess.run([str(NGINX), "-v"], check=True, capture_output=True, text=True).stderr
     return tuple(int(part) for part in re.findall(r"nginx/(\d+)\.(\d+)\.(\d+)", words)[0])
 
 

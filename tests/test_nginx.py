@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import ssl
 
@@ -12,10 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.api_server import PROTOCOL, Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
-from tests.edge import Edge, edge, grafana
+from tests.edge import NGINX, Edge, edge, grafana
 from tests.servers import free_port
 
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
 def at_the_edge(running: Edge) -> httpx2.AsyncClient:
