@@ -1,6 +1,7 @@
 """The API as a program: its routes, what runs beside them, and the server."""
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -193,7 +194,9 @@ def serve(settings: Settings) -> None:
     )
     server = uvicorn.Server(config)
     try:
-        server.run()
+        gc.collect()
+    gc.freeze()  # modules and schema stay: a full collection, which takes some 60 ms, need not look at them
+    server.run()
     except SystemExit:  # uvicorn's own code for a start that failed; the reason is in the log
         failed.append(True)
     if failed or not server.started:

@@ -90,7 +90,7 @@ def of_database(error: Exception) -> DdmsError | None:
             )
         case asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
             return unavailable()
-        case asyncpg.InterfaceError() | OSError():
+        case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():  # a lost connection is all of these
             return unavailable()
         case _:
             return None

@@ -25,7 +25,7 @@ SUBSCRIPTIONS_PER_SOCKET = 100
 class Limits:
     """The largest document that is served; GraphiQL's introspection query needs about 300 tokens and depth 15."""
 
-    tokens: int = 4_000
+    tokens: int = 2_000
     depth: int = 16
     aliases: int = 60
     fields: int = 2_000

@@ -84,6 +84,10 @@ async def serve(request: Request, documents: Documents) -> Response:
         return _refusal(media, status, error, headers)
     except ClientDisconnect:
         return Response(status_code=499)
+    except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
+        answer = {"errors": [errors.masked(error)]}
+        _count(answer)
+        return Response(encode(answer), 500, media_type=media.type)
 
 
 def accepted(request: Request) -> _Media:

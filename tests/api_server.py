@@ -108,7 +108,7 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def raw_socket(self, **options: Any) -> AsyncIterator[Socket]:
-        options = {"subprotocols": [PROTOCOL], "max_size": None} | options
+        options = {"subprotocols": [PROTOCOL], "max_size": None, "ping_interval": None} | options
         async with connect(self.url.replace("http", "ws") + "/graphql", **options) as connection:
             yield Socket(connection)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import asyncpg
 import httpx2
@@ -142,9 +143,9 @@ async def test_a_wrong_token_is_401(api: Api, header):
 )  # fmt: skip
 async def test_a_hostile_document_is_refused_quickly(api: Api, document):
     await api.post("{ __typename }")
-    began = asyncio.get_running_loop().time()
+    began = time.process_time()  # server and client are this process; the wall clock also counts the neighbours
     response = await post(api, {"query": document})
-    assert asyncio.get_running_loop().time() - began < 0.25  # 0.05 is promised; the test machine is noisy
+    assert time.process_time() - began < 0.25  # 0.05 is promised; a full garbage collection of the tests comes on top
     assert response.status_code == 400
     assert response.json()["errors"][0]["extensions"]["code"] == "INVALID"
 
