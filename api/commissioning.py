@@ -27,7 +27,7 @@ COLLECTOR_IS_ALIVE = (
     "-- ddms:collector_is_alive\nSELECT EXISTS (SELECT FROM collectors WHERE seen_at > now() - $1::interval)"
 )
 INSERT_FIELD_REQUEST = """-- ddms:insert_field_request
-INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('test_connection', $1, $2) RETURNING id
+INSERT INTO field_requests (kind, parameters, requested_by) VALUES ($1, $2, $3) RETURNING id
 """
 READ_FIELD_REQUEST = "-- ddms:read_field_request\nSELECT state, result, error FROM field_requests WHERE id = $1"
 CANCEL_FIELD_REQUEST = """-- ddms:cancel_field_request
@@ -95,46 +95,58 @@ def _request(answer: dict[str, Any]) -> TestedRequest:
     )
 
 
+def _float(number: float | None) -> float | None:
+    """Return a number of JSON as a float: jsonb turns 1e18 into an integer, which GraphQL would refuse."""
+    return None if number is None else float(number)
+
+
 def _value(answer: dict[str, Any]) -> TestedValue:
     reason = _reason(answer.get("reason"))
     return TestedValue(
         key=answer["key"],
-        raw=answer.get("raw"),
-        value=answer.get("value"),
+        raw=_float(answer.get("raw")),
+        value=_float(answer.get("value")),
         text=answer.get("text"),
         reason=reason,
         explanation=reason.explanation,
     )
 
 
-def _parameters(endpoint: str, unit_id: int, timeout_ms: int, points: list[PointInput]) -> dict[str, Any]:
+def checked_target(endpoint: str, unit_id: int, timeout_ms: int) -> dict[str, Any]:
+    """Return what every request to the field names; raises `DdmsError` for what cannot be."""
     if not 0 <= unit_id <= 255:
         raise DdmsError(Code.INVALID, "a unit id is 0 to 255", field="unitId")
     if not 50 <= timeout_ms <= 10_000:
         raise DdmsError(Code.INVALID, "a time-out is 50 to 10000 ms", field="timeoutMs")
+    return {"endpoint": str(Endpoint.parse(endpoint)), "unit_id": unit_id, "timeout_ms": timeout_ms}
+
+
+def _parameters(endpoint: str, unit_id: int, timeout_ms: int, points: list[PointInput]) -> dict[str, Any]:
+    target = checked_target(endpoint, unit_id, timeout_ms)
     if not 1 <= len(points) <= MOST_TESTED:
         raise DdmsError(Code.INVALID, f"give 1 to {MOST_TESTED} points to read", field="points")
-    return {
-        "endpoint": str(Endpoint.parse(endpoint)),
-        "unit_id": unit_id,
-        "timeout_ms": timeout_ms,
-        "points": [point.row() for point in checked_points(points)],
-    }
+    return target | {"points": [point.row() for point in checked_points(points)]}
 
 
-async def _ask(context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
-    database = context.database
-    if not await database.value(COLLECTOR_IS_ALIVE, ALIVE):
+async def start(context: Context, kind: str, parameters: dict[str, Any]) -> int:
+    """Ask the collectors for something, and return the request's number at once."""
+    if not await context.database.value(COLLECTOR_IS_ALIVE, ALIVE):
         raise DdmsError(
             Code.UNAVAILABLE, "no collector is running, and only collectors reach the devices: start `ddms collector`"
         )
+    number: int = await context.database.value(INSERT_FIELD_REQUEST, kind, parameters, context.actor)
+    return number
+
+
+async def ask(context: Context, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Ask the collectors for something, and wait for the answer."""
     with context.hub.field_changes() as changed:
-        number: int = await database.value(INSERT_FIELD_REQUEST, parameters, context.actor)
+        number = await start(context, kind, parameters)
         try:
-            return await _answer(database, number, changed)
+            return await _answer(context.database, number, changed)
         finally:
             with suppress(DdmsError):
-                await database.value(CANCEL_FIELD_REQUEST, number)
+                await context.database.value(CANCEL_FIELD_REQUEST, number)
 
 
 async def _answer(database: Database, number: int, changed: asyncio.Event) -> dict[str, Any]:
@@ -169,7 +181,7 @@ class CommissioningMutations:
     ) -> TestConnectionPayload:
         """Read a device once, through a collector: shows raw words and decoded values, saves nothing."""
         try:
-            answer = await _ask(info.context, _parameters(endpoint, unit_id, timeout_ms, points))
+            answer = await ask(info.context, "test_connection", _parameters(endpoint, unit_id, timeout_ms, points))
         except DdmsError as error:
             return TestConnectionPayload(errors=[UserError.of(error)])
         return TestConnectionPayload(

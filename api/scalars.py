@@ -21,10 +21,17 @@ class IdKind(StrEnum):
     DEVICE = "dev"
     POINT = "pt"
     PROFILE = "prof"
+    REQUEST = "req"
     TOKEN = "tok"  # noqa: S105 - a prefix
 
 
-_NAMES = {IdKind.DEVICE: "device", IdKind.POINT: "point", IdKind.PROFILE: "profile", IdKind.TOKEN: "token"}
+_NAMES = {
+    IdKind.DEVICE: "device",
+    IdKind.POINT: "point",
+    IdKind.PROFILE: "profile",
+    IdKind.REQUEST: "scan",
+    IdKind.TOKEN: "token",
+}
 
 
 def to_id(kind: IdKind, number: int) -> strawberry.ID:
