@@ -193,10 +193,10 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
-    try:
-        gc.collect()
+    gc.collect()
     gc.freeze()  # modules and schema stay: a full collection, which takes some 60 ms, need not look at them
-    server.run()
+    try:
+        server.run()
     except SystemExit:  # uvicorn's own code for a start that failed; the reason is in the log
         failed.append(True)
     if failed or not server.started:
