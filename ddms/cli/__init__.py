@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": "programs",
     "token": "tokens",
     "devices": "devices",
+    "profiles": "profiles",
     "read": "field",
     "probe": "commissioning",
     "scan": "commissioning",
