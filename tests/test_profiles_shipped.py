@@ -71,7 +71,7 @@ def test_what_is_written_is_read_as_the_same(name):
 
 
 # The words of (1) are public: Carlo Gavazzi, EM300 communication protocol V2R9, section 2.3, says that FFFF 7FFF is the
-# overflow 7FFFFFFFh; SunSpec and IEEE 754 fix the rest: 4366 3333 is 230.2 as float32, ABCD.
+# overflow 7FFFFFFFh. No example was found for the others: their words were calculated from type, order and scale.
 GOLDEN = [
     ("eastron_sdm630", "voltage_l1", [0x4366, 0x3333], 230.2),
     ("eastron_sdm630", "energy_import", [0x447A, 0x0000], 1000),
