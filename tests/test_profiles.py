@@ -120,6 +120,16 @@ async def test_a_point_that_is_removed_from_a_device_does_not_come_back(api: Api
     assert set(await points_of(owner, device)) == {"voltage", "current"}
 
 
+async def test_a_point_of_the_device_wins_over_one_that_the_profile_gets_later(api: Api, owner: asyncpg.Connection):
+    profile, device = await make(api), await add(api, "Pump", points=[voltage(key="power", unit="kW")])
+    await api.ask(APPLY, profile=profile, devices=[device["id"]])
+    more = {"points": [voltage(), current(), voltage(key="power", address=52, unit="W")]}
+    assert (await api.ask(UPDATE, id=profile, changes=more))["difference"]["devices"] == 0
+    assert (await points_of(owner, device))["power"] == (0, "kW", 10, False)
+    await api.ask(APPLY, profile=profile, devices=[device["id"]])
+    assert (await points_of(owner, device))["power"] == (52, "W", 10, True)
+
+
 async def test_points_go_with_their_readings_only_if_asked_for(api: Api, owner: asyncpg.Connection):
     profile, device = await make(api), await add(api, "Pump", points=[voltage(key="spare"), current()])
     await api.ask(APPLY, profile=profile, devices=[device["id"]])
