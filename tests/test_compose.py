@@ -102,12 +102,6 @@ def test_each_variable_for_the_operator_is_explained_in_the_example():
         assert f"${{{variable}:-{value}}}" in (ROOT / "compose.yaml").read_text(), "the example shows the default"
 
 
-def test_grafana_gets_each_folder_of_its_provisioning():
-    mounted = " ".join(SERVICES["grafana"]["volumes"])
-    for folder in (ROOT / "provisioning/grafana").iterdir():
-        assert f"./provisioning/grafana/{folder.name}:/etc/grafana/provisioning/{folder.name}:ro" in mounted
-
-
 def test_grafana_gets_each_variable_of_its_provisioning():
     files = (ROOT / "provisioning/grafana").rglob("*.yaml")
     wanted = {name for path in files for name in re.findall(r"^[^#]*\$\{(\w+)\}", path.read_text(), re.MULTILINE)}
