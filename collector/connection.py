@@ -8,17 +8,16 @@ import asyncio
 import heapq
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from collector.clock import Clock
 from collector.configuration import ConnectionConfiguration, Unit
 from collector.decode import Answer
 from collector.modbus import Line, ReadError
-from collector.plan import Block, Poll, plan, split
-from collector.shared_line import SharedLine
+from collector.plan import Block, plan, split
+from collector.shared_line import Borrowers, SharedLine
 from collector.units import FAILURES_UNTIL_OFFLINE, DeviceState, PollState, Sink, Statistics, UnitState
 from ddms.quality import UNIT_FAILURES, Reason
 
@@ -27,7 +26,6 @@ RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
 LEAST_TIMEOUT = 0.1
 
 T = TypeVar("T")
-Job = Callable[[Line], Awaitable[Any]]
 
 logger = logging.getLogger("ddms.collector")
 
@@ -49,7 +47,7 @@ class ConnectionTask:
         self._wake = asyncio.Event()
         self._next: ConnectionConfiguration | None = configuration
         self._went_offline: list[tuple[UnitState, Reason]] = []
-        self._jobs: deque[tuple[Job, asyncio.Future[Any]]] = deque()
+        self._borrowers = Borrowers()
 
     def configure(self, configuration: ConnectionConfiguration) -> None:
         """Go on with another configuration after the poll that runs now; unchanged units notice nothing."""
@@ -58,15 +56,9 @@ class ConnectionTask:
 
     async def borrow(self, job: Callable[[Line], Awaitable[T]]) -> T:
         """Use the line between two polls: many devices accept only one connection. Raises what the job raises."""
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.append((job, done))
+        done = self._borrowers.add(job)
         self._wake.set()
         return await done
-
-    @property
-    def planned(self) -> list[tuple[Unit, Poll]]:
-        """The plan as it is polled."""
-        return [(unit.config, poll.poll) for unit in self._units.values() for poll in unit.polls]
 
     async def run(self) -> None:
         """Poll for ever."""
@@ -77,8 +69,7 @@ class ConnectionTask:
                 await self._cycle()
         finally:
             self._shared.hang_up()
-            for _, done in self._jobs:
-                _refuse(done)
+            self._borrowers.refuse()
 
     # -- configuration
 
@@ -120,7 +111,7 @@ class ConnectionTask:
     async def _sleep(self) -> None:
         """Wait until a poll is due, the configuration changed, or a demoted unit may be tried in the quiet."""
         self._wake.clear()
-        if self._next is not None or self._jobs:
+        if self._next is not None or self._borrowers.waiting:
             return
         now = time.monotonic()
         due = self._next_due or now + self.retry_seconds
@@ -151,7 +142,7 @@ class ConnectionTask:
         else:
             shares = [polls[i::workers] for i in range(workers)]
             await asyncio.gather(*(self._work(share) for share in shares))
-        await self._work_off_jobs()
+        await self._borrowers.serve(self._shared)
         await self._retry()
         self._report_offline()
         if self.configuration.line.close_after_cycle:
@@ -206,23 +197,6 @@ class ConnectionTask:
         if answered or refused:
             self._answered(unit, refused=refused)
 
-    async def _work_off_jobs(self) -> None:
-        while self._jobs:
-            job, done = self._jobs.popleft()
-            if done.done():  # whoever asked has gone
-                continue
-            try:
-                result = await job(await self._shared.open())
-            except asyncio.CancelledError:
-                _refuse(done)
-                raise
-            except ReadError as error:
-                if not done.done():
-                    done.set_exception(error)
-            else:
-                if not done.done():
-                    done.set_result(result)
-
     def _timeout(self, unit: UnitState) -> float:
         timeout = self.configuration.line.timeout
         if not unit.failures or self._next_due is None:
@@ -248,7 +222,7 @@ class ConnectionTask:
         """Halve a refused block until the bad register is found; its neighbours go on."""
         parts = split(block) or ()
         for part in parts:
-            part.slots = block.slots[_positions(block, part)]
+            part.slots = block.slots[[block.points.index(point) for point in part.points]]
         poll.replace(block, parts, reason)
         for part in parts:
             found = await self._read(poll, part, timeout)
@@ -321,13 +295,3 @@ class ConnectionTask:
     def _tell(self, unit: UnitState, error: str | None) -> None:
         device_id = unit.config.device_id
         self._sink.state(DeviceState(device_id, unit.state, unit.failures, unit.first_failure, error))
-
-
-def _positions(block: Block, part: Block) -> list[int]:
-    places = {point.id: i for i, point in enumerate(block.points)}
-    return [places[point.id] for point in part.points]
-
-
-def _refuse(done: asyncio.Future[Any]) -> None:
-    if not done.done():
-        done.set_exception(ReadError(Reason.CLOSED))

@@ -2,12 +2,17 @@
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from collector.configuration import LineSettings
 from collector.modbus import Line, ReadError, line
 from collector.plan import Block
 from collector.units import Statistics
 from ddms.quality import Reason
+
+T = TypeVar("T")
 
 BUSY_PAUSE = 0.1
 BUSY_RETRIES = 2
@@ -82,3 +87,43 @@ class SharedLine:
         if self._line is not None:
             self._line.close()
             self._line = None
+
+
+class Borrowers:
+    """Who waits to use the line between two polls."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[Callable[[Line], Awaitable[Any]], asyncio.Future[Any]]] = deque()
+
+    def add(self, job: Callable[[Line], Awaitable[T]]) -> asyncio.Future[T]:
+        """Put a job into the queue; the future has its result, or what it raised."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.waiting.append((job, done))
+        return done
+
+    async def serve(self, shared: SharedLine) -> None:
+        """Run all jobs that wait; what a job raises is its own affair, the polling goes on."""
+        while self.waiting:
+            job, done = self.waiting.popleft()
+            if done.done():  # whoever asked has gone
+                continue
+            try:
+                result = await job(await shared.open())
+            except asyncio.CancelledError:
+                _fail(done, ReadError(Reason.CLOSED))
+                raise
+            except Exception as error:  # noqa: BLE001 - it is passed on to who asked
+                _fail(done, error)
+            else:
+                if not done.done():
+                    done.set_result(result)
+
+    def refuse(self) -> None:
+        """Tell all who wait that the line is gone."""
+        for _, done in self.waiting:
+            _fail(done, ReadError(Reason.CLOSED))
+
+
+def _fail(done: asyncio.Future[Any], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

@@ -10,7 +10,9 @@ from collector.configuration import register
 from collector.decode import Answer, PointArrays, decode
 from collector.modbus import Reader, ReadError
 from collector.plan import Block, Limits, Point, plan
-from ddms.quality import Reason, reason_of
+from ddms.quality import UNIT_FAILURES, Reason, reason_of
+
+_NOBODY_THERE = {reason.label for reason in UNIT_FAILURES}
 
 
 async def test_connection(
@@ -36,6 +38,9 @@ async def read_once(
     values: dict[int, dict[str, Any]] = {}
     for poll in plan(points, limits or Limits()):
         for block in poll.blocks:
+            if requests and requests[-1]["reason"] in _NOBODY_THERE:  # one time-out tells enough
+                values |= _values(block, None, Reason[requests[-1]["reason"].upper()])
+                continue
             data, reason = await _request(link, unit_id, block, timeout, requests)
             blocks = [block]
             if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE} and len(block.points) > 1:

@@ -130,7 +130,7 @@ async def test_a_connection_is_tested_in_the_collector(settings, owner):
 async def test_a_test_of_nothing_says_why(settings, owner):
     async with collecting(settings):
         row = await ask(owner, endpoint=f"tcp://127.0.0.1:{free_port()}")
-        assert row["state"] == "failed"
-        assert "refused" in row["error"]
+        assert [request["reason"] for request in row["result"]["requests"]] == ["refused"]
+        assert [(v["value"], v["reason"]) for v in row["result"]["values"]] == [(None, "refused")] * 2
         broken = await ask(owner, points=[{"key": "a"}])
         assert "cannot be understood" in broken["error"]
