@@ -1,5 +1,6 @@
 """Subscriptions: where their events come from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -28,15 +29,15 @@ SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
 
 
 @dataclass
-class _Endless:
+class _Endless(ABC):
     """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
 
     async def __aiter__(self) -> AsyncGenerator[Any, None]:
         yield self.snapshot(SnapshotReason.STARTED.name)
 
+    @abstractmethod
     def snapshot(self, reason: str) -> object:
         """Return all that is watched."""
-        raise NotImplementedError
 
 
 @dataclass

@@ -203,7 +203,8 @@ CREATE TABLE api_tokens (
 );
 COMMENT ON COLUMN api_tokens.hash IS 'SHA-256 of the token, which is 256 random bits and shown once';
 COMMENT ON COLUMN api_tokens.user_id IS 'Whose sign-in made it; null when the command line did';
-CREATE TRIGGER api_tokens_changed AFTER UPDATE OR DELETE ON api_tokens
+-- Not last_used_at: what is only used did not change.
+CREATE TRIGGER api_tokens_changed AFTER UPDATE OF role, expires_at, revoked_at OR DELETE ON api_tokens
     FOR EACH STATEMENT EXECUTE FUNCTION notify_statement('ddms_tokens');
 
 CREATE TABLE sign_in_failures (
