@@ -152,6 +152,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, Any]]:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_BYTES,
+        ws_ping_timeout=300,  # a client that is slow on purpose, on a loaded machine, is not a dead one
         timeout_graceful_shutdown=1,
     )
     server = Server(config)
