@@ -76,7 +76,8 @@ def _configuration(folder: Path, secrets: Path, variables: dict[str, str], http:
     filled = re.sub(r"\$\{(NGINX_\w+)\}", lambda match: environment[match[1]], template)
     if _version() < (1, 25, 1):
         filled = filled.replace("http2 on;", "").replace("8443 ssl", "8443 ssl http2")
-    filled = filled.replace("8080", f"127.0.0.1:{http}").replace("8443", f"127.0.0.1:{https}")
+    ports = {"8080": http, "8443": https}  # in one pass, since a port may hold the other's digits
+    filled = re.sub(r"\b(8080|8443)\b", lambda match: f"127.0.0.1:{ports[match[1]]}", filled)
     main = (ROOT / "nginx/nginx.conf").read_text() + "\ndaemon off;\n"
     for name, text in (("ddms.conf", filled), ("nginx.conf", main)):
         moved = text.replace("/tmp/", f"{folder}/").replace("/run/secrets/", f"{secrets}/")

@@ -30,7 +30,7 @@ async def opened(port: int, transport: Transport = Transport.TCP):
     return link
 
 
-async def reason_of(link, *, function=3, address=0, count=2, timeout=0.2) -> Reason:
+async def reason_of(link, *, function=3, address=0, count=2, timeout=1.0) -> Reason:
     with pytest.raises(ReadError) as caught:
         await link.read(1, function, address, count, timeout)
     return caught.value.reason

@@ -23,7 +23,7 @@ def wanted(**changes):
 
 async def found(port: int, work=scan, **changes):
     seen = []
-    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{port}"), 0.2)
+    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{port}"), 3.0)
     try:
         return await work(route, wanted(**changes), lambda p, r: seen.append(p)), seen
     finally:
@@ -131,7 +131,7 @@ def test_spans_that_follow_each_other_are_joined():
 
 
 async def probed(port: int, **changes):
-    asked = {"unit_id": 1, "register_table": "holding", "address": 100} | changes
+    asked = {"unit_id": 1, "register_table": "holding", "address": 100, "timeout_ms": 3000} | changes
     return (await found(port, probe, **asked))[0]
 
 
