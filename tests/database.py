@@ -20,7 +20,7 @@ from tests.servers import PassedOver, Server
 from tests.ways import WAYS
 
 PREFIX = "ddms_test_"
-LEFT_OVER_AFTER = 6 * 3600  # seconds
+LEFT_OVER_AFTER = 2 * 3600  # seconds
 
 COPY_TEMPLATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log"
 # What belongs to a database but is kept outside of it does not come along with the template.
