@@ -285,11 +285,12 @@ async def test_a_name_that_does_not_resolve_is_unreachable():
 
 
 @pytest.mark.parametrize(
-    ("path", "why"), [("/dev/ttyNOTHERE", "No such file"), ("/etc/hostname", "ioctl"), ("/dev", "directory")]
+    ("name", "why"), [("ttyNOTHERE", "No such file"), ("an ordinary file", "ioctl"), (".", "directory")]
 )
-async def test_what_is_no_serial_port_says_so(path, why):
+async def test_what_is_no_serial_port_says_so(tmp_path, name, why):
+    (tmp_path / "an ordinary file").touch()
     with pytest.raises(ReadError) as caught:
-        await at_port(path)
+        await at_port(str(tmp_path / name))
     assert caught.value.reason is Reason.NO_PORT
     assert why in str(caught.value)
 
