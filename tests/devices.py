@@ -79,7 +79,7 @@ class Script:
                     if part is not None:
                         writer.write(part)
                         await writer.drain()
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -87,9 +87,8 @@ class Script:
 
 
 @asynccontextmanager
-async def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
-    """Serve a scripted device on a free port of the loopback interface."""
-    script = Script(behave)
+async def serving(script):
+    """Serve a scripted device, which has `talk`, `port` and `writers`, on a free port of the loopback interface."""
     server = await asyncio.start_server(script.talk, "127.0.0.1", 0)
     script.port = server.sockets[0].getsockname()[1]
     try:
@@ -99,3 +98,8 @@ async def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
         for writer in script.writers:
             writer.transport.abort()
         await asyncio.sleep(0.05)
+
+
+def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
+    """Serve a device that speaks Modbus TCP and does what a function says."""
+    return serving(Script(behave))

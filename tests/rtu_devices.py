@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import modbus_tk.defines
 import serial
+from devices import serving
 from modbus_tk.modbus_rtu import RtuServer
 
 from collector.rtu import checksum
@@ -131,19 +132,9 @@ class RtuScript:
             writer.close()
 
 
-@asynccontextmanager
-async def scripted_rtu(behave: Callable[[RtuRequest], "bytes | list[bytes | float] | None"]):
-    """Serve a scripted device with RTU frames on a free TCP port of the loopback interface."""
-    script = RtuScript(behave)
-    server = await asyncio.start_server(script.talk, "127.0.0.1", 0)
-    script.port = server.sockets[0].getsockname()[1]
-    try:
-        yield script
-    finally:
-        server.close()
-        for writer in script.writers:
-            writer.transport.abort()
-        await asyncio.sleep(0.05)
+def scripted_rtu(behave: Callable[[RtuRequest], "bytes | list[bytes | float] | None"]):
+    """Serve a device that speaks RTU frames over TCP and does what a function says."""
+    return serving(RtuScript(behave))
 
 
 @asynccontextmanager
