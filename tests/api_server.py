@@ -203,8 +203,11 @@ def pump(name: str = "Pump", **changes: Any) -> dict[str, Any]:
 
 
 async def add(api: Api, name: str = "Pump", **changes: Any) -> dict[str, Any]:
-    """Create a device; return it with the numbers of its points by key."""
+    """Create a device, and wait until subscribers see it; return it with the numbers of its points by key."""
     payload = await api.ask(CREATE, input=pump(name, **changes))
     assert payload["errors"] == []
     device = payload["device"]
+    async with asyncio.timeout(10):
+        while int(device["id"][4:]) not in api.parts.hub.mirror.states:
+            await asyncio.sleep(0.005)
     return device | {"points": {point["key"]: int(point["id"][3:]) for point in device["points"]}}

@@ -1,35 +1,14 @@
 """`ddms devices`: import and export of devices and their points."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import orjson
 
-from ddms.cli import settings as read_settings
-from ddms.database import check_schema, connect
+from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError
 
-T = TypeVar("T")
 _FORMATS = click.Choice(["csv", "yaml"])
-
-
-def _run(work: Callable[[Any], Awaitable[T]]) -> T:
-    """Do some work in one transaction."""
-    from api.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
-
-    async def run() -> T:
-        connection = await connect(read_settings(), "devices")
-        try:
-            await check_schema(connection)
-            async with connection.transaction():
-                return await work(Statements(connection))
-        finally:
-            await connection.close(timeout=5)
-
-    return asyncio.run(run())
 
 
 def _format(path: Path | None, given: str | None) -> str:
@@ -68,7 +47,7 @@ def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: b
         line = content[: error.start].count(b"\n") + 1
         raise DdmsError(Code.INVALID, f"line {line}: {file} is not UTF-8: save it as `CSV UTF-8`") from error
     kind = FileFormat(_format(file, form))
-    changes = _run(lambda s: import_devices(s, None, text, kind, prune=prune, dry_run=dry_run))
+    changes = in_transaction(lambda s: import_devices(s, None, text, kind, prune=prune, dry_run=dry_run))
     if as_json:
         click.echo(orjson.dumps({"applied": not dry_run, "changes": changes}).decode())
         return
@@ -86,7 +65,7 @@ def export(file: Path | None, form: str | None) -> None:
     from api.device_files import FileFormat, write  # noqa: PLC0415 - GraphQL is slow to import
     from api.imports import stored_devices  # noqa: PLC0415
 
-    stored = _run(stored_devices)
+    stored = in_transaction(stored_devices)
     text = write([one.device for one in stored], FileFormat(_format(file, form)))
     if file is None:
         click.echo(text, nl=False)

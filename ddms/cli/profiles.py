@@ -1,22 +1,18 @@
 """`ddms profiles`: register maps that are written once and followed by many devices."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
-from ddms.cli import settings as read_settings
-from ddms.database import check_schema, connect
+from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError
 
 if TYPE_CHECKING:
     from api.profile_merge import Change
 
-T = TypeVar("T")
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be different.")
 _REMOVE = click.option("--remove-points", is_flag=True, help="Points that are gone are removed with their readings.")
@@ -25,22 +21,6 @@ FIND_DEVICES = """-- ddms:find_devices_by_name
 SELECT d.id, name.name FROM unnest($1::text[]) AS name (name)
   LEFT JOIN devices d ON lower(d.name) = lower(btrim(name.name)) AND d.deleted_at IS NULL
 """
-
-
-def _run(work: Callable[[Any], Awaitable[T]]) -> T:
-    """Do some work in one transaction."""
-    from api.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
-
-    async def run() -> T:
-        connection = await connect(read_settings(), "profiles")
-        try:
-            await check_schema(connection)
-            async with connection.transaction():
-                return await work(Statements(connection))
-        finally:
-            await connection.close(timeout=5)
-
-    return asyncio.run(run())
 
 
 @click.group
@@ -53,7 +33,7 @@ def profiles() -> None:
 @_AS_JSON
 def list_(shipped: bool, as_json: bool) -> None:
     """List profiles: how many devices follow each, how many points it has."""
-    rows = _shipped_rows() if shipped else _run(_stored_rows)
+    rows = _shipped_rows() if shipped else in_transaction(_stored_rows)
     if as_json:
         click.echo(orjson.dumps(rows).decode())
         return
@@ -102,7 +82,7 @@ def export(file: Path | None) -> None:
 def _written(name: str | None) -> str:
     from api.profile_files import stored_profiles, write  # noqa: PLC0415 - GraphQL is slow to import
 
-    found = [one for one in _run(stored_profiles) if name is None or one.name.lower() == name.strip().lower()]
+    found = [one for one in in_transaction(stored_profiles) if name is None or one.name.lower() == name.strip().lower()]
     if name is not None and not found:
         raise DdmsError(Code.NOT_FOUND, f"there is no profile {name!r}: `ddms profiles list` shows them")
     return write(found)
@@ -124,7 +104,7 @@ def import_(file: str | None, shipped: bool, dry_run: bool, remove_points: bool,
     if (file is None) == (not shipped):
         raise click.UsageError("give FILE or --shipped")
     wanted = [profile for text in _texts(file) for profile in read(text)]
-    done = _run(lambda s: import_profiles(s, None, wanted, remove_points=remove_points, dry_run=dry_run))
+    done = in_transaction(lambda s: import_profiles(s, None, wanted, remove_points=remove_points, dry_run=dry_run))
     _tell(done, dry_run=dry_run, as_json=as_json)
 
 
@@ -162,7 +142,7 @@ def apply(profile: str, devices: tuple[str, ...], dry_run: bool, remove_points: 
         numbers = list(dict.fromkeys(row["id"] for row in rows))
         return await apply_profile(statements, None, number, numbers, remove_points=remove_points, dry_run=dry_run)
 
-    _tell([(profile, _run(work))], dry_run=dry_run, as_json=as_json)
+    _tell([(profile, in_transaction(work))], dry_run=dry_run, as_json=as_json)
 
 
 def _tell(done: "list[tuple[str, list[Change]]]", *, dry_run: bool, as_json: bool) -> None:

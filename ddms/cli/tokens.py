@@ -1,33 +1,11 @@
 """`ddms token`: API tokens, straight in the database."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
 
 import click
 import orjson
 
-from ddms.cli import settings as read_settings
-from ddms.database import check_schema, connect
-
-T = TypeVar("T")
-
-
-def _run(work: Callable[[Any], Awaitable[T]]) -> T:
-    """Do some work in one transaction."""
-    from api.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
-
-    async def run() -> T:
-        connection = await connect(read_settings(), "token")
-        try:
-            await check_schema(connection)
-            async with connection.transaction():
-                return await work(Statements(connection))
-        finally:
-            await connection.close(timeout=5)
-
-    return asyncio.run(run())
+from ddms.cli.transaction import in_transaction
 
 
 @click.group
@@ -46,7 +24,7 @@ def create(name: str, role: str, days: int, as_json: bool) -> None:
     from api.roles import Role  # noqa: PLC0415
 
     lifetime = tokens.lifetime(days, "--days")
-    made, secret = _run(lambda s: tokens.create(s, None, name=name, role=Role(role), lifetime=lifetime))
+    made, secret = in_transaction(lambda s: tokens.create(s, None, name=name, role=Role(role), lifetime=lifetime))
     if as_json:
         click.echo(orjson.dumps({"token": secret, **asdict(made)}).decode())
         return
@@ -61,7 +39,7 @@ def list_(include_invalid: bool, as_json: bool) -> None:
     """List tokens, newest first; their texts are not known."""
     from api.tokens import LIST_TOKENS, Token  # noqa: PLC0415 - GraphQL is slow to import
 
-    found = [Token.of(row) for row in _run(lambda s: s.rows(LIST_TOKENS, include_invalid))]
+    found = [Token.of(row) for row in in_transaction(lambda s: s.rows(LIST_TOKENS, include_invalid))]
     if as_json:
         click.echo(orjson.dumps([asdict(one) for one in found]).decode())
         return
@@ -82,5 +60,5 @@ def revoke(token_id: str, as_json: bool) -> None:
     from api.scalars import IdKind, from_id  # noqa: PLC0415
 
     number = from_id(IdKind.TOKEN, token_id, "TOKEN_ID")
-    revoked = _run(lambda s: tokens.revoke(s, None, number))
+    revoked = in_transaction(lambda s: tokens.revoke(s, None, number))
     click.echo(orjson.dumps(asdict(revoked)).decode() if as_json else f"{revoked.id} ({revoked.name}) is revoked.")
