@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import uvloop
 
-from collector import configuration, field, metrics
+from collector import field, metrics
 from collector.clock import Clock
 from collector.connection import ConnectionTask
 from collector.leases import TICK_SECONDS, Leases
 from collector.spool import Spool
 from collector.store import AWAY, Store
+from ddms import lines
 from ddms.database import connect, listen, wait_until_ready
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
@@ -141,21 +142,21 @@ class CollectorProgram:
             finally:
                 await connection.close(timeout=2)
 
-    async def _read_configuration(self) -> dict[int, configuration.ConnectionConfiguration] | None:
+    async def _read_configuration(self) -> dict[int, lines.ConnectionConfiguration] | None:
         try:
             connection = await connect(self.settings, "collector-configuration")
         except DdmsError:
             return None  # polling goes on with what is known
         try:
             async with asyncio.timeout(20):
-                return await configuration.read(connection)
+                return await lines.read(connection)
         except (OSError, TimeoutError) as error:
             logger.warning("the configuration could not be read: %r", error)
             return None
         finally:
             connection.terminate()
 
-    def _fit(self, wanted: dict[int, configuration.ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
+    def _fit(self, wanted: dict[int, lines.ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
         """Start, change and end connection tasks; those whose configuration is the same notice nothing."""
         for connection_id in self.tasks.keys() - wanted.keys():
             self.tasks.pop(connection_id)[1].cancel()

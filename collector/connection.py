@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from collector.clock import Clock
-from collector.configuration import ConnectionConfiguration, Unit
 from collector.decode import Answer
 from collector.modbus import Line, ReadError
-from collector.plan import Block, plan, split
 from collector.shared_line import Borrowers, SharedLine
 from collector.units import FAILURES_UNTIL_OFFLINE, DeviceState, PollState, Sink, Statistics, UnitState
+from ddms.lines import ConnectionConfiguration, Unit
+from ddms.plan import Block, plan, split
 from ddms.quality import UNIT_FAILURES, Reason
 
 RETRY_SECONDS = 60.0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.plan import Block, Point
+from ddms.plan import Block, Point
 from ddms.quality import Reason
 from ddms.registers import DataType
 

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from collector.configuration import LineSettings
 from collector.modbus import Line, ReadError, line
-from collector.plan import Block
 from collector.units import Statistics
+from ddms.lines import LineSettings
+from ddms.plan import Block
 from ddms.quality import Reason
 
 T = TypeVar("T")

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from collector.decode import Answer, Batch, PointArrays, decode
 from collector.flush import MAKE_INCOMING, replay, store, store_states
-from collector.plan import Point
 from collector.spool import Spool, SpoolFullError
 from collector.units import DeviceState
 from ddms import VERSION
 from ddms.database import Connection, check_schema, connect, explain
 from ddms.errors import Code, DdmsError
+from ddms.plan import Point
 from ddms.quality import Reason
 from ddms.settings import Settings
 

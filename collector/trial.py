@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from collector.configuration import register
 from collector.decode import Answer, PointArrays, decode
 from collector.modbus import Reader, ReadError
-from collector.plan import Block, Limits, Point, plan
+from ddms.lines import register
+from ddms.plan import Block, Limits, Point, plan
 from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
 _NOBODY_THERE = {reason.label for reason in UNIT_FAILURES}

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.configuration import Unit
 from collector.decode import Answer
-from collector.plan import Block, Point, Poll
+from ddms.lines import Unit
+from ddms.plan import Block, Point, Poll
 from ddms.quality import Reason
 
 FAILURES_UNTIL_OFFLINE = 3

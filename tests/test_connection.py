@@ -8,12 +8,12 @@ from devices import answer, exception, foreign_server, free_port, scripted, word
 from test_plan import point
 
 from collector.clock import Clock
-from collector.configuration import ConnectionConfiguration, LineSettings, Unit
 from collector.connection import ConnectionTask
 from collector.decode import Answer, PointArrays, decode
-from collector.plan import Limits
 from collector.units import DeviceState
 from ddms.endpoints import Endpoint, Transport
+from ddms.lines import ConnectionConfiguration, LineSettings, Unit
+from ddms.plan import Limits
 from ddms.quality import Reason
 
 

@@ -7,7 +7,7 @@ import pytest
 from test_plan import point
 
 from collector.decode import MICROSECONDS, Answer, PointArrays, decode
-from collector.plan import Limits, plan
+from ddms.plan import Limits, plan
 from ddms.quality import Reason
 from ddms.registers import DataType
 

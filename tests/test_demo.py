@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from collector import configuration
+from ddms import lines
 from demo import inventory, loading, ports, show
 from demo.graphql import ask
 from demo.welcome import Running, welcome
@@ -148,9 +148,9 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
 
 async def test_what_is_loaded_is_what_the_collector_polls(owner: asyncpg.Connection):
     await loading.load(owner, INVENTORY, PORTS, {})
-    lines = await configuration.read(owner)
-    units = {unit.name: unit for line in lines.values() for unit in line.units}
-    assert len(lines) == len(INVENTORY.gateways)
+    found = await lines.read(owner)
+    units = {unit.name: unit for line in found.values() for unit in line.units}
+    assert len(found) == len(INVENTORY.gateways)
     for device in INVENTORY.devices:
         points = {point.key: point for point in units[device.name].points}
         for point in device.points:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from collector.plan import Limits, Point, plan, split
+from ddms.plan import Limits, Point, plan, split
 from ddms.registers import DataType, Register, RegisterTable
 
 

@@ -12,12 +12,12 @@ import pytest
 from test_plan import point
 
 from collector.decode import READINGS, Answer, Batch, Text
-from collector.plan import Limits, plan
 from collector.spool import Spool, SpoolFullError
 from collector.store import Store
 from collector.units import DeviceState
 from ddms.database import listen
 from ddms.errors import DdmsError
+from ddms.plan import Limits, plan
 from ddms.quality import Reason
 from ddms.registers import DataType
 from ddms.settings import Settings

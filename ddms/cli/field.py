@@ -6,15 +6,15 @@ from typing import Any
 import click
 import orjson
 
-from collector import configuration
 from collector.modbus import ReadError
-from collector.plan import Limits, Point
 from collector.routes import Route
 from collector.trial import read_once
+from ddms import lines
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
+from ddms.plan import Limits, Point
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 from ddms.settings import Settings
 
@@ -105,7 +105,7 @@ async def _stored(settings: Settings, name: str) -> Target:
         row = await connection.fetchrow(FIND_DEVICE, name)
         if row is None:
             raise DdmsError(Code.NOT_FOUND, f"there is no device {name!r}: `ddms devices export` lists them")
-        points = [configuration.point(point) for point in await connection.fetch(FIND_POINTS, row["id"])]
+        points = [lines.point(point) for point in await connection.fetch(FIND_POINTS, row["id"])]
     finally:
         await connection.close()
     limits = Limits(max_words=row["max_words"], max_bits=row["max_bits"], max_gap=row["max_gap"])

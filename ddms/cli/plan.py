@@ -8,15 +8,15 @@ from typing import Any
 import click
 import orjson
 
-from collector import configuration
-from collector.configuration import ConnectionConfiguration
 from collector.modbus import ReadError
-from collector.plan import Poll
-from collector.plan import plan as make_plan
 from collector.routes import Route, SerialForm
+from ddms import lines
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect
 from ddms.errors import Code, DdmsError
+from ddms.lines import ConnectionConfiguration
+from ddms.plan import Poll
+from ddms.plan import plan as make_plan
 from ddms.settings import Settings
 
 ASSUMED_SECONDS = 0.02
@@ -50,10 +50,10 @@ async def _load(settings: Settings, name: str) -> tuple[ConnectionConfiguration,
         row = await connection.fetchrow(FIND_PLANNED, name)
         if row is None:
             raise DdmsError(Code.NOT_FOUND, f"there is no device {name!r}: `ddms devices export` lists them")
-        lines = await configuration.read(connection)
+        found = await lines.read(connection)
     finally:
         await connection.close()
-    line = lines.get(row["connection_id"])
+    line = found.get(row["connection_id"])
     if line is None or row["id"] not in {unit.device_id for unit in line.units}:
         raise DdmsError(Code.NOT_FOUND, f"{name!r} is not polled: it is disabled, or has no enabled point")
     return line, row["id"]

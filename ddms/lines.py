@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from collector.plan import Limits, Point
 from ddms.database import Connection
 from ddms.endpoints import Endpoint
+from ddms.plan import Limits, Point
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 
-READ_CONFIGURATION = """-- ddms:read_configuration
+READ_LINES = """-- ddms:read_lines
 SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
        d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
@@ -61,7 +61,7 @@ class ConnectionConfiguration:
 async def read(connection: Connection) -> dict[int, ConnectionConfiguration]:
     """Read all connections that have something to poll, by id."""
     by_connection: dict[int, list[Any]] = defaultdict(list)
-    for row in await connection.fetch(READ_CONFIGURATION):
+    for row in await connection.fetch(READ_LINES):
         by_connection[row["connection_id"]].append(row)
     return {connection_id: _connection(rows) for connection_id, rows in by_connection.items()}
 
