@@ -16,7 +16,7 @@ from collector.clock import Clock
 from collector.decode import Answer
 from collector.modbus import Line, ReadError
 from collector.shared_line import Borrowers, SharedLine
-from collector.units import FAILURES_UNTIL_OFFLINE, DeviceState, PollState, Sink, Statistics, UnitState
+from collector.units import FAILURES_UNTIL_OFFLINE, PollState, Sink, Statistics, UnitState
 from ddms.lines import ConnectionConfiguration, Unit
 from ddms.plan import Block, plan, split
 from ddms.quality import UNIT_FAILURES, Reason
@@ -38,10 +38,10 @@ class ConnectionTask:
     ) -> None:
         self.configuration = configuration
         self.retry_seconds = retry_seconds
-        self.statistics = Statistics()
+        self._counted = Statistics()  # what belongs to no unit, or to one that is gone
         self._sink = sink
         self._clock = clock
-        self._shared = SharedLine(configuration.line, self.statistics)
+        self._shared = SharedLine(configuration.line, self._counted)
         self._units: dict[int, UnitState] = {}
         self._due: list[tuple[float, int, PollState]] = []
         self._wake = asyncio.Event()
@@ -71,6 +71,16 @@ class ConnectionTask:
             self._shared.hang_up()
             self._borrowers.refuse()
 
+    @property
+    def statistics(self) -> Statistics:
+        """What this connection counted since it is polled."""
+        return Statistics.sum([self._counted, *(unit.statistics for unit in self.units)])
+
+    @property
+    def units(self) -> list[UnitState]:
+        """The units that are polled now."""
+        return list(self._units.values())
+
     # -- configuration
 
     def _take_configuration(self) -> None:
@@ -79,9 +89,11 @@ class ConnectionTask:
         new, self._next = self._next, None
         if new.line != self.configuration.line:
             self._shared.hang_up()
-            self._shared = SharedLine(new.line, self.statistics)
+            self._shared = SharedLine(new.line, self._counted)
         self.configuration = new
-        self._units = {unit.device_id: self._unit(unit) for unit in new.units}
+        before, self._units = self._units, {unit.device_id: self._unit(unit) for unit in new.units}
+        for device_id in before.keys() - self._units.keys():
+            self._counted.add(before[device_id].statistics)
         self._order_polls()
 
     def _order_polls(self) -> None:
@@ -99,6 +111,8 @@ class ConnectionTask:
         if known is not None and known.config == config:
             return known
         unit = UnitState(config)
+        if known is not None:
+            unit.statistics = known.statistics
         now = time.monotonic()
         unit.polls = [PollState(unit, poll, now) for poll in plan(config.points, config.limits)]
         for poll in unit.polls:
@@ -168,7 +182,7 @@ class ConnectionTask:
         return polls
 
     def _note_lateness(self, poll: PollState, now: float) -> None:
-        late, statistics = now - poll.due, self.statistics
+        late, statistics = now - poll.due, poll.unit.statistics
         statistics.polls += 1
         statistics.late_seconds += late
         statistics.worst_late = max(statistics.worst_late, late)
@@ -206,7 +220,7 @@ class ConnectionTask:
     async def _read(self, poll: PollState, block: Block, timeout: float) -> Reason:
         """Read a block and pass on what came; return GOOD or the reason of what failed in it."""
         try:
-            data = await self._shared.read(poll.unit.config.unit_id, block, timeout)
+            data = await self._shared.read(poll.unit.config.unit_id, block, timeout, poll.unit.statistics)
         except ReadError as error:
             reason = error.reason
         else:
@@ -272,9 +286,9 @@ class ConnectionTask:
             unit.retry_at = time.monotonic() + self.retry_seconds
         if unit.failures == FAILURES_UNTIL_OFFLINE:
             unit.state = "offline"
-            self.statistics.demotions += 1
+            unit.statistics.demotions += 1
             self._went_offline.append((unit, reason))
-        self._tell(unit, reason.explanation)
+        self._sink.state(unit.told(reason.explanation))
 
     def _answered(self, unit: UnitState, *, refused: bool) -> None:
         self._sink.seen(unit.config.device_id)
@@ -287,11 +301,4 @@ class ConnectionTask:
         if unit.state not in {state, "unknown"}:  # a thousand devices that come up are no news
             logger.info("%s is %s", unit.config.name, state, extra={"device": unit.config.device_id})
         unit.state, unit.failures, unit.first_failure, unit.retry_at = state, 0, None, 0.0
-        reasons = dict.fromkeys(
-            f"{block.points[0].key}: {reason.explanation}" for poll in unit.polls for block, reason in poll.refused
-        )
-        self._tell(unit, "; ".join(reasons) or None)
-
-    def _tell(self, unit: UnitState, error: str | None) -> None:
-        device_id = unit.config.device_id
-        self._sink.state(DeviceState(device_id, unit.state, unit.failures, unit.first_failure, error))
+        self._sink.state(unit.told(unit.refusals))

@@ -31,15 +31,15 @@ class SharedLine:
         """Let a line that could not be opened be tried again."""
         self._broken = None
 
-    async def read(self, unit_id: int, block: Block, timeout: float) -> bytes:
-        """Read a block; a busy device is asked again, a connection that was closed in the quiet is opened again."""
+    async def read(self, unit_id: int, block: Block, timeout: float, statistics: Statistics) -> bytes:
+        """Read a block, counted in the unit's statistics; a busy device is asked again, a connection that was closed in the quiet is opened again."""
         busy = 0
         while True:
             used = self._line is not None and self._line.is_open
             try:
-                return await self._read_once(unit_id, block, timeout)
+                return await self._read_once(unit_id, block, timeout, statistics)
             except ReadError as error:
-                self._statistics.errors[error.reason] += 1
+                statistics.errors[error.reason] += 1
                 # Some devices hang up after an answer or a quiet minute: no failure, a new connection will tell.
                 hung_up = error.reason is Reason.CLOSED and used
                 if not hung_up and (error.reason is not Reason.BUSY or busy == BUSY_RETRIES):
@@ -48,17 +48,17 @@ class SharedLine:
                     busy += 1
                     await asyncio.sleep(BUSY_PAUSE)
 
-    async def _read_once(self, unit_id: int, block: Block, timeout: float) -> bytes:
+    async def _read_once(self, unit_id: int, block: Block, timeout: float, statistics: Statistics) -> bytes:
         link = self._line
         if link is None or not link.is_open:
             link = await self.open()
         if pause := self.settings.request_pause:
             await asyncio.sleep(pause)
-        statistics = self._statistics
         statistics.requests += 1
         start = time.monotonic()
         data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
         statistics.answer_seconds += time.monotonic() - start
+        statistics.answers += 1
         return data
 
     async def open(self) -> Line:

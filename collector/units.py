@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -47,9 +47,10 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Statistics:
-    """Counters of one connection, since the program started; times in seconds."""
+    """Counters of one unit, or of a connection, since the program started; times in seconds."""
 
     requests: int = 0
+    answers: int = 0
     answer_seconds: float = 0.0
     errors: Counter[Reason] = field(default_factory=Counter)
     polls: int = 0
@@ -58,6 +59,26 @@ class Statistics:
     overruns: int = 0
     demotions: int = 0
     connects: int = 0
+
+    def add(self, other: "Statistics") -> None:
+        """Add what another one counted."""
+        for name in _COUNTERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.errors.update(other.errors)
+        self.worst_late = max(self.worst_late, other.worst_late)
+
+    @classmethod
+    def sum(cls, parts: Iterable["Statistics"]) -> "Statistics":
+        """Return what several counted together."""
+        total = cls()
+        for part in parts:
+            total.add(part)
+        return total
+
+
+_COUNTERS = (
+    "requests", "answers", "answer_seconds", "polls", "late_seconds", "overruns", "demotions", "connects",
+)  # fmt: skip
 
 
 class PollState:
@@ -90,11 +111,12 @@ class PollState:
 class UnitState:
     """A unit and how it is doing."""
 
-    __slots__ = ("config", "failures", "first_failure", "polls", "retry_at", "state")
+    __slots__ = ("config", "failures", "first_failure", "polls", "retry_at", "state", "statistics")
 
     def __init__(self, config: Unit) -> None:
         self.config = config
         self.polls: list[PollState] = []
+        self.statistics = Statistics()
         self.failures = 0
         self.first_failure: datetime | None = None
         self.retry_at = 0.0
@@ -104,3 +126,15 @@ class UnitState:
     def demoted(self) -> bool:
         """Whether it is polled no more, only tried again from time to time."""
         return self.failures >= FAILURES_UNTIL_OFFLINE
+
+    @property
+    def refusals(self) -> str | None:
+        """Which points the unit refuses, and why."""
+        reasons = (
+            f"{block.points[0].key}: {reason.explanation}" for poll in self.polls for block, reason in poll.refused
+        )
+        return "; ".join(dict.fromkeys(reasons)) or None
+
+    def told(self, error: str | None) -> DeviceState:
+        """Return how it does, with what went wrong last."""
+        return DeviceState(self.config.device_id, self.state, self.failures, self.first_failure, error)
