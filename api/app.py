@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -45,9 +45,8 @@ class Parts:
         self.hub = Hub(settings, database, self.tokens)
         self.health = Health(database)
 
-    def context(self, connection: HTTPConnection) -> Context:
+    def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
-        address = connection.client.host if connection.client else "unknown"
         return Context(database=self.database, hub=self.hub, tokens=self.tokens, address=address)
 
 
@@ -59,22 +58,42 @@ class GraphQLEndpoint:
         self.documents = Documents(schema._schema, Limits())
         self.sockets = Sockets(self.documents, schema, settings.allowed_origins)
 
+        self.parts: Parts | None = None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one websocket."""
+        assert self.parts is not None  # noqa: S101 - requests come after the start
         if scope["type"] == "websocket":
             await self.sockets(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        response = await self._respond(request)
-        await response(scope, receive, send)
+        elif response := _besides(scope):
+            await response(scope, receive, send)
+        else:
+            await over_http.serve(scope, receive, send, self.documents, self.parts)
 
-    async def _respond(self, request: Request) -> Response:
-        if request.method not in {"GET", "POST"}:
-            return Response("GraphQL is served by GET and POST", 405, {"Allow": "GET, POST"}, "text/plain")
-        wants_page = request.method == "GET" and "query" not in request.query_params
-        if wants_page and "text/html" in request.headers.get("accept", ""):
-            return page()
-        return await over_http.serve(request, self.documents)
+
+def _besides(scope: Scope) -> Response | None:
+    """Return the answer to what is no GraphQL request: another method, or a browser that opens the page."""
+    method = scope["method"]
+    if method == "POST":
+        return None
+    if method != "GET":
+        return Response("GraphQL is served by GET and POST", 405, {"Allow": "GET, POST"}, "text/plain")
+    request = Request(scope)
+    wants_page = "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
+    return page() if wants_page else None
+
+
+class Application(Starlette):
+    """Starlette's application, which GraphQL's requests need not pass through: its way costs more than a small query."""
+
+    endpoint: GraphQLEndpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what comes."""
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self.endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _with_statement_timeout(settings: Settings) -> Settings:
@@ -99,6 +118,7 @@ def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -
         pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
         parts = Parts(settings, Database(pool, edition))
         app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
+        endpoint.parts = parts
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_tokens_changed = sweeper.wake.set
         tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run)]
@@ -114,17 +134,18 @@ def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -
             await asyncio.gather(*tasks, return_exceptions=True)
             await pool.close()
 
-    return Starlette(
+    app = Application(
         lifespan=lifespan,
         routes=[
             Route("/", lambda _request: RedirectResponse("graphql")),
-            Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
             Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),
             Route("/health", _health),
             Route("/metrics", _metrics),
         ],
     )
+    app.endpoint = endpoint
+    return app
 
 
 async def _health(request: Request) -> Response:

@@ -5,11 +5,12 @@ more than a small query's own work.
 """
 
 import asyncio
-from collections.abc import AsyncIterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Awaitable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from graphql import (
@@ -17,6 +18,7 @@ from graphql import (
     ExecutionResult,
     Executor,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -26,15 +28,17 @@ from graphql import (
     parse,
     validate,
 )
+from graphql.execution import VariableValues, get_variable_values
 from graphql.validation import recommended_rules, specified_rules
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api import errors
 from api.context import Context
+from api.executor import Execution
 from api.limits import DEADLINE_SECONDS, Limits, exceeded
 from ddms.errors import Code, DdmsError
 
 _RULES = (*specified_rules, *recommended_rules)
+_NO_VARIABLES = VariableValues({}, {})
 _CACHED_DOCUMENTS = 512
 _CACHED_LENGTH = 20_000
 
@@ -52,7 +56,7 @@ class BadDocument(Exception):  # noqa: N818 - it is the document that is bad
         return [errors.formatted(problem) for problem in self.problems]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Operation:
     """One operation of a good document."""
 
@@ -60,6 +64,8 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     name: str | None
+    text: str
+    _constant: bytes | None = None
 
     @property
     def kind(self) -> OperationType:
@@ -75,14 +81,45 @@ class Operation:
             return "several"
         return only.name.value
 
-    def executor(self, context: Context, variables: dict[str, Any] | None) -> Executor[Any]:
-        """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""
-        built = StrawberryGraphQLCoreExecutionContext.build(
-            self.schema, self.document, None, context, variables, self.name, operation_extensions=None
-        )
+    @cached_property
+    def digest(self) -> str:
+        """What the document is called in logs: the SHA-256 of its text."""
+        return sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def _is_constant(self) -> bool:
+        asked = self.node.selection_set.selections
+        about_itself = all(isinstance(field, FieldNode) and field.name.value.startswith("__") for field in asked)
+        return self.kind is OperationType.QUERY and about_itself and not self.node.variable_definitions
+
+    @property
+    def constant(self) -> bytes | None:
+        """The encoded response when neither caller nor variables nor database can change it, else None."""
+        if self._constant is None and self._is_constant:
+            encoded = encode(response(self._unbound.bound(None, _NO_VARIABLES).execute_operation()))
+            if len(encoded) > _CACHED_LENGTH:
+                return encoded
+            self._constant = encoded
+        return self._constant
+
+    @cached_property
+    def _unbound(self) -> Execution:
+        """The operation without its caller and variables."""
+        fragments = [node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)]
+        alone = DocumentNode(definitions=(replace(self.node, variable_definitions=()), *fragments))
+        built = Execution.build(self.schema, alone, operation_extensions=None)
         if isinstance(built, list):
             raise BadDocument(built)
-        return built
+        built.operation = self.node
+        return cast("Execution", built)
+
+    def executor(self, context: Context, variables: dict[str, Any] | None) -> Execution:
+        """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""
+        wanted = self.node.variable_definitions
+        values = get_variable_values(self.schema, wanted, variables or {}, max_errors=50) if wanted else _NO_VARIABLES
+        if isinstance(values, list):
+            raise BadDocument(values)
+        return self._unbound.bound(context, values)
 
 
 class Documents:
@@ -91,31 +128,35 @@ class Documents:
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema = schema
         self._limits = limits
-        self._cache: dict[str, DocumentNode | BadDocument] = {}
+        self._cache: dict[tuple[str, str | None], Operation | BadDocument] = {}
 
     def operation(self, text: str, name: str | None) -> Operation:
         """Return the operation `name` of a document (or its only one); raises `BadDocument`."""
-        known = self._cache.get(text) or self._read(text)
+        known = self._cache.get((text, name)) or self._remembered(text, name)
         if isinstance(known, BadDocument):
             raise BadDocument(known.problems)
-        node = get_operation_ast(known, name)
-        if node is None:
-            sentence = (
-                f"the document has no operation {name!r}" if name else "operationName must say which operation is meant"
-            )
-            raise BadDocument([GraphQLError(sentence)])
-        return Operation(self._schema, known, node, name)
+        return known
 
-    def _read(self, text: str) -> DocumentNode | BadDocument:
+    def _remembered(self, text: str, name: str | None) -> Operation | BadDocument:
         try:
-            read: DocumentNode | BadDocument = self._validated(text)
+            read: Operation | BadDocument = self._read(text, name)
         except BadDocument as bad:
             read = bad
         if len(text) <= _CACHED_LENGTH:
             if len(self._cache) >= _CACHED_DOCUMENTS:
                 del self._cache[next(iter(self._cache))]
-            self._cache[text] = read
+            self._cache[text, name] = read
         return read
+
+    def _read(self, text: str, name: str | None) -> Operation:
+        document = self._validated(text)
+        node = get_operation_ast(document, name)
+        if node is None:
+            sentence = (
+                f"the document has no operation {name!r}" if name else "operationName must say which operation is meant"
+            )
+            raise BadDocument([GraphQLError(sentence)])
+        return Operation(self._schema, document, node, node.name.value if node.name else None, text)
 
     def _validated(self, text: str) -> DocumentNode:
         try:
@@ -132,16 +173,18 @@ class Documents:
 
 async def execute(operation: Operation, context: Context, variables: dict[str, Any] | None) -> dict[str, Any]:
     """Run a query or mutation; return the response, `data` and perhaps `errors`."""
-    executor = operation.executor(context, variables)
+    result = operation.executor(context, variables).execute_operation()
+    return await finished(result) if isawaitable(result) else response(result)
+
+
+async def finished(work: Awaitable[Any]) -> dict[str, Any]:
+    """Return the response of an execution that waits for something, or that it took too long."""
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
-            result = executor.execute_operation()
-            if isawaitable(result):
-                result = await result
+            return response(await work)
     except TimeoutError:
         late = DdmsError(Code.TIMEOUT, f"the operation was ended after {DEADLINE_SECONDS:.0f} s: ask for less")
         return {"data": None, "errors": [errors.refused(late)]}
-    return response(result)
 
 
 async def source(operation: Operation, executor: Executor[Any]) -> AsyncIterable[Any]:

@@ -3,182 +3,147 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Any, Protocol
 
-import orjson
 from graphql import OperationType
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from api import errors
 from api.context import Context
-from api.execution import BadDocument, Documents, Operation, encode, execute
-from api.limits import BODY_BYTES
-from api.metrics import ERRORS, REQUEST_SECONDS
+from api.execution import BadDocument, Documents, Operation, encode, finished, response
+from api.http_answer import Answer, send_answer
+from api.http_request import GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
+from api.metrics import ERRORS, NAMES, REQUEST_SECONDS
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
+from ddms.logs import REQUEST_ID
 
-GRAPHQL_JSON = "application/graphql-response+json"
-JSON = "application/json"
 SLOW_SECONDS = 1.0
 _WATCH_AFTER = 0.5
 
 logger = logging.getLogger("api.requests")
 
 
-class Refused(Exception):  # noqa: N818 - the request is, not an error of ours
-    """A request that is not GraphQL over HTTP."""
+class MakesContexts(Protocol):
+    """The parts of the program."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers or {}
+    def context(self, address: str) -> Context:
+        """Return what resolvers are given."""
 
 
-class Asked(NamedTuple):
-    """What a request asks for."""
-
-    query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Media:
-    """The media type of the answer; the older one has 200 for all that was understood as a request."""
-
-    type: str
-
-    def status(self, answer: dict[str, Any]) -> int:
-        return 400 if self.type == GRAPHQL_JSON and "data" not in answer else 200
-
-
-async def serve(request: Request, documents: Documents) -> Response:
+async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents, parts: MakesContexts) -> None:
     """Answer one request."""
-    began = time.perf_counter()
-    media = accepted(request)
+    request = HttpRequest(scope, receive)
+    REQUEST_ID.set(request.id)
     try:
-        context = request.app.state.context(request)
-        if token := of_header(request.headers.get("authorization")):
-            context.caller = await context.tokens.find(token)
-        asked = _get(request) if request.method == "GET" else await _post(request)
-        operation = documents.operation(asked.query, asked.operation_name)
-        if request.method == "GET" and operation.kind is not OperationType.QUERY:
-            raise Refused(405, "GET is for queries: send a mutation by POST", {"Allow": "POST"})  # noqa: TRY301
-        if operation.kind is OperationType.SUBSCRIPTION:
-            raise Refused(400, "subscriptions are served over a websocket, by graphql-transport-ws")  # noqa: TRY301
-        answer = await _until_client_leaves(request, execute(operation, context, asked.variables))
-        _observe(operation, context, answer, time.perf_counter() - began)
-        return Response(encode(answer), media.status(answer), media_type=media.type)
-    except BadDocument as bad:
-        answer = {"errors": bad.formatted}
-        _count(answer)
-        return Response(encode(answer), media.status(answer), media_type=media.type)
+        media = accepted(request.header(b"accept"))
     except Refused as refused:
-        return _refusal(media, refused.status, DdmsError(Code.INVALID, str(refused)), refused.headers)
-    except DdmsError as error:
-        status, headers = (
-            (401, {"WWW-Authenticate": "Bearer"}) if error.code is Code.UNAUTHENTICATED else (503, {"Retry-After": "5"})
-        )
-        return _refusal(media, status, error, headers)
-    except ClientDisconnect:
-        return Response(status_code=499)
-    except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
-        answer = {"errors": [errors.masked(error)]}
-        _count(answer)
-        return Response(encode(answer), 500, media_type=media.type)
-
-
-def accepted(request: Request) -> _Media:
-    """Choose the media type of the answer by the header Accept; one that names neither gets the older one."""
-    ranges = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")}
-    return _Media(GRAPHQL_JSON if GRAPHQL_JSON in ranges else JSON)
-
-
-def _refusal(media: _Media, status: int, error: DdmsError, headers: dict[str, str]) -> Response:
-    answer = {"errors": [errors.refused(error)]}
-    _count(answer)
-    return Response(encode(answer), status, headers, media.type)
-
-
-def _get(request: Request) -> Asked:
-    asked: dict[str, Any] = dict(request.query_params)
-    for name in ("variables", "extensions"):
-        if name in asked:
-            asked[name] = _json(asked[name].encode("utf-8", "surrogatepass"), f"the parameter {name}")
-    return _checked(asked)
-
-
-async def _post(request: Request) -> Asked:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != JSON:
-        raise Refused(415, "send JSON: `Content-Type: application/json`", {"Accept": JSON})
-    charset = parameters.partition("charset=")[2].strip(' "').lower()
-    if charset not in {"", "utf-8", "utf8"}:
-        raise Refused(415, "send JSON in UTF-8")
-    return _checked(_json(await _body(request), "the body"))
-
-
-async def _body(request: Request) -> bytes:
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > BODY_BYTES:
-        raise Refused(413, f"a request has at most {BODY_BYTES} bytes")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise Refused(413, f"a request has at most {BODY_BYTES} bytes")
-    return bytes(body)
-
-
-def _json(text: bytes, what: str) -> Any:
+        await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
+        return
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, f"{what} is not JSON: {error}") from error
+        answer = await _answer(request, media, documents, parts)
+    except ClientLeft:
+        return
+    await send_answer(send, request, answer)
 
 
-def _checked(asked: Any) -> Asked:
-    if not isinstance(asked, dict):
-        raise Refused(400, "a request is one JSON object with `query`; several at once are not served")
-    query, name, variables = asked.get("query"), asked.get("operationName"), asked.get("variables")
-    if not isinstance(query, str) or not query:
-        raise Refused(400, "`query` is missing: it holds the GraphQL document, a string")
-    if not isinstance(name, str | None):
-        raise Refused(400, "`operationName` is a string")
-    if not isinstance(variables, dict | None):
-        raise Refused(400, "`variables` is an object")
-    if not isinstance(asked.get("extensions"), dict | None):
-        raise Refused(400, "`extensions` is an object")
-    return Asked(query, variables, name or None)
+async def _answer(request: HttpRequest, media: str, documents: Documents, parts: MakesContexts) -> Answer:
+    began = time.perf_counter()
+    try:
+        context = parts.context(request.address)
+        if token := of_header(request.header(b"authorization")):
+            context.caller = await context.tokens.find(token)
+        asked = await request.asked()
+        operation = documents.operation(asked.query, asked.operation_name)
+        _refuse_wrong_way(request, operation)
+        if operation.constant is not None:
+            encoded, failed = operation.constant, False
+        else:
+            answer = await _run(request, operation, context, asked.variables)
+            encoded, failed = encode(answer), "errors" in answer
+            if failed:
+                _count(answer)
+                _log("failed", operation, context, time.perf_counter() - began, answer)
+        seconds = time.perf_counter() - began
+        name = NAMES.of(operation.name, operation.label, known_caller=context.caller is not None)
+        REQUEST_SECONDS.labels(operation.kind.value, name).observe(seconds)
+        if seconds > SLOW_SECONDS and not failed:
+            _log("slow", operation, context, seconds, {})
+        return Answer(200, media, encoded)
+    except BadDocument as bad:
+        return _problem(media, 400 if media == GRAPHQL_JSON else 200, bad.formatted)
+    except Refused as refused:
+        return _refusal(media, refused.status, _invalid(refused), refused.headers)
+    except DdmsError as error:
+        status, headers = _STATUS.get(error.code, (503, {"Retry-After": "5"}))
+        return _refusal(media, status, error, headers)
+    except ClientLeft:
+        raise
+    except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
+        return _problem(media, 500, [errors.masked(error)])
 
 
-async def _until_client_leaves(request: Request, work: Any) -> dict[str, Any]:
+_STATUS: dict[Code, tuple[int, dict[str, str]]] = {Code.UNAUTHENTICATED: (401, {"WWW-Authenticate": "Bearer"})}
+
+
+def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
+    if operation.kind is OperationType.QUERY:
+        return
+    if request.method == "GET":
+        raise Refused(405, "GET is for queries: send a mutation by POST", {"Allow": "POST"})
+    if operation.kind is OperationType.SUBSCRIPTION:
+        raise Refused(400, "subscriptions are served over a websocket, by graphql-transport-ws")
+
+
+async def _run(
+    request: HttpRequest, operation: Operation, context: Context, variables: dict[str, Any] | None
+) -> dict[str, Any]:
+    result = operation.executor(context, variables).execute_operation()
+    if isawaitable(result):
+        return await _until_client_leaves(request, finished(result))
+    return response(result)
+
+
+def _invalid(refused: Refused) -> DdmsError:
+    return DdmsError(Code.INVALID, str(refused))
+
+
+def _refusal(media: str, status: int, error: DdmsError, headers: dict[str, str]) -> Answer:
+    return _problem(media, status, [errors.refused(error)], headers)
+
+
+def _problem(media: str, status: int, problems: list[dict[str, Any]], headers: dict[str, str] | None = None) -> Answer:
+    answer = {"errors": problems}
+    _count(answer)
+    return Answer(status, media, encode(answer), headers or {})
+
+
+async def _until_client_leaves(request: HttpRequest, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
     """Do the work; when it takes long, watch whether anybody still waits for it, and end its statement if not."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this is a coroutine
     left: list[bool] = []
 
     async def watch() -> None:
-        await asyncio.sleep(_WATCH_AFTER)
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+        await request.left()
         left.append(True)
         task.cancel()
 
-    watcher = asyncio.create_task(watch())
+    watchers: list[asyncio.Task[None]] = []
+    begin = asyncio.get_running_loop().call_later(_WATCH_AFTER, lambda: watchers.append(asyncio.create_task(watch())))
     try:
-        answer: dict[str, Any] = await work
+        return await work
     except asyncio.CancelledError:
         if not left:
             raise
         task.uncancel()
-        raise ClientDisconnect from None
-    else:
-        return answer
+        raise ClientLeft from None
     finally:
-        watcher.cancel()
+        begin.cancel()
+        for watcher in watchers:
+            watcher.cancel()
 
 
 def _count(answer: dict[str, Any]) -> None:
@@ -186,21 +151,17 @@ def _count(answer: dict[str, Any]) -> None:
         ERRORS.labels(error["extensions"]["code"]).inc()
 
 
-def _observe(operation: Operation, context: Context, answer: dict[str, Any], seconds: float) -> None:
-    REQUEST_SECONDS.labels(operation.kind.value, operation.label).observe(seconds)
-    if seconds < SLOW_SECONDS and "errors" not in answer:
-        return
-    _count(answer)
-    codes = sorted({error["extensions"]["code"] for error in answer.get("errors", ())})
+def _log(what: str, operation: Operation, context: Context, seconds: float, answer: dict[str, Any]) -> None:
     logger.info(
         "%s %s",
-        "failed" if codes else "slow",
+        what,
         operation.label,
         extra={
             "operation": operation.name,
             "field": operation.label,
+            "document": operation.digest,
             "seconds": round(seconds, 3),
-            "codes": codes,
+            "codes": sorted({error["extensions"]["code"] for error in answer.get("errors", ())}),
             "caller": context.actor,
             "address": context.address,
         },

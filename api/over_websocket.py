@@ -183,7 +183,8 @@ class Sockets(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the context of a socket; its caller is found by connection_init."""
-        context: Context = request.app.state.context(request)
+        client = request.client
+        context: Context = request.app.state.context(client.host if client else "unknown")
         context.authorization = request.headers.get("authorization")
         return context
 

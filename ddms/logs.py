@@ -2,12 +2,16 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from ddms.settings import LogFormat, LogLevel
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request on whose behalf something is logged; each line that it causes carries its id."""
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 
@@ -24,6 +28,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+        if request := REQUEST_ID.get():
+            line["request_id"] = request
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -4,6 +4,7 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.metrics import OperationNames
 from ddms import VERSION
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -33,10 +34,20 @@ async def test_metrics_have_help_and_bounded_labels(api: Api):
     families = {family.name: family for family in text_string_to_metric_families(response.text)}
     for name in ("ddms_active_devices", "ddms_api_request_duration_seconds", "ddms_api_errors", "ddms_active_subscriptions", "ddms_database_query_duration_seconds", "ddms_database_up"):  # fmt: skip
         assert families[name].documentation
-    labels = {sample.labels.get("field") for sample in families["ddms_api_request_duration_seconds"].samples}
-    assert {"me", "several"} <= labels
+    labels = {sample.labels.get("name") for sample in families["ddms_api_request_duration_seconds"].samples}
+    assert {"A", "me", "several"} <= labels
     codes = {sample.labels["code"] for sample in families["ddms_api_errors"].samples}
     assert {"INVALID", "UNAUTHENTICATED"} <= codes
+
+
+def test_names_of_operations_are_bounded_and_only_callers_with_a_token_add_to_them():
+    names = OperationNames()
+    assert names.of("A", "me", known_caller=False) == "me"
+    assert names.of(None, "me", known_caller=True) == "me"
+    labels = {names.of(f"N{i}", "me", known_caller=True) for i in range(1000)}
+    assert len(labels) == 201
+    assert names.of("N0", "me", known_caller=True) == "N0"
+    assert names.of("N999", "me", known_caller=True) == "other"
 
 
 async def test_collectors_are_listed(api: Api, owner):

@@ -28,7 +28,7 @@ async def post(api: Api, body, accept: str = NEW, kind: str = OLD, actor: str = 
 )
 async def test_the_media_type_follows_accept(api: Api, accept, media):
     response = await post(api, TYPENAME, accept)
-    assert (response.status_code, response.headers["content-type"]) == (200, media)
+    assert (response.status_code, response.headers["content-type"]) == (200, f"{media}; charset=utf-8")
     assert response.json() == {"data": {"__typename": "Query"}}
 
 
@@ -63,7 +63,9 @@ async def test_the_media_type_follows_accept(api: Api, accept, media):
 async def test_a_bad_request_is_a_typed_error_with_the_status_of_its_media_type(api: Api, body, new, old):
     for media, status in ((NEW, new), (OLD, old)):
         response = await post(api, body, media)
-        assert (response.status_code, response.headers["content-type"]) == (status, media), response.text
+        assert (response.status_code, response.headers["content-type"]) == (status, f"{media}; charset=utf-8"), (
+            response.text
+        )
         answer = response.json()
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"INVALID"}
         assert ("data" in answer) == (new == 200)
