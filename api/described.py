@@ -1,11 +1,14 @@
 """GraphQL types whose descriptions are their docstrings, so that nothing is told twice."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from enum import EnumMeta
 from inspect import cleandoc
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import strawberry
+
+from ddms.errors import Code, DdmsError
 
 T = TypeVar("T", bound=type)
 E = TypeVar("E", bound=EnumMeta)
@@ -52,6 +55,15 @@ def describe_enum(cls: E, *, name: str, description: str, values: Mapping[str, s
     return cls
 
 
+def given(changes: Any) -> dict[str, Any]:
+    """Return what was given of an input whose fields are UNSET when they are left out; null is not a value of any."""
+    values = {f.name: value for f in fields(changes) if (value := getattr(changes, f.name)) is not strawberry.UNSET}
+    for name, value in values.items():
+        if value is None:
+            raise DdmsError(Code.INVALID, "leave it out to keep it; null is not a value", field=name)
+    return values
+
+
 def argument(description: str) -> Any:
     """Describe an argument, inside `Annotated`."""
     return strawberry.argument(description=description)
@@ -62,6 +74,7 @@ __all__ = [
     "argument",
     "describe_enum",
     "field",
+    "given",
     "input_type",
     "mutation",
     "output_type",

@@ -1,13 +1,12 @@
 """Changes of devices through GraphQL: validated, audited, in one transaction each."""
 
-from dataclasses import fields
 from typing import Annotated, Any
 
 import strawberry
 
 from api.context import Context, Info
 from api.database import Statements
-from api.described import argument, field, input_type, mutation, output_type
+from api.described import argument, field, given, input_type, mutation, output_type
 from api.device_store import (
     LOCK_DEVICE,
     DeviceInput,
@@ -37,19 +36,15 @@ class DeviceChanges:
     max_bits: int | None = field(default=strawberry.UNSET, description="Most bits in one request.")
     max_gap: int | None = field(default=strawberry.UNSET, description="Unwanted registers that may be read along.")
     retention_days: int | None = field(default=strawberry.UNSET, description="How long its readings are kept, in days.")
+    groups: list[str] | None = field(
+        default=strawberry.UNSET,
+        description="Names of the groups that it shall be in; one that is not there yet is made.",
+    )
     points: list[PointInput] | None = field(
         default=strawberry.UNSET,
         description="All its points from now on. Points are the same when their keys are; one that is missing here is "
         "removed with its readings, which needs `removePoints: true`.",
     )
-
-    def given(self) -> dict[str, Any]:
-        """Return what was given; null is not a value of any field."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name, value in values.items():
-            if value is None:
-                raise DdmsError(Code.INVALID, "leave it out to keep it; null is not a value", field=name)
-        return {name: value for name, value in values.items() if value is not strawberry.UNSET}
 
 
 @output_type
@@ -108,7 +103,7 @@ class DeviceMutations:
                     info.context,
                     number,
                     version=version,
-                    changes=changes.given(),
+                    changes=given(changes),
                     remove_points=remove_points,
                 )
         except DdmsError as error:

@@ -89,6 +89,12 @@ def _floats(raw: Any) -> list[float]:
     return [_float(part) for part in parts]
 
 
+def _texts(raw: Any) -> list[str]:
+    return [
+        _str(part).strip() for part in (raw if isinstance(raw, list) else str(raw).split(_LIST)) if _str(part).strip()
+    ]
+
+
 def _str(raw: Any) -> str:
     if isinstance(raw, dict | list):
         raise ValueError("write a text")  # noqa: TRY004 - a mistake of the file, not of the program
@@ -115,6 +121,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     str: _str,
     str | None: _str,
     list[float]: _floats,
+    list[str] | None: _texts,
 }
 
 
@@ -251,7 +258,7 @@ def _write_csv(devices: list[DeviceInput]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return _LIST.join(map(repr, value)) if isinstance(value, list) else value
+    return _LIST.join(v if isinstance(v, str) else repr(v) for v in value) if isinstance(value, list) else value
 
 
 def _write_yaml(devices: list[DeviceInput]) -> str:

@@ -9,6 +9,7 @@ from api.context import Context
 from api.database import Row, Statements
 from api.described import field, input_type
 from api.devices import FIND_DEVICE
+from api.group_store import checked_names, put_in_groups
 from api.points import MOST_POINTS, PointInput
 from api.profile_points import followed, mark_points
 from api.scalars import IdKind, to_id
@@ -80,6 +81,10 @@ class DeviceInput:
         description="Name of the profile that it follows: the points of the profile come to those that are given here; "
         "of the same key the one given here counts.",
     )
+    groups: list[str] | None = field(
+        default=None,
+        description="Names of the groups that it shall be in; one that is not there yet is made. Left out, it stays in those it is in.",
+    )
     points: list[PointInput] = field(default_factory=list, description="What is measured there.")
 
     def checked(self) -> "DeviceInput":
@@ -89,6 +94,7 @@ class DeviceInput:
         for name, sentence in self._problems():
             raise DdmsError(Code.INVALID, sentence, field=name)
         self.points = checked_points(self.points)
+        self.groups = self.groups and checked_names(self.groups)
         return self
 
     def _problems(self) -> Iterable[tuple[str, str]]:
@@ -154,6 +160,7 @@ async def create_device(statements: Statements, context: Context | None, device:
     number: int = await statements.value(INSERT_DEVICE, *(own[name] for name in _STORED))
     await put_points(statements, number, device.points)
     await mark_points(statements, number)
+    await put_in_groups(statements, context, number, device.groups or [])
     await audit.record(statements, context, "device.create", to_id(IdKind.DEVICE, number), after=plain(device))
     return number
 
@@ -197,6 +204,8 @@ async def store_device(
     await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
     if before.profile != after.profile:
         await mark_points(statements, number)
+    if after.groups is not None and before.groups != after.groups:
+        await put_in_groups(statements, context, number, after.groups)
     await audit.record(
         statements, context, "device.update", to_id(IdKind.DEVICE, number), before=plain(before), after=plain(after)
     )

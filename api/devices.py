@@ -2,26 +2,31 @@
 
 import asyncio
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
 from api.context import Info
 from api.database import Database, Row
 from api.described import argument, describe_enum, field, output_type, resolver
+from api.groups import LIST_GROUPS_OF, Group
 from api.limits import PAGE_SIZE
 from api.mirror import State
 from api.points import LIST_POINTS, Point
 from api.scalars import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError
 
+T = TypeVar("T")
+
 _DEVICE = """
 SELECT d.id, d.name, lower(d.name) AS sorted, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
-       d.retention_days, f.name AS profile, d.version, d.created_at, d.updated_at, d.deleted_at,
+       d.retention_days, f.name AS profile,
+       array(SELECT g.name FROM groups g JOIN device_groups m ON m.group_id = g.id WHERE m.device_id = d.id ORDER BY lower(g.name)) AS groups,
+       d.version, d.created_at, d.updated_at, d.deleted_at,
        CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state,
        s.since, s.last_seen, coalesce(s.failures, 0) AS failures, s.first_failure, s.last_error
   FROM devices d JOIN connections c ON c.id = d.connection_id LEFT JOIN device_states s ON s.device_id = d.id
@@ -30,10 +35,11 @@ SELECT d.id, d.name, lower(d.name) AS sorted, d.description, c.endpoint, d.unit_
 _CHOSEN = """
  WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR position(lower($1) IN lower(d.name)) > 0)
    AND ($2::text IS NULL OR $2 = CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END)
+   AND ($3::int IS NULL OR EXISTS (SELECT FROM device_groups m WHERE m.group_id = $3 AND m.device_id = d.id))
 """
-_BETWEEN = "   AND ($3::text IS NULL OR lower(d.name) > $3) AND ($4::text IS NULL OR lower(d.name) < $4)\n"
-FIRST_DEVICES = f"-- ddms:first_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) LIMIT $5"
-LAST_DEVICES = f"-- ddms:last_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) DESC LIMIT $5"
+_BETWEEN = "   AND ($4::text IS NULL OR lower(d.name) > $4) AND ($5::text IS NULL OR lower(d.name) < $5)\n"
+FIRST_DEVICES = f"-- ddms:first_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) LIMIT $6"
+LAST_DEVICES = f"-- ddms:last_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) DESC LIMIT $6"
 _COUNT = "SELECT count(*) FROM devices d LEFT JOIN device_states s ON s.device_id = d.id"
 COUNT_DEVICES = f"-- ddms:count_devices\n{_COUNT}{_CHOSEN}"
 FIND_DEVICE = f"-- ddms:find_device\n{_DEVICE} WHERE d.id = $1"
@@ -99,17 +105,22 @@ class Siblings:
         self._database = database
         self._devices = devices
         self._points: asyncio.Task[dict[int, list[Point]]] | None = None
+        self._groups: asyncio.Task[dict[int, list[Group]]] | None = None
 
     async def points(self, device: int) -> list[Point]:
         """Return the points of one of them."""
-        if self._points is None:
-            self._points = asyncio.create_task(self._read())
+        self._points = self._points or asyncio.create_task(self._read(Point.of, LIST_POINTS, None, self._devices))
         return (await self._points).get(device, [])
 
-    async def _read(self) -> dict[int, list[Point]]:
-        found: dict[int, list[Point]] = {}
-        for row in await self._database.rows(LIST_POINTS, None, self._devices):
-            found.setdefault(row["device_id"], []).append(Point.of(row))
+    async def groups(self, device: int) -> list[Group]:
+        """Return the groups of one of them."""
+        self._groups = self._groups or asyncio.create_task(self._read(Group.of, LIST_GROUPS_OF, self._devices))
+        return (await self._groups).get(device, [])
+
+    async def _read(self, make: Callable[[Row], T], sql: str, *parameters: Any) -> dict[int, list[T]]:
+        found: dict[int, list[T]] = {}
+        for row in await self._database.rows(sql, *parameters):
+            found.setdefault(row["device_id"], []).append(make(row))
         return found
 
 
@@ -142,6 +153,11 @@ class Device:
     async def points(self) -> list[Point]:
         """Its points, by table and address."""
         return await self.siblings.points(self.number)
+
+    @resolver
+    async def groups(self) -> list[Group]:
+        """The groups that it is in, by name."""
+        return await self.siblings.groups(self.number)
 
     @classmethod
     def of(cls, row: Row, siblings: Siblings) -> "Device":
@@ -193,6 +209,7 @@ class DeviceConnection:
     page_info: PageInfo = field(description="Where this page lies.")
     text: strawberry.Private[str | None]
     state: strawberry.Private[DeviceState | None]
+    group: strawberry.Private[int | None]
 
     @resolver
     def nodes(self) -> list[Device]:
@@ -202,7 +219,7 @@ class DeviceConnection:
     @resolver
     async def total_count(self, info: Info) -> int:
         """How many devices pass the filter."""
-        count: int = await info.context.database.value(COUNT_DEVICES, self.text, self.state)
+        count: int = await info.context.database.value(COUNT_DEVICES, self.text, self.state, self.group)
         return count
 
 
@@ -257,12 +274,14 @@ class DeviceQueries:
         before: Annotated[str | None, argument("Only those before this cursor.")] = None,
         text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
         state: Annotated[DeviceState | None, argument("Only those in this state.")] = None,
+        group: Annotated[strawberry.ID | None, argument("Only those in this group.")] = None,
     ) -> DeviceConnection:
         """Devices by name, a page at a time."""
         size = _page_size(first, last)
         between = _from_cursor(after, "after"), _from_cursor(before, "before")
+        number = None if group is None else from_id(IdKind.GROUP, group, "group")
         statement = FIRST_DEVICES if last is None else LAST_DEVICES
-        rows = await info.context.database.rows(statement, text, state, *between, size + 1)
+        rows = await info.context.database.rows(statement, text, state, number, *between, size + 1)
         more, rows = len(rows) > size, rows[:size]
         if last is not None:
             rows.reverse()
@@ -274,4 +293,4 @@ class DeviceQueries:
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=edges[-1].cursor if edges else None,
         )
-        return DeviceConnection(edges=edges, page_info=page, text=text, state=state)
+        return DeviceConnection(edges=edges, page_info=page, text=text, state=state, group=number)

@@ -39,6 +39,9 @@ _CONSTRAINTS = {
     "devices_name_key": DdmsError(
         Code.ALREADY_EXISTS, "a device of this name exists already: choose another name", field="name"
     ),
+    "groups_name_key": DdmsError(
+        Code.ALREADY_EXISTS, "a group of this name exists already: choose another name", field="name"
+    ),
     "points_device_key": DdmsError(
         Code.ALREADY_EXISTS, "a point of this key exists already in this device: choose another key", field="key"
     ),

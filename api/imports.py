@@ -94,11 +94,17 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         added = [ImportChange(device=wanted.name, after="device")]
         added += [ImportChange(device=wanted.name, point=point.key, after="point") for point in wanted.points]
         return Step(line=entry.line, before=None, after=wanted, changes=added)
+    if wanted.groups is None or _same(wanted.groups, before.device.groups or []):
+        wanted = replace(wanted, groups=before.device.groups)
     if not prune:
         keys = {point.key for point in wanted.points}
         kept = [point for point in before.device.points if point.key not in keys]
         wanted = replace(wanted, points=wanted.points + kept)
     return Step(line=entry.line, before=before, after=wanted, changes=differences(before.device, wanted))
+
+
+def _same(names: list[str], others: list[str]) -> bool:
+    return [name.lower() for name in names] == [name.lower() for name in others]
 
 
 def differences(before: DeviceInput, after: DeviceInput) -> list[ImportChange]:
@@ -128,6 +134,8 @@ def _point_differences(device: str, before: PointInput | None, after: PointInput
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return ";".join(map(str, value)) or "none"
     return "none" if value is None or value == "" else str(value)
 
 

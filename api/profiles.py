@@ -10,7 +10,7 @@ import strawberry
 
 from api.context import Info
 from api.database import Row
-from api.described import argument, field, input_type, output_type, resolver
+from api.described import argument, field, given, input_type, output_type, resolver
 from api.device_store import checked_points
 from api.points import POINT_FIELDS, PointInput
 from api.profile_merge import Change
@@ -121,12 +121,8 @@ class ProfileChanges:
 
     def over(self, before: ProfileMap) -> ProfileMap:
         """Return the profile with these changes, checked."""
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name, value in given.items():
-            if value is None:
-                raise DdmsError(Code.INVALID, "leave it out to keep it; null is not a value", field=name)
         old = {f.name: getattr(before, f.name) for f in fields(before)}
-        return checked(ProfileMap(**old | {n: value for n, value in given.items() if value is not strawberry.UNSET}))
+        return checked(ProfileMap(**old | given(self)))
 
 
 def checked(profile: ProfileMap) -> ProfileMap:

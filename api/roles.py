@@ -24,7 +24,7 @@ describe_enum(
     description="What a caller may do; each role includes the next one.",
     values={
         "OWNER": "Everything, also tokens and users.",
-        "ADMIN": "Devices and points.",
+        "ADMIN": "Devices, points, profiles and groups.",
         "VIEWER": "Read only.",
     },
 )

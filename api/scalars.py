@@ -19,6 +19,7 @@ class IdKind(StrEnum):
     """What an id belongs to: its prefix."""
 
     DEVICE = "dev"
+    GROUP = "grp"
     POINT = "pt"
     PROFILE = "prof"
     REQUEST = "req"
@@ -27,6 +28,7 @@ class IdKind(StrEnum):
 
 _NAMES = {
     IdKind.DEVICE: "device",
+    IdKind.GROUP: "group",
     IdKind.POINT: "point",
     IdKind.PROFILE: "profile",
     IdKind.REQUEST: "scan",

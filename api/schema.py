@@ -7,6 +7,7 @@ from api.commissioning import CommissioningMutations
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
 from api.field_requests import FieldRequestMutations, FieldRequestQueries
+from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
 from api.permissions import enforce
 from api.points import PointQueries
@@ -24,6 +25,7 @@ from api.users import UserMutations, UserQueries
 class Query(
     DeviceQueries,
     FieldRequestQueries,
+    GroupQueries,
     PointQueries,
     ProfileQueries,
     ReadingQueries,
@@ -39,6 +41,7 @@ class Mutation(
     DeviceMutations,
     CommissioningMutations,
     FieldRequestMutations,
+    GroupMutations,
     ImportMutations,
     ProfileMutations,
     TokenMutations,
