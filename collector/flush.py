@@ -18,12 +18,17 @@ from ddms.database import Connection
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 _POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01, in microseconds since 1970
+_MINUTE = 60_000_000
 _COLUMNS = ("time", "point_id", "value", "quality")
 _HEAD = [("fields", ">i2"), ("time_size", ">i4"), ("time", ">i8"), ("point_size", ">i4"), ("point_id", ">i4"), ("value_size", ">i4")]  # fmt: skip
 _TAIL = [("quality_size", ">i4"), ("quality", ">i2")]
 _ROW = np.dtype([*_HEAD, ("value", ">f8"), *_TAIL])
 _ROW_WITHOUT_VALUE = np.dtype([*_HEAD, *_TAIL])
 
+READ_ROLLED_UP = "-- ddms:read_rolled_up\nSELECT rolled_up_to()"
+NOTE_LATE = """-- ddms:note_late
+SELECT note_late($1::int[], $2::timestamptz[])
+"""
 MAKE_INCOMING = """-- ddms:make_incoming
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (time timestamptz, point_id int, value float8, quality smallint) ON COMMIT DELETE ROWS
 """
@@ -113,6 +118,7 @@ async def store(connection: Connection, collector: str, sequence: int, batch: Ba
     payloads = stream.pack(_flush(collector, sequence, batch))
     stored = batch.readings[batch.readings["stored"]]
     async with connection.transaction():
+        await _note_late(connection, stored)
         if len(stored):
             await _copy(connection, "readings", stored)
         await _copy(connection, "incoming", newest(batch.readings))
@@ -132,6 +138,7 @@ def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
 async def replay(connection: Connection, batch: Batch) -> None:
     """Store a batch of which all or nothing may be stored already; subscribers are not told of the past."""
     async with connection.transaction():
+        await _note_late(connection, batch.readings[batch.readings["stored"]])
         await _copy(connection, "incoming", batch.readings)
         await connection.execute(REPLAY_LATEST)
         if not batch.readings["stored"].all():
@@ -139,6 +146,18 @@ async def replay(connection: Connection, batch: Batch) -> None:
             await _copy(connection, "incoming", batch.readings[batch.readings["stored"]])
         await connection.execute(REPLAY_READINGS)
         await _store_texts(connection, batch)
+
+
+async def _note_late(connection: Connection, stored: NDArray[Any]) -> None:
+    """Say which readings come after their minute was rolled up; first of all, because it keeps the next one waiting."""
+    if not len(stored):
+        return
+    late = stored[stored["time"] < stream.to_microseconds(await connection.fetchval(READ_ROLLED_UP))]
+    if len(late):
+        minutes = late["time"] // _MINUTE * _MINUTE
+        once = np.unique(np.stack([late["point_id"], minutes], axis=1), axis=0)
+        times = [stream.to_datetime(time) for time in once[:, 1].tolist()]
+        await connection.execute(NOTE_LATE, once[:, 0].tolist(), times)
 
 
 async def _store_texts(connection: Connection, batch: Batch) -> None:

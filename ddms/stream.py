@@ -36,6 +36,11 @@ def to_datetime(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def to_microseconds(moment: datetime) -> int:
+    """Return a datetime as microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def pack(flush: Flush) -> list[str]:
     """Return the payloads of a flush; at least one, even when it is empty."""
     room = (_PAYLOAD_BYTES - len(flush.collector.encode()) - 40) * 3 // 4

@@ -24,7 +24,7 @@ async def test_readings_are_a_hypertable_where_timescaledb_is(owner, edition):
         assert await owner.fetchval("SELECT relkind = 'r' FROM pg_class WHERE oid = 'readings'::regclass")
     else:
         tables = await owner.fetch("SELECT hypertable_name FROM timescaledb_information.hypertables ORDER BY 1")
-        assert [row[0] for row in tables] == ["readings", "texts"]
+        assert [row[0] for row in tables] == ["readings", "rollup_1d", "rollup_1h", "rollup_1m", "texts"]
 
 
 async def test_the_meaning_of_qualities_is_in_the_database(owner):
