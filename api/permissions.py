@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Query.groups": Role.VIEWER,
     "Query.latest": Role.VIEWER,
     "Query.me": Role.VIEWER,
+    "Query.plan": Role.VIEWER,
     "Query.points": Role.VIEWER,
     "Query.profile": Role.VIEWER,
     "Query.profiles": Role.VIEWER,

@@ -10,6 +10,7 @@ from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
 from api.permissions import enforce
+from api.plans import PlanQueries
 from api.points import PointQueries
 from api.profile_changes import ProfileMutations
 from api.profiles import ProfileQueries
@@ -26,6 +27,7 @@ class Query(
     DeviceQueries,
     FieldRequestQueries,
     GroupQueries,
+    PlanQueries,
     PointQueries,
     ProfileQueries,
     ReadingQueries,

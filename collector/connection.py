@@ -15,6 +15,7 @@ from typing import TypeVar
 from collector.clock import Clock
 from collector.decode import Answer
 from collector.modbus import Line, ReadError
+from collector.pace import LinePace
 from collector.shared_line import Borrowers, SharedLine
 from collector.units import FAILURES_UNTIL_OFFLINE, PollState, Sink, Statistics, UnitState
 from ddms.lines import ConnectionConfiguration, Unit
@@ -48,6 +49,7 @@ class ConnectionTask:
         self._next: ConnectionConfiguration | None = configuration
         self._went_offline: list[tuple[UnitState, Reason]] = []
         self._borrowers = Borrowers()
+        self._pace = LinePace()
 
     def configure(self, configuration: ConnectionConfiguration) -> None:
         """Go on with another configuration after the poll that runs now; unchanged units notice nothing."""
@@ -159,6 +161,8 @@ class ConnectionTask:
         await self._borrowers.serve(self._shared)
         await self._retry()
         self._report_offline()
+        if self._pace.is_due:
+            self._sink.pace(self._pace.look(self.configuration.line.endpoint, self.units))
         if self.configuration.line.close_after_cycle:
             self._shared.hang_up()
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.decode import Batch
-from collector.units import DeviceState
+from collector.units import DeviceState, Pace
 from ddms import VERSION, stream
 from ddms.database import Connection
 
@@ -77,7 +77,10 @@ SELECT pg_notify('ddms_states', device_id::text) FROM stored
 """
 STORE_SEEN = """-- ddms:store_seen
 WITH alive AS (UPDATE collectors SET seen_at = now() WHERE name = $1)
-UPDATE device_states SET last_seen = now() WHERE device_id = any($2::int[])
+UPDATE device_states s SET last_seen = now(), answer_seconds = coalesce(u.answer_seconds, s.answer_seconds),
+       late_seconds = u.late_seconds, overrun_since = u.overrun_since
+  FROM unnest($2::int[], $3::real[], $4::real[], $5::timestamptz[]) AS u (device_id, answer_seconds, late_seconds, overrun_since)
+ WHERE s.device_id = u.device_id
 """
 
 
@@ -171,10 +174,11 @@ async def _store_texts(connection: Connection, batch: Batch) -> None:
 
 
 async def store_states(
-    connection: Connection, collector: str, states: list[DeviceState], seen: list[int] | None
+    connection: Connection, collector: str, states: list[DeviceState], seen: list[Pace] | None
 ) -> None:
     """Store how the devices do; `seen`, from time to time, lists those that answered, and is a sign of life too."""
     if states:
         await connection.execute(STORE_STATES, *(list(column) for column in zip(*states, strict=True)))
     if seen is not None:
-        await connection.execute(STORE_SEEN, collector, seen)
+        columns = [list(column) for column in zip(*seen, strict=True)] or [[]] * 4
+        await connection.execute(STORE_SEEN, collector, *columns)

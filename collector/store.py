@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from collector.decode import Answer, Batch, PointArrays, decode
 from collector.flush import MAKE_INCOMING, replay, store, store_states
 from collector.spool import Spool, SpoolFullError
-from collector.units import DeviceState
+from collector.units import DeviceState, Pace
 from ddms import VERSION
 from ddms.database import Connection, check_schema, connect, explain
 from ddms.errors import Code, DdmsError
@@ -77,6 +77,7 @@ class Store:
         self._pending = asyncio.Event()
         self._states: dict[int, DeviceState] = {}
         self._seen: set[int] = set()
+        self._paces: dict[int, Pace] = {}
         self._seen_stored = time.monotonic()
         self._connection: asyncpg.Connection | None = None
         self._sequence = 0
@@ -107,6 +108,10 @@ class Store:
         """Take a device's new state; only the newest is stored."""
         self._states[state.device_id] = state
         self._pending.set()
+
+    def pace(self, paces: Iterable[Pace]) -> None:
+        """Take how fast devices answer; it is stored with the next note of those that were seen."""
+        self._paces.update((pace.device_id, pace) for pace in paces)
 
     def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block."""
@@ -153,9 +158,10 @@ class Store:
     async def _store_states(self) -> None:
         if self._connection is None:
             return
-        seen: list[int] | None = None
+        seen: list[Pace] | None = None
         if time.monotonic() - self._seen_stored >= SEEN_SECONDS:
-            seen, self._seen, self._seen_stored = list(self._seen), set(), time.monotonic()
+            seen = [self._paces.get(device_id, Pace(device_id, None, None, None)) for device_id in self._seen]
+            self._seen, self._seen_stored = set(), time.monotonic()
         states, self._states = self._states, {}
         try:
             async with asyncio.timeout(COMMIT_SECONDS):

@@ -29,6 +29,15 @@ class DeviceState(NamedTuple):
     last_error: str | None
 
 
+class Pace(NamedTuple):
+    """How fast a device answers and whether its polls keep their intervals, as it is stored in `device_states`."""
+
+    device_id: int
+    answer_seconds: float | None
+    late_seconds: float | None
+    overrun_since: datetime | None
+
+
 class Sink(Protocol):
     """Where answers and changes of state go; all return at once."""
 
@@ -43,6 +52,9 @@ class Sink(Protocol):
 
     def state(self, state: DeviceState) -> None:
         """Take a device's new state."""
+
+    def pace(self, paces: Iterable[Pace]) -> None:
+        """Take how fast devices answer, from time to time."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What this collector polls, as the database has it."""
+"""Lines: the endpoints, and the units and points behind them, as the database has them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from ddms.endpoints import Endpoint
 from ddms.plan import Limits, Point
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 
+# $1: this connection only. $2: also this device when it is disabled, to know what it would cost.
 READ_LINES = """-- ddms:read_lines
 SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
@@ -17,8 +18,9 @@ SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.
        p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
        p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels
   FROM connections c
-  JOIN devices d ON d.connection_id = c.id AND d.enabled AND d.deleted_at IS NULL
+  JOIN devices d ON d.connection_id = c.id AND (d.enabled OR d.id = $2) AND d.deleted_at IS NULL
   JOIN points p ON p.device_id = d.id AND p.enabled
+ WHERE $1::int IS NULL OR c.id = $1
  ORDER BY c.id, d.id, p.id
 """
 
@@ -60,8 +62,13 @@ class ConnectionConfiguration:
 
 async def read(connection: Connection) -> dict[int, ConnectionConfiguration]:
     """Read all connections that have something to poll, by id."""
+    return of_rows(await connection.fetch(READ_LINES, None, None))
+
+
+def of_rows(rows: Iterable[Any]) -> dict[int, ConnectionConfiguration]:
+    """Return the connections that rows of `READ_LINES` describe, by id."""
     by_connection: dict[int, list[Any]] = defaultdict(list)
-    for row in await connection.fetch(READ_LINES):
+    for row in rows:
         by_connection[row["connection_id"]].append(row)
     return {connection_id: _connection(rows) for connection_id, rows in by_connection.items()}
 

@@ -15,6 +15,7 @@ ASKED = {
     "Query.groups": "{ groups { id } }",
     "Query.latest": "{ latest { count } }",
     "Query.me": "{ me { name } }",
+    "Query.plan": '{ plan(device: "dev_1") { requests { address } } }',
     "Query.points": '{ points(ids: ["pt_1"]) { id } }',
     "Query.profile": '{ profile(id: "prof_1") { id } }',
     "Query.profiles": "{ profiles { id } }",

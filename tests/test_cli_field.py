@@ -109,9 +109,11 @@ async def test_plan_shows_requests_cycle_and_load(settings, owner, make_device):
             (0, 4, 3, 1),
             (60, 2, 2, 0),
         ]
-        assert (plan["cycle_seconds"], plan["overrun"]) == (0.04, 0.04)
+        load = plan["line_load"]
+        assert (load["cycle_seconds"], load["busy"], load["overrun"]) == (0.04, 0.04, "none")
+        assert load["measured"] is False
         _, out, _ = await ddms("plan", "Mixer 1", "--measure", settings=settings)
-        assert "(measured)" in out
+        assert "Overrun: none (the intervals can be kept). Times are as measured." in out
     code, _, error = await ddms("plan", "nobody", settings=settings)
     assert (code, "there is no device 'nobody'" in error) == (1, True)
 

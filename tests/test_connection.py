@@ -38,6 +38,9 @@ class Notebook:
     def state(self, state):
         self.states.append(state)
 
+    def pace(self, paces):
+        self.paces = paces
+
     def values(self, point_id):
         readings = decode(self.answers, self.arrays).readings
         return [(float(r["value"]), int(r["quality"])) for r in readings if r["point_id"] == point_id]
