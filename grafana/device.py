@@ -67,7 +67,13 @@ def _header() -> stat.Panel:
 
 def _connection() -> table.Panel:
     shown = text_table(texts.CONNECTION, Place(13, 0, 11, 4), queries.CONNECTION)
-    columns = {"endpoint": column(165), "unit_id": column(65), "last_error": sentence(), "description": sentence()}
+    columns = {
+        "endpoint": column(165),
+        "unit_id": column(65),
+        "answer_seconds": column(90, unit="s"),
+        "last_error": sentence(),
+        "description": sentence(),
+    }
     return name_columns(shown, columns)
 
 

@@ -33,8 +33,9 @@ SELECT l.device_id, l.device, l.point, l.quality, l.explanation
  ORDER BY l.quality, lower(l.device), l.point_id LIMIT 200
 """
 DEVICES = """
-SELECT device_id, state, device, last_seen, offline_seconds, failures, last_error, points, endpoint
-  FROM devices
+SELECT device_id, state, device, last_seen, offline_seconds, failures,
+       nullif(concat_ws('; ', last_error, overrun), '') AS last_error, points, endpoint
+  FROM devices LEFT JOIN polling USING (device_id)
  WHERE state = any (string_to_array('${state:csv}', ','))
    AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)
  ORDER BY lower(device)
@@ -58,7 +59,10 @@ HEADER = """
 SELECT state, extract(epoch FROM last_seen) * 1000 AS last_seen, offline_seconds, failures
   FROM devices WHERE device_id::text = '$device'
 """
-CONNECTION = "SELECT endpoint, unit_id, last_error, description FROM devices WHERE device_id::text = '$device'"
+CONNECTION = """
+SELECT endpoint, unit_id, answer_seconds, nullif(concat_ws('; ', last_error, overrun), '') AS last_error, description
+  FROM devices LEFT JOIN polling USING (device_id) WHERE device_id::text = '$device'
+"""
 LATEST = """
 SELECT point, shown, quality, time, CASE WHEN quality <> 'good' THEN explanation END AS explanation
   FROM latest WHERE device_id::text = '$device' ORDER BY point_id

@@ -46,6 +46,7 @@ COLUMNS: dict[str, str] = {
     "offline_seconds": "Offline for",
     "failures": "Failures",
     "last_error": "Last error",
+    "answer_seconds": "Answers in",
     "points": "Points",
     "endpoint": "Endpoint",
     "unit_id": "Unit id",
@@ -99,7 +100,11 @@ HEADER = Words(
     "How the device does now. Failures: in a row; offline is counted from the first of them.",
     _NO_DEVICE,
 )
-CONNECTION = Words("Connection", "Where the device is, and what went wrong last.", _NO_DEVICE)
+CONNECTION = Words(
+    "Connection",
+    "Where the device is, how fast it answers, what went wrong last, and whether its polls keep their intervals.",
+    _NO_DEVICE,
+)
 LATEST = Words(
     "Latest readings",
     "The newest reading of each point, its quality, and why it is not good. Too old: a collector should have read it since.",

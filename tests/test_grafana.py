@@ -22,6 +22,7 @@ INSERT INTO devices (name, connection_id, unit_id, enabled)
 INSERT INTO device_states (device_id, state, last_seen, failures, first_failure, last_error) VALUES
     (1, 'online', now(), 0, NULL, NULL), (4, 'offline', now() - interval '1 hour', 60, now() - interval '1 hour', 'the device did not answer in time'),
     (5, 'online', now() - interval '10 min', 0, NULL, NULL);
+UPDATE device_states SET answer_seconds = 0.02, overrun_since = now() WHERE device_id = 1;
 INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, deadband) SELECT id, u.* FROM devices,
     (VALUES ('flow', 'Flow', 'm³/h', 'holding', 0, 'float32', NULL, 0), ('ratio', 'Ratio', '', 'holding', 2, 'float32', NULL, 0.5),
             ('run', 'Running', '', 'coil', 0, 'bool', NULL, 0), ('mode', 'Mode', '', 'holding', 4, 'string', 8, 0)) u;
@@ -117,6 +118,18 @@ async def test_the_fleet_tells_the_states_apart(filled: asyncpg.Connection, view
     assert 3599 < offline["offline_seconds"] < 3700
     collectors = await viewer.fetch(as_grafana_sends(query("ddms-fleet", "Collectors")))
     assert [(c["collector"], c["state"]) for c in collectors] == [("there", "silent"), ("here", "running")]
+
+
+async def test_an_operator_sees_how_fast_a_device_answers_and_that_polls_are_skipped(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    connection = await viewer.fetchrow(as_grafana_sends(query("ddms-device", "Connection")))
+    assert connection["answer_seconds"] == pytest.approx(0.02)
+    assert connection["last_error"].startswith("polls are skipped")
+    (row,) = await viewer.fetch(as_grafana_sends(query("ddms-fleet", "Devices"), search="Pump"))
+    assert row["last_error"].startswith("polls are skipped")
+    await filled.execute("UPDATE device_states SET last_seen = now() - interval '1 hour'")
+    assert await viewer.fetchval("SELECT overrun FROM polling WHERE device_id = 1") is None, "nobody polls any more"
 
 
 async def test_filters_take_a_name_literally(filled: asyncpg.Connection, viewer: asyncpg.Connection):
