@@ -17,7 +17,7 @@ from collector.decode import Answer
 from collector.modbus import Line, ReadError
 from collector.pace import LinePace
 from collector.shared_line import Borrowers, SharedLine
-from collector.units import FAILURES_UNTIL_OFFLINE, PollState, Sink, Statistics, UnitState
+from collector.units import FAILURES_UNTIL_OFFLINE, PollState, Sink, Statistics, UnitState, WentOffline
 from ddms.lines import ConnectionConfiguration, Unit
 from ddms.plan import Block, plan, split
 from ddms.quality import UNIT_FAILURES, Reason
@@ -47,7 +47,7 @@ class ConnectionTask:
         self._due: list[tuple[float, int, PollState]] = []
         self._wake = asyncio.Event()
         self._next: ConnectionConfiguration | None = configuration
-        self._went_offline: list[tuple[UnitState, Reason]] = []
+        self._went_offline = WentOffline()
         self._borrowers = Borrowers()
         self._pace = LinePace()
 
@@ -138,13 +138,6 @@ class ConnectionTask:
             await self._wake.wait()
             alarm.cancel()
 
-    def _after(self, poll: PollState, now: float) -> float:
-        """Return when a poll is due again: at whole multiples of its interval by the wall clock."""
-        interval = poll.poll.interval_s
-        wall = self._clock.now() / 1e6
-        due = now + interval - wall % interval
-        return due if due - now > interval * 0.05 else due + interval
-
     # -- polling
 
     async def _cycle(self) -> None:
@@ -160,26 +153,18 @@ class ConnectionTask:
             await asyncio.gather(*(self._work(share) for share in shares))
         await self._borrowers.serve(self._shared)
         await self._retry()
-        self._report_offline()
+        self._went_offline.report(self.configuration.line.endpoint)
         if self._pace.is_due:
             self._sink.pace(self._pace.look(self.configuration.line.endpoint, self.units))
         if self.configuration.line.close_after_cycle:
             self._shared.hang_up()
-
-    def _report_offline(self) -> None:
-        """Log the units that went offline in this cycle together: behind one gateway they are often many."""
-        if self._went_offline:
-            names = ", ".join(unit.config.name for unit, _ in self._went_offline)
-            reason = self._went_offline[0][1]
-            logger.warning("%s: offline: %s (%s)", self.configuration.line.endpoint, names, reason.explanation)
-            self._went_offline.clear()
 
     def _take_due(self, now: float) -> list[PollState]:
         polls = []
         while self._due and self._due[0][0] <= now:
             _, number, poll = self._due[0]
             self._note_lateness(poll, now)
-            poll.due = self._after(poll, now)
+            poll.due = poll.after(now, self._clock.now() / 1e6)
             heapq.heapreplace(self._due, (poll.due, number, poll))
             if not poll.unit.demoted:
                 polls.append(poll)

@@ -1,5 +1,6 @@
 """What a connection task knows of its units: their polls, their state, their failures."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,8 @@ from ddms.quality import Reason
 
 FAILURES_UNTIL_OFFLINE = 3
 WHOLE_AGAIN_SECONDS = 600.0
+
+logger = logging.getLogger("ddms.collector")
 
 
 class DeviceState(NamedTuple):
@@ -106,6 +109,12 @@ class PollState:
         self.refused: list[tuple[Block, Reason]] = []
         self.whole_at = 0.0
 
+    def after(self, now: float, wall: float) -> float:
+        """Return when it is due again, at whole multiples of its interval by the wall clock: `now` is monotonic time."""
+        interval = self.poll.interval_s
+        due = now + interval - wall % interval
+        return due if due - now > interval * 0.05 else due + interval
+
     def make_whole(self, now: float) -> None:
         """After a while, try the planned blocks again: a firmware update may have brought the registers."""
         if self.whole_at and now >= self.whole_at:
@@ -150,3 +159,14 @@ class UnitState:
     def told(self, error: str | None) -> DeviceState:
         """Return how it does, with what went wrong last."""
         return DeviceState(self.config.device_id, self.state, self.failures, self.first_failure, error)
+
+
+class WentOffline(list[tuple[UnitState, Reason]]):
+    """Units that went offline in one cycle; they are logged together, since behind one gateway they are often many."""
+
+    def report(self, line: object) -> None:
+        """Log them, and begin anew."""
+        if self:
+            names = ", ".join(unit.config.name for unit, _ in self)
+            logger.warning("%s: offline: %s (%s)", line, names, self[0][1].explanation)
+            self.clear()
