@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
-    run_file("0006_pace")
+    run_file("0007_pace")
