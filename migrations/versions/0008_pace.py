@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
-    run_file("0007_pace")
+    run_file("0008_pace")
