@@ -5,21 +5,30 @@ it is demoted and tried every 60 s, again only in time that nobody needs.
 """
 
 import asyncio
-import heapq
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from collector.clock import Clock
 from collector.decode import Answer
-from collector.modbus import Line, ReadError
+from collector.modbus import Line, ReadError, Run
 from collector.pace import LinePace
+from collector.schedule import Schedule
 from collector.shared_line import Borrowers, SharedLine
-from collector.units import FAILURES_UNTIL_OFFLINE, PollState, Sink, Statistics, UnitState, WentOffline
+from collector.units import (
+    FAILURES_UNTIL_OFFLINE,
+    BlockRequest,
+    PollState,
+    Sink,
+    Statistics,
+    UnitState,
+    WentOffline,
+)
 from ddms.lines import ConnectionConfiguration, Unit
-from ddms.plan import Block, plan, split
+from ddms.plan import plan, split
 from ddms.quality import UNIT_FAILURES, Reason
 
 RETRY_SECONDS = 60.0
@@ -44,7 +53,7 @@ class ConnectionTask:
         self._clock = clock
         self._shared = SharedLine(configuration.line, self._counted)
         self._units: dict[int, UnitState] = {}
-        self._due: list[tuple[float, int, PollState]] = []
+        self._schedule = Schedule(clock)
         self._wake = asyncio.Event()
         self._next: ConnectionConfiguration | None = configuration
         self._went_offline = WentOffline()
@@ -96,17 +105,7 @@ class ConnectionTask:
         before, self._units = self._units, {unit.device_id: self._unit(unit) for unit in new.units}
         for device_id in before.keys() - self._units.keys():
             self._counted.add(before[device_id].statistics)
-        self._order_polls()
-
-    def _order_polls(self) -> None:
-        # The number in the middle keeps the comparison away from the polls, and the order of those due together.
-        polls = (poll for unit in self._units.values() for poll in unit.polls)
-        self._due = [(poll.due, number, poll) for number, poll in enumerate(polls)]
-        heapq.heapify(self._due)
-
-    @property
-    def _next_due(self) -> float | None:
-        return self._due[0][0] if self._due else None
+        self._schedule.fit(poll for unit in self.units for poll in unit.polls)
 
     def _unit(self, config: Unit) -> UnitState:
         known = self._units.get(config.device_id)
@@ -115,8 +114,7 @@ class ConnectionTask:
         unit = UnitState(config)
         if known is not None:
             unit.statistics = known.statistics
-        now = time.monotonic()
-        unit.polls = [PollState(unit, poll, now) for poll in plan(config.points, config.limits)]
+        unit.polls = [PollState(unit, poll) for poll in plan(config.points, config.limits)]
         for poll in unit.polls:
             for block in poll.poll.blocks:
                 block.slots = self._sink.place(block.points, poll.poll.interval_s)
@@ -130,7 +128,7 @@ class ConnectionTask:
         if self._next is not None or self._borrowers.waiting:
             return
         now = time.monotonic()
-        due = self._next_due or now + self.retry_seconds
+        due = self._schedule.next_due or now + self.retry_seconds
         retry = min((u.retry_at for u in self._units.values() if u.demoted), default=due)
         until = due if retry <= now else min(due, retry)  # one that had to wait is tried after the next polls
         if until > now:
@@ -141,8 +139,7 @@ class ConnectionTask:
     # -- polling
 
     async def _cycle(self) -> None:
-        now = time.monotonic()
-        polls = self._take_due(now)
+        polls = [poll for poll in self._schedule.take() if not poll.unit.demoted]
         self._shared.new_cycle()
         polls.sort(key=lambda poll: poll.unit.failures)  # who answers is asked first
         workers = min(self.configuration.line.max_in_flight, len(polls)) or 1
@@ -159,76 +156,86 @@ class ConnectionTask:
         if self.configuration.line.close_after_cycle:
             self._shared.hang_up()
 
-    def _take_due(self, now: float) -> list[PollState]:
-        polls = []
-        while self._due and self._due[0][0] <= now:
-            _, number, poll = self._due[0]
-            self._note_lateness(poll, now)
-            poll.due = poll.after(now, self._clock.now() / 1e6)
-            heapq.heapreplace(self._due, (poll.due, number, poll))
-            if not poll.unit.demoted:
-                polls.append(poll)
-        return polls
-
-    def _note_lateness(self, poll: PollState, now: float) -> None:
-        late, statistics = now - poll.due, poll.unit.statistics
-        statistics.polls += 1
-        statistics.late_seconds += late
-        statistics.worst_late = max(statistics.worst_late, late)
-        statistics.overruns += late >= poll.poll.interval_s
-
     async def _work(self, polls: list[PollState]) -> None:
-        for poll in polls:
-            if self._next is not None and poll.unit.failures:
+        """Poll units in turn: those that answer in one run, those that failed each in the time that is left."""
+        waiting = deque(polls)
+        while waiting:
+            if waiting[0].unit.failures and self._next is not None:
                 return  # a new configuration does not wait for units that do not answer
-            await self._poll(poll)
+            together = [waiting.popleft()]
+            while waiting and not waiting[0].unit.failures and not together[0].unit.failures:
+                together.append(waiting.popleft())
+            waiting.extendleft(reversed(await self._poll(together)))
 
-    async def _poll(self, poll: PollState) -> None:
-        unit = poll.unit
-        poll.make_whole(time.monotonic())
-        answered, refused = False, bool(poll.refused)
-        for block in tuple(poll.active):
-            reason = await self._read(poll, block, self._timeout(unit))
-            if reason in UNIT_FAILURES:
-                self._failed(unit, reason)
-                self._answer_all(poll, reason)
-                return
-            answered = True
-            refused |= reason is not Reason.GOOD
+    async def _poll(self, polls: list[PollState]) -> list[PollState]:
+        """Poll until a unit does not answer; return what is left to be polled."""
+        for poll in polls:
+            poll.make_whole(time.monotonic())
+        run = Run([request for poll in polls for request in poll.active], self._take)
+        timeout = self._timeout(polls[0].unit)
+        troubled: set[PollState] = set()
+        failed = None
+        while run.request is not None and failed is None:
+            try:
+                await self._shared.follow(run, timeout)
+            except ReadError as error:
+                poll = run.request.poll
+                troubled.add(poll)
+                reason = await self._bear(run.request, error.reason, timeout)
+                if reason in UNIT_FAILURES:
+                    failed = poll
+                    self._failed(poll.unit, reason)
+                    self._answer_all(poll, reason)
+                run.skip()
+        for number, poll in enumerate(polls, 1):
+            if poll is failed:
+                return polls[number:]
+            self._finish(poll, troubled=poll in troubled)
+        return []
+
+    def _take(self, request: BlockRequest, data: bytes, seconds: float) -> None:
+        """Pass on the right answer to a request: the way of almost every one."""
+        statistics = request.statistics
+        statistics.requests += 1
+        statistics.answers += 1
+        statistics.answer_seconds += seconds
+        self._sink.answer(Answer(request.block, self._clock.now(), data, self._clock.quality))
+
+    def _finish(self, poll: PollState, *, troubled: bool) -> None:
         for block, reason in poll.refused:
             self._sink.answer(Answer(block, self._clock.now(), None, reason))
-        if answered or refused:
-            self._answered(unit, refused=refused)
+        self._answered(poll.unit, refused=troubled or bool(poll.refused))
 
     def _timeout(self, unit: UnitState) -> float:
         timeout = self.configuration.line.timeout
-        if not unit.failures or self._next_due is None:
+        if not unit.failures or self._schedule.next_due is None:
             return timeout
-        return min(timeout, max(LEAST_TIMEOUT, self._next_due - time.monotonic()))
+        return min(timeout, max(LEAST_TIMEOUT, self._schedule.next_due - time.monotonic()))
 
-    async def _read(self, poll: PollState, block: Block, timeout: float) -> Reason:
-        """Read a block and pass on what came; return GOOD or the reason of what failed in it."""
+    async def _read(self, request: BlockRequest, timeout: float) -> Reason:
+        """Read a block by itself and pass on what came; return GOOD or the reason of what failed in it."""
         try:
-            data = await self._shared.read(poll.unit.config.unit_id, block, timeout, poll.unit.statistics)
+            await self._shared.follow(Run([request], self._take), timeout)
         except ReadError as error:
-            reason = error.reason
-        else:
-            self._sink.answer(Answer(block, self._clock.now(), data, self._clock.quality))
-            return Reason.GOOD
+            return await self._bear(request, error.reason, timeout)
+        return Reason.GOOD
+
+    async def _bear(self, request: BlockRequest, reason: Reason, timeout: float) -> Reason:
+        """Make the best of a request that failed; return the reason that counts."""
         if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
-            return await self._find_refused(poll, block, reason, timeout)
+            return await self._find_refused(request, reason, timeout)
         if reason not in UNIT_FAILURES:
-            self._sink.answer(Answer(block, self._clock.now(), None, reason))
+            self._sink.answer(Answer(request.block, self._clock.now(), None, reason))
         return reason
 
-    async def _find_refused(self, poll: PollState, block: Block, reason: Reason, timeout: float) -> Reason:
+    async def _find_refused(self, request: BlockRequest, reason: Reason, timeout: float) -> Reason:
         """Halve a refused block until the bad register is found; its neighbours go on."""
+        block = request.block
         parts = split(block) or ()
         for part in parts:
             part.slots = block.slots[[block.points.index(point) for point in part.points]]
-        poll.replace(block, parts, reason)
-        for part in parts:
-            found = await self._read(poll, part, timeout)
+        for smaller in request.poll.replace(request, parts, reason):
+            found = await self._read(smaller, timeout)
             if found in UNIT_FAILURES:
                 return found
         return reason
@@ -241,7 +248,7 @@ class ConnectionTask:
             now = time.monotonic()
             if unit.retry_at > now or self._next is not None:
                 continue
-            quiet = (self._next_due or now + 1) - now
+            quiet = (self._schedule.next_due or now + 1) - now
             living = any(not u.demoted for u in self._units.values())
             if living and quiet < self.configuration.line.timeout / 2 and now < unit.retry_at + RETRY_SLACK:
                 continue
@@ -250,18 +257,14 @@ class ConnectionTask:
 
     async def _try_again(self, unit: UnitState, timeout: float) -> None:
         poll = unit.polls[0]
-        block = poll.active[0] if poll.active else poll.poll.blocks[0]
-        reason = await self._read(poll, block, timeout)
+        reason = await self._read((poll.active or poll.planned)[0], timeout)
         if reason in UNIT_FAILURES:
             self._failed(unit, reason)
             for other in unit.polls:
                 self._answer_all(other, reason)
             return
         self._answered(unit, refused=reason is not Reason.GOOD)
-        now = time.monotonic()
-        for other in unit.polls[1:]:
-            other.due = now
-        self._order_polls()
+        self._schedule.at_once(unit.polls[1:])
 
     def _answer_all(self, poll: PollState, reason: Reason) -> None:
         now = self._clock.now()

@@ -8,17 +8,29 @@ Source: Modbus Messaging on TCP/IP V1.0b (section 3).
 
 import asyncio
 import struct
-from typing import NamedTuple, cast
+import time
+from typing import Any, cast
 
-from collector.protocol import Line, Reader, ReadError, data_bytes, of_connecting, tune
+from collector.protocol import (
+    Line,
+    Reader,
+    ReadError,
+    ReadRequest,
+    Run,
+    data_bytes,
+    of_connecting,
+    one_by_one,
+    tune,
+)
 from collector.rtu import RtuLine
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason, of_exception
 
-__all__ = ["Line", "ReadError", "Reader", "TcpLine", "data_bytes", "line"]
+__all__ = ["Line", "ReadError", "ReadRequest", "Reader", "Run", "TcpLine", "data_bytes", "line"]
 
-_REQUEST = struct.Struct(">HHHBBHH")
-_HEADER = struct.Struct(">HHHBB")
+_HEADER = struct.Struct(">HHH")
+_LEAST_FRAME = 8  # the header, the unit, the function
+_EXCEPTION_FRAME = 9
 _CLOCK_TICK = 0.002  # seconds by which a timer may fire before the deadline it was set for
 _MOST_BYTES = 254  # of unit, function and data in a Modbus frame
 
@@ -30,14 +42,23 @@ def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", st
     return RtuLine(endpoint, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits)
 
 
-class _Waiting(NamedTuple):
-    """A request whose answer, of `size` data bytes, is awaited until `deadline` by the loop's clock."""
+class _Exchange:
+    """A run and its request that is on its way."""
 
-    answer: asyncio.Future[bytes]
-    unit: int
-    function: int
-    size: int
-    deadline: float
+    __slots__ = ("done", "request", "run", "sent", "timeout", "transaction")
+
+    def __init__(self, run: Run[Any], timeout: float, done: asyncio.Future[None]) -> None:
+        self.run = run
+        self.timeout = timeout
+        self.done = done
+        self.request: ReadRequest
+        self.sent = 0.0  # by the monotonic clock
+        self.transaction = 0
+
+    def fail(self, reason: Reason) -> None:
+        """End the run at the request that it stands at."""
+        if not self.done.done():
+            self.done.set_exception(ReadError(reason))
 
 
 class TcpLine(asyncio.Protocol):
@@ -47,7 +68,7 @@ class TcpLine(asyncio.Protocol):
         self._endpoint = endpoint
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, _Exchange] = {}  # by transaction id
         self._watch: asyncio.TimerHandle | None = None
         self._watched = 0.0
         self._transaction = 0
@@ -88,19 +109,35 @@ class TcpLine(asyncio.Protocol):
 
     async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
         """Send one read request and wait for the answer that carries its transaction id."""
-        if self._transport is None:
-            raise ReadError(Reason.CLOSED)
-        self._transaction = transaction = (self._transaction + 1) & 0xFFFF
-        answer: asyncio.Future[bytes] = self._loop.create_future()
-        deadline = self._loop.time() + timeout
-        self._waiting[transaction] = _Waiting(answer, unit, function, data_bytes(function, count), deadline)
-        self._watch_until(deadline)
-        self._transport.write(_REQUEST.pack(transaction, 0, 6, unit, function, address, count))
+        answers: list[bytes] = []
+        request = ReadRequest(unit, function, address, count)
+        await self.follow(Run([request], lambda _, data, __: answers.append(data)), timeout)
+        return answers[0]
+
+    async def follow(self, run: Run[Any], timeout: float, pause: float = 0.0) -> None:
+        """Send what is left of a run; without a pause each right answer sends the next request as soon as it is here."""
+        if pause:
+            await one_by_one(self, run, timeout, pause)
+            return
+        exchange = _Exchange(run, timeout, self._loop.create_future())
+        self._send(exchange, run.request)
+        self._watch_until(time.monotonic() + timeout)
         try:
-            return await answer
-        except BaseException:
-            self._waiting.pop(transaction, None)
-            raise
+            await exchange.done
+        finally:
+            self._waiting.pop(exchange.transaction, None)
+
+    def _send(self, exchange: _Exchange, request: ReadRequest | None) -> None:
+        if request is None:
+            exchange.done.set_result(None)
+        elif self._transport is None:
+            exchange.fail(Reason.CLOSED)
+        else:
+            self._transaction = exchange.transaction = (self._transaction + 1) & 0xFFFF
+            self._waiting[exchange.transaction] = exchange
+            exchange.request = request
+            exchange.sent = time.monotonic()
+            self._transport.write(exchange.transaction.to_bytes(2, "big") + request.tail)
 
     def _watch_until(self, deadline: float) -> None:
         """One timer for the line instead of one a request: it looks at the earliest deadline, and then at the next."""
@@ -108,22 +145,23 @@ class TcpLine(asyncio.Protocol):
             if self._watch is not None:
                 self._watch.cancel()
             self._watched = deadline
-            self._watch = self._loop.call_at(deadline, self._look)
+            self._watch = self._loop.call_later(deadline - time.monotonic(), self._look)
 
     def _look(self) -> None:
         self._watch = None
-        now = self._loop.time() + _CLOCK_TICK
-        for transaction, waiting in list(self._waiting.items()):
-            if waiting.deadline <= now:
-                self._fail(transaction, Reason.TIMEOUT)
+        now = time.monotonic() + _CLOCK_TICK
+        for exchange in list(self._waiting.values()):
+            if exchange.sent + exchange.timeout <= now:
+                del self._waiting[exchange.transaction]
+                exchange.fail(Reason.TIMEOUT)
         if self._waiting:
-            self._watch_until(min(waiting.deadline for waiting in self._waiting.values()))
+            self._watch_until(min(exchange.sent + exchange.timeout for exchange in self._waiting.values()))
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into frames, however the network cut it."""
         buffer = self._rest + data if self._rest else data
-        while len(buffer) >= _HEADER.size:
-            transaction, protocol, length, unit, function = _HEADER.unpack_from(buffer)
+        while len(buffer) >= _LEAST_FRAME:
+            transaction, protocol, length = _HEADER.unpack_from(buffer)
             if protocol != 0 or not 2 <= length <= _MOST_BYTES:
                 self._fail_all(Reason.MALFORMED)  # not Modbus: where the next frame starts is unknown
                 self.close()
@@ -131,31 +169,30 @@ class TcpLine(asyncio.Protocol):
             end = 6 + length
             if len(buffer) < end:
                 break
-            self._answer(transaction, unit, function, buffer[8:end])
+            self._answer(transaction, buffer[:end])
             buffer = buffer[end:]
         self._rest = buffer
 
-    def _answer(self, transaction: int, unit: int, function: int, data: bytes) -> None:
-        if transaction not in self._waiting:
+    def _answer(self, transaction: int, frame: bytes) -> None:
+        exchange = self._waiting.pop(transaction, None)
+        if exchange is None:
             self.late += 1
-            return
-        answer, asked_unit, asked_function, size, _ = self._waiting.pop(transaction)
-        if answer.done():
-            return
-        if unit != asked_unit:
-            answer.set_exception(ReadError(Reason.WRONG_UNIT))
-        elif function == asked_function and data[:1] == bytes([size]) and len(data) == size + 1:
-            answer.set_result(data[1:])
-        elif function == asked_function | 0x80 and len(data) == 1:
-            answer.set_exception(ReadError(of_exception(data[0])))
-        else:
-            answer.set_exception(ReadError(Reason.MALFORMED))
-
-    def _fail(self, transaction: int, reason: Reason) -> None:
-        waiting = self._waiting.pop(transaction, None)
-        if waiting and not waiting.answer.done():
-            waiting.answer.set_exception(ReadError(reason))
+        elif not exchange.done.done():
+            if frame[2:9] == exchange.request.right:
+                self._send(exchange, exchange.run.answered(frame[9:], time.monotonic() - exchange.sent))
+            else:
+                exchange.fail(_reason(frame, exchange.request))
 
     def _fail_all(self, reason: Reason) -> None:
-        for transaction in list(self._waiting):
-            self._fail(transaction, reason)
+        waiting, self._waiting = self._waiting, {}
+        for exchange in waiting.values():
+            exchange.fail(reason)
+
+
+def _reason(frame: bytes, request: ReadRequest) -> Reason:
+    """Say why a frame is not the answer to a request."""
+    if frame[6] != request.unit:
+        return Reason.WRONG_UNIT
+    if frame[7] == request.function | 0x80 and len(frame) == _EXCEPTION_FRAME:
+        return of_exception(frame[8])
+    return Reason.MALFORMED

@@ -1,13 +1,19 @@
-"""What all lines share: the request, the error, the length of a right answer.
+"""What all lines share: the request, the run of requests, the error, the length of a right answer.
 
 Source: Modbus Application Protocol V1.1b3 (sections 4 and 6.1–6.4).
 """
 
+import asyncio
 import socket
-from typing import Protocol
+import struct
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
 
 from ddms.quality import Reason
 
+_REQUEST = struct.Struct(">HHBBHH")
+_ANSWER = struct.Struct(">HHBBB")
 _UNACKNOWLEDGED_MS = 10_000  # a gateway that lost its power says no word: what it never confirmed ends the connection
 
 
@@ -17,6 +23,50 @@ class ReadError(Exception):
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.explanation} ({detail})" if detail else reason.explanation)
         self.reason = reason
+
+
+class ReadRequest:
+    """A read of `count` addresses of a unit from `address` on: made once, sent as often as it is due.
+
+    `tail` and `right` are its Modbus TCP frame and the head of a right answer, both without the transaction id.
+    """
+
+    __slots__ = ("address", "count", "function", "right", "tail", "unit")
+
+    def __init__(self, unit: int, function: int, address: int, count: int) -> None:
+        self.unit, self.function, self.address, self.count = unit, function, address, count
+        size = data_bytes(function, count)
+        self.tail = _REQUEST.pack(0, 6, unit, function, address, count)
+        self.right = _ANSWER.pack(0, 3 + size, unit, function, size)
+
+
+R = TypeVar("R", bound=ReadRequest)
+
+
+class Run(Generic[R]):
+    """Requests that follow each other on a line for as long as all goes well, with no task that wakes up between them.
+
+    `request` is the one that is sent next, or that failed; None at the end. `take` gets each request with the data
+    bytes of its right answer, and after how many seconds they came.
+    """
+
+    __slots__ = ("_rest", "request", "take")
+
+    def __init__(self, requests: Iterable[R], take: Callable[[R, bytes, float], None]) -> None:
+        self._rest = iter(requests)
+        self.take = take
+        self.request: R | None = next(self._rest, None)
+
+    def answered(self, data: bytes, seconds: float) -> R | None:
+        """Take the answer to `request`; return the next one."""
+        if self.request is not None:
+            self.take(self.request, data, seconds)
+        return self.skip()
+
+    def skip(self) -> R | None:
+        """Leave `request` alone; return the next one."""
+        self.request = next(self._rest, None)
+        return self.request
 
 
 class Reader(Protocol):
@@ -38,6 +88,19 @@ class Line(Reader, Protocol):
 
     def close(self) -> None:
         """Hang up; what is waited for fails with CLOSED."""
+
+    async def follow(self, run: Run[Any], timeout: float, pause: float) -> None:
+        """Send what is left of a run, each after a pause; what is raised belongs to `run.request`."""
+
+
+async def one_by_one(reader: Reader, run: Run[Any], timeout: float, pause: float) -> None:
+    """Follow a run by single reads."""
+    while (request := run.request) is not None:
+        if pause:
+            await asyncio.sleep(pause)
+        sent = time.monotonic()
+        data = await reader.read(request.unit, request.function, request.address, request.count, timeout)
+        run.answered(data, time.monotonic() - sent)
 
 
 def data_bytes(function: int, count: int) -> int:

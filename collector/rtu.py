@@ -11,10 +11,10 @@ Source: Modbus over Serial Line V1.02, sections 2.5.1 (frame, silent time) and 6
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from collector.ports import Port, SerialPort, TcpPort
-from collector.protocol import ReadError, data_bytes
+from collector.protocol import ReadError, Run, data_bytes, one_by_one
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason, of_exception
 
@@ -160,6 +160,10 @@ class RtuLine:
             if self._late:
                 self._forget_late(unit)
             return answer
+
+    async def follow(self, run: Run[Any], timeout: float, pause: float) -> None:
+        """Send what is left of a run, one request at a time."""
+        await one_by_one(self, run, timeout, pause)
 
     async def _pass_late(self, unit: int, function: int, address: int, timeout: float) -> None:
         """Ask for a length that no late answer has; once it is answered, all before it were, or never will be."""

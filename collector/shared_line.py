@@ -1,15 +1,13 @@
 """The line that all units of one endpoint share: opened when it is needed, with the pauses that the endpoint wants."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from collector.modbus import Line, ReadError, line
-from collector.units import Statistics
+from collector.modbus import Line, ReadError, Run, line
+from collector.units import BlockRequest, Statistics
 from ddms.lines import LineSettings
-from ddms.plan import Block
 from ddms.quality import Reason
 
 T = TypeVar("T")
@@ -25,21 +23,28 @@ class SharedLine:
         self.settings = settings
         self._statistics = statistics
         self._line: Line | None = None
+        self._opening = asyncio.Lock()
         self._broken: Reason | None = None  # why it could not be opened in this cycle
 
     def new_cycle(self) -> None:
         """Let a line that could not be opened be tried again."""
         self._broken = None
 
-    async def read(self, unit_id: int, block: Block, timeout: float, statistics: Statistics) -> bytes:
-        """Read a block, counted in the unit's statistics; a busy device is asked again, a connection that was closed in the quiet is opened again."""
-        busy = 0
-        while True:
+    async def follow(self, run: Run[BlockRequest], timeout: float) -> None:
+        """Read what is left of a run. A busy device is asked again; one that hung up in the quiet is called again.
+
+        Raises `ReadError` for the request at which the run stopped.
+        """
+        busy, asked = 0, run.request
+        while run.request is not None:
             used = self._line is not None and self._line.is_open
             try:
-                return await self._read_once(unit_id, block, timeout, statistics)
+                link = await self.open()
+                await link.follow(run, timeout, self.settings.request_pause)
             except ReadError as error:
-                statistics.errors[error.reason] += 1
+                if run.request is not asked:  # it had answered others, over this connection
+                    busy, used, asked = 0, True, run.request
+                self._count(run.request, error.reason)
                 # Some devices hang up after an answer or a quiet minute: no failure, a new connection will tell.
                 hung_up = error.reason is Reason.CLOSED and used
                 if not hung_up and (error.reason is not Reason.BUSY or busy == BUSY_RETRIES):
@@ -48,22 +53,20 @@ class SharedLine:
                     busy += 1
                     await asyncio.sleep(BUSY_PAUSE)
 
-    async def _read_once(self, unit_id: int, block: Block, timeout: float, statistics: Statistics) -> bytes:
-        link = self._line
-        if link is None or not link.is_open:
-            link = await self.open()
-        if pause := self.settings.request_pause:
-            await asyncio.sleep(pause)
-        statistics.requests += 1
-        start = time.monotonic()
-        data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
-        statistics.answer_seconds += time.monotonic() - start
-        statistics.answers += 1
-        return data
+    def _count(self, request: BlockRequest, reason: Reason) -> None:
+        statistics = request.statistics
+        statistics.requests += self._broken is None
+        statistics.errors[reason] += 1
 
     async def open(self) -> Line:
         """Return the open line; raises `ReadError` with the reason of this cycle's first attempt."""
         if self._line is not None and self._line.is_open:
+            return self._line
+        async with self._opening:
+            return await self._open()
+
+    async def _open(self) -> Line:
+        if self._line is not None and self._line.is_open:  # another worker did
             return self._line
         if self._broken is not None:
             raise ReadError(self._broken)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.decode import Answer
+from collector.protocol import ReadRequest
 from ddms.lines import Unit
 from ddms.plan import Block, Point, Poll
 from ddms.quality import Reason
@@ -70,7 +71,6 @@ class Statistics:
     errors: Counter[Reason] = field(default_factory=Counter)
     polls: int = 0
     late_seconds: float = 0.0
-    worst_late: float = 0.0
     overruns: int = 0
     demotions: int = 0
     connects: int = 0
@@ -80,7 +80,6 @@ class Statistics:
         for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.errors.update(other.errors)
-        self.worst_late = max(self.worst_late, other.worst_late)
 
     @classmethod
     def sum(cls, parts: Iterable["Statistics"]) -> "Statistics":
@@ -96,37 +95,44 @@ _COUNTERS = (
 )  # fmt: skip
 
 
+class BlockRequest(ReadRequest):
+    """The request for a block of a poll."""
+
+    __slots__ = ("block", "poll", "statistics")
+
+    def __init__(self, poll: "PollState", block: Block) -> None:
+        super().__init__(poll.unit.config.unit_id, block.table.function, block.address, block.count)
+        self.poll = poll
+        self.block = block
+        self.statistics = poll.unit.statistics
+
+
 class PollState:
     """A poll and what was learned of it: blocks that had to be split, registers that the unit refuses."""
 
-    __slots__ = ("active", "due", "poll", "refused", "unit", "whole_at")
+    __slots__ = ("active", "planned", "poll", "refused", "unit", "whole_at")
 
-    def __init__(self, unit: "UnitState", poll: Poll, due: float) -> None:
+    def __init__(self, unit: "UnitState", poll: Poll) -> None:
         self.unit = unit
         self.poll = poll
-        self.due = due
-        self.active = list(poll.blocks)
+        self.planned = [BlockRequest(self, block) for block in poll.blocks]
+        self.active = self.planned
         self.refused: list[tuple[Block, Reason]] = []
         self.whole_at = 0.0
-
-    def after(self, now: float, wall: float) -> float:
-        """Return when it is due again, at whole multiples of its interval by the wall clock: `now` is monotonic time."""
-        interval = self.poll.interval_s
-        due = now + interval - wall % interval
-        return due if due - now > interval * 0.05 else due + interval
 
     def make_whole(self, now: float) -> None:
         """After a while, try the planned blocks again: a firmware update may have brought the registers."""
         if self.whole_at and now >= self.whole_at:
-            self.active, self.refused, self.whole_at = list(self.poll.blocks), [], 0.0
+            self.active, self.refused, self.whole_at = self.planned, [], 0.0
 
-    def replace(self, block: Block, parts: tuple[Block, ...], reason: Reason) -> None:
+    def replace(self, refused: BlockRequest, parts: Sequence[Block], reason: Reason) -> list[BlockRequest]:
         """Read the parts instead of a refused block; without parts its one register is the bad one."""
-        self.active.remove(block)
-        self.active += parts
+        requests = [BlockRequest(self, part) for part in parts]
+        self.active = [request for request in self.active if request is not refused] + requests
         if not parts:
-            self.refused.append((block, reason))
+            self.refused.append((refused.block, reason))
         self.whole_at = time.monotonic() + WHOLE_AGAIN_SECONDS
+        return requests
 
 
 class UnitState:

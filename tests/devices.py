@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from pyModbusTCP.server import DataBank, ModbusServer
 
+HANG_UP = b""
+"""In a list of what to send: close the connection."""
 Request = tuple[int, int, int, int, int]
 """Transaction, unit, function, address, count."""
 
@@ -76,6 +78,8 @@ class Script:
                 self.times.append(asyncio.get_running_loop().time())
                 reply = self.behave(request)
                 for part in reply if isinstance(reply, list) else [reply]:
+                    if part == HANG_UP:
+                        return
                     if part is not None:
                         writer.write(part)
                         await writer.drain()

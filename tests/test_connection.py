@@ -4,7 +4,7 @@ import asyncio
 import struct
 from contextlib import asynccontextmanager
 
-from devices import answer, exception, foreign_server, free_port, scripted, words
+from devices import HANG_UP, answer, exception, foreign_server, free_port, scripted, words
 from test_plan import point
 
 from collector.clock import Clock
@@ -192,6 +192,28 @@ async def test_a_device_that_closes_after_each_answer_is_read_all_the_same():
     assert connections >= 3
 
 
+async def test_units_that_answer_are_read_though_the_device_hangs_up_or_is_busy_between_them():
+    script = iter(["answer", "answer and hang up", "busy", "answer", "answer and hang up"])
+
+    def behave(request):
+        turn = next(script, "answer")
+        if turn == "busy":
+            return exception(request, 6)
+        return (
+            [words(request, value=request[1]), HANG_UP] if turn == "answer and hang up" else words(request, request[1])
+        )
+
+    async with scripted(behave) as device:
+        units = [unit(n, point(n, 0, interval_s=1)) for n in range(1, 6)]
+        async with polling(configuration(device.port, *units)) as (task, notebook):
+            await until(lambda: len(notebook.answers) >= 10)
+        for n in range(1, 6):
+            assert {*notebook.values(n)} == {(n, 0)}
+        assert device.connections == task.statistics.connects == 3
+        assert task.statistics.errors == {Reason.BUSY: 1, Reason.CLOSED: 2}
+        assert task.statistics.requests == task.statistics.answers + 3
+
+
 async def test_a_change_of_configuration_leaves_the_connection_and_the_other_units_alone():
     async with scripted(words) as device:
         one, two = unit(1, point(1, 0, interval_s=1)), unit(2, point(2, 5, interval_s=1))
@@ -208,10 +230,11 @@ async def test_a_change_of_configuration_leaves_the_connection_and_the_other_uni
 
 
 async def test_several_requests_are_in_flight_where_the_device_takes_them():
-    waiting, most = 0, 0
+    waiting, most, connections = 0, 0, 0
 
     async def slow(reader, writer):
-        nonlocal waiting, most
+        nonlocal connections
+        connections += 1
 
         async def reply(head):
             nonlocal waiting, most
@@ -237,6 +260,7 @@ async def test_several_requests_are_in_flight_where_the_device_takes_them():
     server.close()
     await asyncio.sleep(0.1)
     assert most == 4
+    assert connections == 1
 
 
 async def test_pauses_and_closing_after_each_cycle_are_kept():
