@@ -24,6 +24,7 @@ from api.database import Database
 from api.execution import Documents
 from api.graphiql import page
 from api.health import Health
+from api.http_protocol import HttpProtocol
 from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
 from api.over_websocket import Sockets
@@ -204,7 +205,7 @@ def serve(settings: Settings) -> None:
         host=settings.api_host,
         port=settings.api_port,
         loop="auto",
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_BYTES,

@@ -67,10 +67,10 @@ class Operation:
     text: str
     _constant: bytes | None = None
 
-    @property
-    def kind(self) -> OperationType:
+    def __post_init__(self) -> None:
+        self.kind = self.node.operation
         """Query, mutation or subscription."""
-        return self.node.operation
+        self.verb = self.kind.value
 
     @cached_property
     def label(self) -> str:

@@ -197,13 +197,16 @@ def _checked(asked: Any) -> Asked:
         raise Refused(400, "several requests at once are not served: send each by itself, a JSON object with `query`")
     if not isinstance(asked, dict):
         raise Refused(400, "a request is one JSON object with `query`")
-    query, name, variables = asked.get("query"), asked.get("operationName"), asked.get("variables")
+    query = asked.get("query")
     if not isinstance(query, str) or not query:
         raise Refused(400, "`query` is missing: it holds the GraphQL document, a string")
+    if len(asked) == 1:
+        return Asked(query, None, None)
+    name, variables, extensions = asked.get("operationName"), asked.get("variables"), asked.get("extensions")
     if not isinstance(name, str | None):
         raise Refused(400, "`operationName` is a string")
     if not isinstance(variables, dict | None):
         raise Refused(400, "`variables` is an object")
-    if not isinstance(asked.get("extensions"), dict | None):
+    if not isinstance(extensions, dict | None):
         raise Refused(400, "`extensions` is an object")
     return Asked(query, variables, name or None)

@@ -15,7 +15,7 @@ from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, finished, response
 from api.http_answer import Answer, send_answer
 from api.http_request import GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
-from api.metrics import ERRORS, NAMES, REQUEST_SECONDS
+from api.metrics import ERRORS, NAMES, request_seconds
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
 from ddms.logs import REQUEST_ID
@@ -68,7 +68,7 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
                 _log("failed", operation, context, time.perf_counter() - began, answer)
         seconds = time.perf_counter() - began
         name = NAMES.of(operation.name, operation.label, known_caller=context.caller is not None)
-        REQUEST_SECONDS.labels(operation.kind.value, name).observe(seconds)
+        request_seconds(operation.verb, name).observe(seconds)
         if seconds > SLOW_SECONDS and not failed:
             _log("slow", operation, context, seconds, {})
         return Answer(200, media, encoded)

@@ -14,9 +14,10 @@ class Role(StrEnum):
 
     def includes(self, other: "Role") -> bool:
         """Whether this role may do all that the other may."""
-        order = list(Role)
-        return order.index(self) <= order.index(other)
+        return _ORDER[self] <= _ORDER[other]
 
+
+_ORDER = {role: place for place, role in enumerate(Role)}
 
 describe_enum(
     Role,

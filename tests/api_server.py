@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from api.app import create_app
 from api.database import Statements
+from api.http_protocol import HttpProtocol
 from api.limits import MESSAGE_BYTES
 from api.roles import Role
 from api.tokens import create, lifetime
@@ -147,6 +148,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, Any]]:
     config = uvicorn.Config(
         app,
         port=0,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
