@@ -110,8 +110,11 @@ class Operation:
         built = Execution.build(self.schema, alone, operation_extensions=None)
         if isinstance(built, list):
             raise BadDocument(built)
-        built.operation = self.node
-        return cast("Execution", built)
+        unbound = cast("Execution", built)
+        if "@" not in self.text:
+            unbound.collect_once()
+        unbound.operation = self.node
+        return unbound
 
     def executor(self, context: Context, variables: dict[str, Any] | None) -> Execution:
         """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""

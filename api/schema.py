@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.commissioning import CommissioningMutations
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
+from api.executor import shorten
 from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
@@ -57,5 +58,6 @@ def build() -> strawberry.Schema:
     schema = strawberry.Schema(
         Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
     )
+    shorten(schema._schema)
     enforce(schema._schema)
     return schema

@@ -244,6 +244,7 @@ class TokenMutations:
         try:
             async with info.context.database.transaction() as statements:
                 token = await revoke(statements, info.context, from_id(IdKind.TOKEN, id))
+            info.context.tokens.forget()  # others are told by the database, we need not wait for that
         except DdmsError as error:
             return RevokeTokenPayload(errors=[UserError.of(error)])
         return RevokeTokenPayload(token=token)

@@ -146,6 +146,7 @@ class UserMutations:
         try:
             async with info.context.database.transaction() as statements:
                 token = await tokens.revoke(statements, info.context, caller.token_id)
+            info.context.tokens.forget()  # others are told by the database, we need not wait for that
         except DdmsError as error:
             return SignOutPayload(errors=[UserError.of(error)])
         return SignOutPayload(token=token)

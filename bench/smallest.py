@@ -20,7 +20,7 @@ import asyncpg
 from bench.latest import free_port, prepared
 from bench.processes import cpu_seconds, running
 
-CLIENTS, SECONDS, ROUNDS = 16, 3.0, 5
+CLIENTS, SECONDS, ROUNDS = 16, 2.0, 5
 SMALLEST = "{ __typename }"
 SMALL = "{ system { version edition live } }"
 POSTGRAPHILE = """
