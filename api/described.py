@@ -1,6 +1,6 @@
 """GraphQL types whose descriptions are their docstrings, so that nothing is told twice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import fields
 from enum import EnumMeta
 from inspect import cleandoc
@@ -55,11 +55,11 @@ def describe_enum(cls: E, *, name: str, description: str, values: Mapping[str, s
     return cls
 
 
-def given(changes: Any) -> dict[str, Any]:
-    """Return what was given of an input whose fields are UNSET when they are left out; null is not a value of any."""
+def given(changes: Any, nullable: Container[str] = ()) -> dict[str, Any]:
+    """Return what was given of an input whose fields are UNSET when left out; null is a value of the nullable only."""
     values = {f.name: value for f in fields(changes) if (value := getattr(changes, f.name)) is not strawberry.UNSET}
     for name, value in values.items():
-        if value is None:
+        if value is None and name not in nullable:
             raise DdmsError(Code.INVALID, "leave it out to keep it; null is not a value", field=name)
     return values
 

@@ -1,5 +1,6 @@
 """Changes of devices through GraphQL: validated, audited, in one transaction each."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import strawberry
@@ -19,6 +20,7 @@ from api.device_store import (
 from api.devices import Device, by_number
 from api.errors import UserError
 from api.points import PointInput
+from api.profile_points import followed
 from api.scalars import IdKind, from_id
 from ddms.errors import Code, DdmsError
 
@@ -36,6 +38,11 @@ class DeviceChanges:
     max_bits: int | None = field(default=strawberry.UNSET, description="Most bits in one request.")
     max_gap: int | None = field(default=strawberry.UNSET, description="Unwanted registers that may be read along.")
     retention_days: int | None = field(default=strawberry.UNSET, description="How long its readings are kept, in days.")
+    profile: str | None = field(
+        default=strawberry.UNSET,
+        description="Name of the profile that it follows from now on: points of it that the device has not are added, of "
+        "the same key the device's counts; applyProfile puts all back to the profile's. Null: it follows none, and keeps its points.",
+    )
     groups: list[str] | None = field(
         default=strawberry.UNSET,
         description="Names of the groups that it shall be in; one that is not there yet is made.",
@@ -103,7 +110,7 @@ class DeviceMutations:
                     info.context,
                     number,
                     version=version,
-                    changes=given(changes),
+                    changes=given(changes, {"profile"}),
                     remove_points=remove_points,
                 )
         except DdmsError as error:
@@ -139,4 +146,7 @@ async def _update(
             Code.CONFLICT, f"somebody changed the device meanwhile (version {found}): read it again", field="version"
         )
     after = DeviceInput(**before.own() | {"points": before.points} | changes).checked()
+    if after.profile is not None and after.profile != before.profile:
+        profile = await followed(statements, after.profile)
+        after = replace(after, profile=profile.name, points=after.points + profile.missing_in(after.points))
     await store_device(statements, context, number, before, after, remove_points=remove_points)

@@ -199,7 +199,7 @@ async def store_device(
     own = after.own()
     await statements.value(UPDATE_DEVICE, number, *(own[name] for name in _STORED))
     if missing:
-        await _forget(statements, await statements.value(REMOVE_POINTS, number, missing))
+        await forget(statements, await statements.value(REMOVE_POINTS, number, missing))
     known = {point.key: point for point in before.points}
     await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
     if before.profile != after.profile:
@@ -217,7 +217,8 @@ async def put_points(statements: Statements, number: int, points: list[PointInpu
         await statements.value(PUT_POINTS, number, [point.row() for point in points])
 
 
-async def _forget(statements: Statements, points: list[int]) -> None:
+async def forget(statements: Statements, points: list[int]) -> None:
+    """Delete all that was read of points that are gone."""
     for statement in (FORGET_READINGS, FORGET_TEXTS, FORGET_LATEST):
         await statements.value(statement, points)
 
@@ -230,7 +231,7 @@ async def delete_device(statements: Statements, context: Context | None, number:
     if keep_history:
         await statements.value(HIDE_DEVICE, number)
     else:
-        await _forget(statements, await statements.value(LIST_POINT_NUMBERS, number))
+        await forget(statements, await statements.value(LIST_POINT_NUMBERS, number))
         await statements.value(DELETE_DEVICE, number)
     subject = to_id(IdKind.DEVICE, number)
     await audit.record(

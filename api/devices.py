@@ -44,6 +44,7 @@ _COUNT = "SELECT count(*) FROM devices d LEFT JOIN device_states s ON s.device_i
 COUNT_DEVICES = f"-- ddms:count_devices\n{_COUNT}{_CHOSEN}"
 FIND_DEVICE = f"-- ddms:find_device\n{_DEVICE} WHERE d.id = $1"
 ALL_DEVICES = f"-- ddms:all_devices\n{_DEVICE} WHERE d.deleted_at IS NULL ORDER BY lower(d.name)"
+DEVICES_OF_CONNECTIONS = f"-- ddms:devices_of_connections\n{_DEVICE} WHERE d.connection_id = any($1::int[]) AND d.deleted_at IS NULL ORDER BY lower(d.name)"
 FIND_DEVICE_BY_NAME = f"-- ddms:find_device_by_name\n{_DEVICE} WHERE lower(d.name) = lower($1) AND d.deleted_at IS NULL"
 
 

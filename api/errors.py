@@ -36,6 +36,11 @@ describe_enum(
 )
 
 _CONSTRAINTS = {
+    "connections_endpoint_key": DdmsError(
+        Code.ALREADY_EXISTS,
+        "another connection has this endpoint already: move the devices there by updateDevice instead",
+        field="endpoint",
+    ),
     "devices_name_key": DdmsError(
         Code.ALREADY_EXISTS, "a device of this name exists already: choose another name", field="name"
     ),

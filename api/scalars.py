@@ -18,6 +18,7 @@ _LARGEST_ID = 2**31 - 1
 class IdKind(StrEnum):
     """What an id belongs to: its prefix."""
 
+    CONNECTION = "con"
     DEVICE = "dev"
     GROUP = "grp"
     POINT = "pt"
@@ -27,6 +28,7 @@ class IdKind(StrEnum):
 
 
 _NAMES = {
+    IdKind.CONNECTION: "connection",
     IdKind.DEVICE: "device",
     IdKind.GROUP: "group",
     IdKind.POINT: "point",

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.commissioning import CommissioningMutations
+from api.connections import ConnectionMutations, ConnectionQueries
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
 from api.executor import shorten
@@ -12,6 +13,7 @@ from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
 from api.permissions import enforce
 from api.plans import PlanQueries
+from api.point_changes import PointMutations
 from api.points import PointQueries
 from api.profile_changes import ProfileMutations
 from api.profiles import ProfileQueries
@@ -25,6 +27,7 @@ from api.users import UserMutations, UserQueries
 
 @strawberry.type(description="What can be read.")
 class Query(
+    ConnectionQueries,
     DeviceQueries,
     FieldRequestQueries,
     GroupQueries,
@@ -41,11 +44,13 @@ class Query(
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
 class Mutation(
+    ConnectionMutations,
     DeviceMutations,
     CommissioningMutations,
     FieldRequestMutations,
     GroupMutations,
     ImportMutations,
+    PointMutations,
     ProfileMutations,
     TokenMutations,
     UserMutations,
