@@ -88,6 +88,8 @@ TimeColumn = NewType("TimeColumn", object)
 NumberColumn = NewType("NumberColumn", object)
 QualityColumn = NewType("QualityColumn", object)
 TextColumn = NewType("TextColumn", object)
+CountColumn = NewType("CountColumn", object)
+Duration = NewType("Duration", str)
 BigInt = NewType("BigInt", int)
 
 SCALARS: dict[object, ScalarDefinition] = {
@@ -115,6 +117,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         "QualityColumn",
         "A list of quality codes, one for each row: 0 is good, 1–15 uncertain, 16 and more bad; "
         "`system { qualities { code reason explanation } }` names them.",
+    ),
+    CountColumn: _column("CountColumn", "A list of whole numbers, one for each row; 0 where nothing was counted."),
+    Duration: strawberry.scalar(
+        name="Duration",
+        description="A length of time: ISO 8601, `PT15M` or `P1D`.",
+        specified_by_url="https://www.iso.org/iso-8601-date-and-time-format.html",
+        serialize=str,
+        parse_value=str,
     ),
     TextColumn: _column("TextColumn", "A list of texts, one for each row; null where the point has a number."),
 }

@@ -11,14 +11,15 @@ from api.executor import shorten
 from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
+from api.latest import LatestQueries
 from api.permissions import enforce
 from api.plans import PlanQueries
 from api.point_changes import PointMutations
 from api.points import PointQueries
 from api.profile_changes import ProfileMutations
 from api.profiles import ProfileQueries
-from api.readings import ReadingQueries
 from api.scalars import SCALARS
+from api.series import SeriesQueries
 from api.streams import Subscription
 from api.system import SystemQueries
 from api.tokens import TokenMutations, TokenQueries
@@ -34,7 +35,8 @@ class Query(
     PlanQueries,
     PointQueries,
     ProfileQueries,
-    ReadingQueries,
+    LatestQueries,
+    SeriesQueries,
     SystemQueries,
     TokenQueries,
     UserQueries,

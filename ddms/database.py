@@ -49,7 +49,7 @@ async def _prepare(connection: Connection) -> None:
 
 
 def _session(settings: Settings, program: str) -> dict[str, str]:
-    session = {"application_name": f"ddms-{program}", "timezone": "UTC"}
+    session = {"application_name": f"ddms-{program}", "timezone": "UTC", "intervalstyle": "iso_8601"}
     return session | ({"role": settings.database_role} if settings.database_role else {})
 
 

@@ -9,10 +9,11 @@ import pytest
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 LATEST = "query ($devices: [ID!], $points: [ID!]) { latest(devices: $devices, points: $points) { count columns { pointId deviceId key time value quality text } } }"
-SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int) {
-  series(points: $points, from: $from, to: $to, maxPoints: $max) {
-    point { key } source from to truncated continueFrom count columns { time value quality text }
-    samples { time value text quality reason } } }"""
+SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int, $bucket: Duration, $zone: String! = "UTC", $raw: Boolean! = false) {
+  series(points: $points, from: $from, to: $to, maxPoints: $max, bucket: $bucket, timeZone: $zone, raw: $raw) {
+    point { key } source bucket from to openFrom truncated continueFrom count gaps { from to }
+    columns { time value min max first last count good quality text }
+    samples { nodes { time value min max count text quality reason } hasNextPage endCursor } } }"""
 START = datetime(2026, 7, 1, 6, tzinfo=UTC)
 
 
@@ -56,33 +57,137 @@ async def test_a_point_shows_its_newest_reading_as_an_object(api: Api, owner: as
     assert latest["running"] is None
 
 
-async def test_a_series_has_its_gaps(api: Api, owner: asyncpg.Connection):
+def until(seconds: int) -> dict[str, str]:
+    """Return the arguments for so many seconds from START."""
+    return {"from": START.isoformat(), "to": (START + timedelta(seconds=seconds)).isoformat()}
+
+
+async def roll_up(owner: asyncpg.Connection) -> None:
+    """Roll up what was stored past the collector."""
+    await owner.execute(f"CALL rebuild_rollups('{START.isoformat()}', '{(START + timedelta(days=1)).isoformat()}')")
+
+
+async def keep(owner: asyncpg.Connection) -> None:
+    """Let START be a time of which readings are kept."""
+    await owner.execute("UPDATE devices SET retention_days = 3650")
+    await owner.execute("UPDATE points SET interval_s = 10")
+
+
+async def test_a_series_shows_bad_readings_without_a_value(api: Api, owner: asyncpg.Connection):
     device = await add(api)
+    await keep(owner)
     await fill(owner, device["points"]["flow"], [1.0, None, 3.0])
-    (series,) = await api.ask(SERIES, points=[f"pt_{device['points']['flow']}"], **{"from": START.isoformat()})
-    assert (series["point"], series["source"], series["truncated"], series["continueFrom"]) == (
+    (series,) = await api.ask(SERIES, points=[f"pt_{device['points']['flow']}"], **until(30))
+    assert (series["point"], series["source"], series["bucket"], series["truncated"]) == (
         {"key": "flow"},
         "RAW",
-        False,
         None,
+        False,
     )
-    assert series["columns"]["value"] == [1.0, None, 3.0]
-    assert series["columns"]["quality"] == [0, 16, 0]
-    assert series["columns"]["time"] == [int(START.timestamp() * 1000) + 10_000 * i for i in range(3)]
-    assert [s["reason"] for s in series["samples"]] == ["GOOD", "TIMEOUT", "GOOD"]
-    assert series["samples"][1]["value"] is None
+    columns = series["columns"]
+    assert (
+        columns["value"] == columns["min"] == columns["max"] == columns["first"] == columns["last"] == [1.0, None, 3.0]
+    )
+    assert (columns["quality"], columns["count"], columns["good"]) == ([0, 16, 0], [1, 0, 1], [1, 0, 1])
+    assert columns["time"] == [int(START.timestamp() * 1000) + 10_000 * i for i in range(3)]
+    assert [s["reason"] for s in series["samples"]["nodes"]] == ["GOOD", "TIMEOUT", "GOOD"]
+    assert (series["count"], series["gaps"]) == (3, [])
 
 
-async def test_a_series_that_is_cut_off_says_where_it_goes_on(api: Api, owner: asyncpg.Connection):
+async def test_an_outage_is_a_gap_and_not_drawn_through(api: Api, owner: asyncpg.Connection):
     device = await add(api)
+    await keep(owner)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [1.0, 2.0, *[9.0] * 30, 3.0])
+    await owner.execute("DELETE FROM readings WHERE value = 9")
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], **until(600))
+    at = [datetime.fromisoformat(gap[end]) - START for gap in series["gaps"] for end in ("from", "to")]
+    assert at == [timedelta(seconds=s) for s in (20, 320, 330, 600)]
+    assert series["columns"]["value"] == [1.0, 2.0, None, 3.0, None]
+    assert series["columns"]["quality"] == [0, 0, None, 0, None]
+    assert (series["count"], len(series["samples"]["nodes"])) == (3, 3)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="PT1M", **until(600))
+    assert series["columns"]["value"] == [1.5, None, 3.0, None]
+    assert [gap["from"] for gap in series["gaps"]] == [(START + timedelta(minutes=m)).isoformat() for m in (1, 6)]
+
+
+async def test_a_series_without_any_data_is_one_gap(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    for bucket in (None, "PT1H", "P1D"):
+        (series,) = await api.ask(SERIES, points=[f"pt_{device['points']['flow']}"], bucket=bucket, **until(86400))
+        assert (series["count"], series["columns"]["value"], len(series["gaps"])) == (0, [], 1)
+        assert series["samples"] == {"nodes": [], "hasNextPage": False, "endCursor": None}
+
+
+async def test_many_readings_come_in_buckets_that_keep_the_extremes(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [float(i % 7) for i in range(1000)])
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], max=200, **until(10_000))
+    assert (series["source"], series["bucket"]) == ("MINUTES", "PT1M")
+    columns = series["columns"]
+    assert (min(columns["min"]), max(columns["max"])) == (0.0, 6.0)
+    assert sum(v * n for v, n in zip(columns["value"], columns["count"], strict=True)) == sum(
+        i % 7 for i in range(1000)
+    )
+    assert set(columns["good"]) == {1}
+    assert (columns["first"][0], columns["last"][0]) == (0.0, 5.0)
+
+
+async def test_buckets_may_be_days_of_a_time_zone(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [1.0, 2.0])
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="P1D", zone="Asia/Shanghai", **until(100))
+    assert (series["source"], series["bucket"]) == ("HOURS", "P1D")
+    assert series["columns"]["value"][0] == 1.5
+    assert (series["from"], series["to"]) == ("2026-06-30T16:00:00+00:00", "2026-07-01T16:00:00+00:00")
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="P1M", **until(100))
+    assert (series["source"], series["bucket"], series["from"]) == ("DAYS", "P1M", "2026-07-01T00:00:00+00:00")
+
+
+async def test_the_newest_bucket_says_that_it_is_open(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    now = datetime.now(UTC)
+    await owner.execute(
+        "INSERT INTO readings (time, point_id, value) VALUES ($1, $2, 4)", now, device["points"]["flow"]
+    )
+    asked = {"points": [f"pt_{device['points']['flow']}"], "from": (now - timedelta(days=2)).isoformat()}
+    (series,) = await api.ask(SERIES, bucket="P1D", **asked)
+    assert series["openFrom"] == now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
+    assert series["columns"]["value"][-1] == 4.0
+
+
+async def test_samples_come_in_pages(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
     await fill(owner, device["points"]["flow"], [float(i) for i in range(10)])
-    asked = {"points": [f"pt_{device['points']['flow']}"], "max": 4}
-    start, values = START.isoformat(), []
-    while start:
-        (series,) = await api.ask(SERIES, **asked, **{"from": start})
+    query = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $after: String) { series(points: $points, from: $from, to: $to) {
+      samples(first: 4, after: $after) { nodes { value } hasNextPage endCursor } } }"""
+    values, after, more = [], None, True
+    while more:
+        (series,) = await api.ask(query, points=[f"pt_{device['points']['flow']}"], after=after, **until(600))
+        values += [node["value"] for node in series["samples"]["nodes"]]
+        after, more = series["samples"]["endCursor"], series["samples"]["hasNextPage"]
+    assert values == [float(i) for i in range(10)]
+
+
+async def test_raw_readings_that_are_cut_off_say_where_they_go_on(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    await fill(owner, device["points"]["flow"], [float(i) for i in range(10)])
+    asked = {"points": [f"pt_{device['points']['flow']}"], "max": 4, "raw": True, **until(100)}
+    values = []
+    while asked["from"]:
+        (series,) = await api.ask(SERIES, **asked)
         values += series["columns"]["value"]
         assert series["truncated"] == (series["continueFrom"] is not None)
-        start = series["continueFrom"]
+        asked["from"] = series["continueFrom"]
     assert values == [float(i) for i in range(10)]
 
 
@@ -90,6 +195,7 @@ async def test_a_series_is_from_inclusive_to_exclusive_and_keeps_the_order_asked
     api: Api, owner: asyncpg.Connection
 ):
     device = await add(api)
+    await keep(owner)
     flow, running = device["points"]["flow"], device["points"]["running"]
     await fill(owner, flow, [0.0, 1.0, 2.0])
     span = {"from": "2026-07-01T14:00:10+08:00", "to": "2026-07-01T06:00:20Z"}
@@ -104,7 +210,7 @@ async def test_a_series_of_texts(api: Api, owner: asyncpg.Connection):
     await owner.execute("INSERT INTO texts (time, point_id, text) VALUES ($1, $2, 'auto')", START, mode)
     (series,) = await api.ask(SERIES, points=[f"pt_{mode}"], **{"from": START.isoformat()})
     assert (series["count"], series["columns"]["text"], series["columns"]["value"]) == (1, ["auto"], [])
-    assert [s["text"] for s in series["samples"]] == ["auto"]
+    assert [s["text"] for s in series["samples"]["nodes"]] == ["auto"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +224,18 @@ async def test_a_series_of_texts(api: Api, owner: asyncpg.Connection):
         ({"max": 0}, "INVALID"),
         ({"max": 1_000_001}, "INVALID"),
         ({"from": "0001-01-01T00:00:00+14:00"}, "INVALID"),
+        ({"from": "1926-07-01T00:00:00Z"}, "INVALID"),
+        ({"to": "2226-07-01T00:00:00Z"}, "INVALID"),
+        ({"bucket": "PT0S"}, "INVALID"),
+        ({"bucket": "-PT1H"}, "INVALID"),
+        ({"bucket": "P2M"}, "INVALID"),
+        ({"bucket": "PT"}, "INVALID"),
+        ({"bucket": "an hour"}, "INVALID"),
+        ({"bucket": "PT1S"}, "INVALID"),
+        ({"bucket": "PT1H", "raw": True}, "INVALID"),
+        ({"zone": "Europe/Atlantis"}, "INVALID"),
+        ({"zone": "../../etc/passwd"}, "INVALID"),
+        ({"zone": ""}, "INVALID"),
     ],
 )
 async def test_a_series_that_cannot_be_is_refused(api: Api, changed, code):
