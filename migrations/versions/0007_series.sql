@@ -127,3 +127,39 @@ COMMENT ON FUNCTION series(int[], timestamptz, timestamptz, int, interval, text,
     'step with which there are at most `most`, from the highest level that makes them up. A reading without a value is NaN; a bucket without readings is left out. '
     'starts and ends are from and to, widened to whole buckets; open_from is where the bucket begins that is not over yet. '
     'average, lowest, highest, first, last of the readings with a value, count of them, good as a share of all, worst quality code; only `wanted` ones are made';
+
+
+-- The same for Grafana, as rows, with an outage as a row without a value. It runs with its owner's rights: Grafana's role
+-- sees none of the tables.
+DROP FUNCTION grafana.trend(int[], timestamptz, timestamptz, int);
+CREATE FUNCTION grafana.trend(point_ids int[], from_time timestamptz, to_time timestamptz, max_points int)
+RETURNS TABLE (point_id int, "time" timestamptz, value float8, lowest float8, highest float8, quality_code smallint, level text, bucket interval)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH found AS (
+        SELECT s.*, make_interval(secs => p.gap_seconds) AS gap
+          -- Whatever is asked for, a browser gets no more than about 40,000 rows.
+          FROM series(point_ids, from_time, to_time, least(greatest(max_points, 2), greatest(100, 40000 / greatest(cardinality(point_ids), 1))),
+                      wanted => '{average,lowest,highest,worst}') s
+          JOIN grafana.points p USING (point_id)
+    ), shown AS (
+        SELECT f.point_id, r.*, f.level, f.bucket, f.gap
+          FROM found f CROSS JOIN LATERAL unnest(f.times, f.average, f.lowest, f.highest, f.worst) AS r (time, value, lowest, highest, quality_code)
+         UNION ALL  -- what the deadband kept out of the readings: the line reaches to now
+        SELECT f.point_id, l.time, l.value, NULL, NULL, l.quality, f.level, f.bucket, f.gap
+          FROM found f JOIN latest l USING (point_id)
+         WHERE f.bucket IS NULL AND l.time BETWEEN from_time AND to_time AND l.time <> ALL (coalesce(f.times[f.size:], '{}'))
+    ), followed AS (
+        SELECT s.*, coalesce(lead(s.time) OVER (PARTITION BY s.point_id ORDER BY s.time), least(to_time, now())) AS next,
+               coalesce(s.bucket, '0') + CASE WHEN s.bucket IS NULL AND s.quality_code >= 16 THEN greatest(s.gap, '3 min') ELSE s.gap END AS silence
+          FROM shown s
+    )
+    SELECT point_id, time, nullif(value, 'NaN'), nullif(lowest, 'NaN'), nullif(highest, 'NaN'), quality_code, level, bucket FROM shown
+     UNION ALL
+    SELECT point_id, time + CASE WHEN bucket IS NULL THEN silence ELSE bucket END, NULL, NULL, NULL, NULL, level, bucket
+      FROM followed WHERE next > time + silence
+$$;
+COMMENT ON FUNCTION grafana.trend(int[], timestamptz, timestamptz, int) IS
+    'Readings of each point, or where more than max_points of them are to be expected average, lowest and highest of buckets; '
+    'a bad reading and an outage are rows without a value; quality_code is the worst of a bucket; level and bucket say what is shown';
+REVOKE EXECUTE ON FUNCTION grafana.trend(int[], timestamptz, timestamptz, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION grafana.trend(int[], timestamptz, timestamptz, int) TO ddms_grafana, ddms_app;
