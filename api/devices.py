@@ -1,7 +1,6 @@
 """Devices: what is watched, and how it is doing."""
 
 import asyncio
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,8 +13,8 @@ from api.context import Info
 from api.database import Database, Row
 from api.described import argument, describe_enum, field, output_type, resolver
 from api.groups import LIST_GROUPS_OF, Group
-from api.limits import PAGE_SIZE
 from api.mirror import State
+from api.pages import After, Before, Connection, Descending, First, Last, Listing, Page
 from api.points import LIST_POINTS, Point
 from api.scalars import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError
@@ -23,7 +22,7 @@ from ddms.errors import Code, DdmsError
 T = TypeVar("T")
 
 _DEVICE = """
-SELECT d.id, d.name, lower(d.name) AS sorted, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
+SELECT d.id, d.name, lower(d.name) AS by_name, coalesce(s.last_seen, '-infinity') AS by_last_seen, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
        d.retention_days, f.name AS profile,
        array(SELECT g.name FROM groups g JOIN device_groups m ON m.group_id = g.id WHERE m.device_id = d.id ORDER BY lower(g.name)) AS groups,
        d.version, d.created_at, d.updated_at, d.deleted_at,
@@ -36,12 +35,10 @@ _CHOSEN = """
  WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR position(lower($1) IN lower(d.name)) > 0)
    AND ($2::text IS NULL OR $2 = CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END)
    AND ($3::int IS NULL OR EXISTS (SELECT FROM device_groups m WHERE m.group_id = $3 AND m.device_id = d.id))
+   AND ($4::boolean IS NULL OR d.enabled = $4)
+   AND ($5::int IS NULL OR d.profile_id = $5)
 """
-_BETWEEN = "   AND ($4::text IS NULL OR lower(d.name) > $4) AND ($5::text IS NULL OR lower(d.name) < $5)\n"
-FIRST_DEVICES = f"-- ddms:first_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) LIMIT $6"
-LAST_DEVICES = f"-- ddms:last_devices\n{_DEVICE}{_CHOSEN}{_BETWEEN} ORDER BY lower(d.name) DESC LIMIT $6"
 _COUNT = "SELECT count(*) FROM devices d LEFT JOIN device_states s ON s.device_id = d.id"
-COUNT_DEVICES = f"-- ddms:count_devices\n{_COUNT}{_CHOSEN}"
 FIND_DEVICE = f"-- ddms:find_device\n{_DEVICE} WHERE d.id = $1"
 ALL_DEVICES = f"-- ddms:all_devices\n{_DEVICE} WHERE d.deleted_at IS NULL ORDER BY lower(d.name)"
 DEVICES_OF_CONNECTIONS = f"-- ddms:devices_of_connections\n{_DEVICE} WHERE d.connection_id = any($1::int[]) AND d.deleted_at IS NULL ORDER BY lower(d.name)"
@@ -184,66 +181,38 @@ def alone(database: Database, row: Row | None) -> Device | None:
     return row and Device.of(row, Siblings(database, [row["id"]]))
 
 
-@output_type
-class PageInfo:
-    """Where a page lies in its list, as Relay wants it."""
+class DeviceOrder(StrEnum):
+    """By what devices are listed."""
 
-    has_next_page: bool = field(description="Whether more follow; pass endCursor as `after`.")
-    has_previous_page: bool = field(description="Whether there are some before; pass startCursor as `before`.")
-    start_cursor: str | None = field(description="Cursor of the first one.")
-    end_cursor: str | None = field(description="Cursor of the last one.")
-
-
-@output_type
-class DeviceEdge:
-    """A device in a list."""
-
-    cursor: str = field(description="Its place in the list; it stays right when others come and go.")
-    node: Device = field(description="The device.")
+    NAME = "name"
+    STATE = "state"
+    LAST_SEEN = "last_seen"
+    CREATED = "created"
 
 
-@output_type
-class DeviceConnection:
-    """A page of devices, by name."""
-
-    edges: list[DeviceEdge] = field(description="The devices with their cursors.")
-    page_info: PageInfo = field(description="Where this page lies.")
-    text: strawberry.Private[str | None]
-    state: strawberry.Private[DeviceState | None]
-    group: strawberry.Private[int | None]
-
-    @resolver
-    def nodes(self) -> list[Device]:
-        """The devices."""
-        return [edge.node for edge in self.edges]
-
-    @resolver
-    async def total_count(self, info: Info) -> int:
-        """How many devices pass the filter."""
-        count: int = await info.context.database.value(COUNT_DEVICES, self.text, self.state, self.group)
-        return count
-
-
-def _cursor(sorted_name: str) -> str:
-    return urlsafe_b64encode(sorted_name.encode()).decode().rstrip("=")
-
-
-def _from_cursor(cursor: str | None, field_name: str) -> str | None:
-    try:
-        return cursor and b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-    except ValueError as error:
-        raise DdmsError(
-            Code.INVALID, "this is not a cursor of this list: take one from pageInfo", field=field_name
-        ) from error
-
-
-def _page_size(first: int | None, last: int | None) -> int:
-    if first is not None and last is not None:
-        raise DdmsError(Code.INVALID, "give first or last, not both", field="first")
-    size = next((given for given in (first, last) if given is not None), 50)
-    if not 1 <= size <= PAGE_SIZE:
-        raise DdmsError(Code.INVALID, f"a page has 1 to {PAGE_SIZE} devices", field="first" if last is None else "last")
-    return size
+describe_enum(
+    DeviceOrder,
+    name="DeviceOrder",
+    description="By what devices are listed.",
+    values={
+        "NAME": "By name; upper and lower case are the same.",
+        "STATE": "By state, in the order of the alphabet: disabled, error, offline, online, unknown.",
+        "LAST_SEEN": "By when they last answered; those that never did come first.",
+        "CREATED": "By when they were added: nothing moves when a device is renamed or changes its state.",
+    },
+)
+DEVICES: Listing[Device] = Listing(
+    "devices",
+    _DEVICE + _CHOSEN,
+    parameters=5,
+    count=_COUNT + _CHOSEN,
+    orders={
+        DeviceOrder.NAME: ("by_name", "text"),
+        DeviceOrder.STATE: ("state", "text"),
+        DeviceOrder.LAST_SEEN: ("by_last_seen", "timestamptz"),
+        DeviceOrder.CREATED: ("id", "int"),
+    },
+)
 
 
 @strawberry.type
@@ -269,29 +238,26 @@ class DeviceQueries:
         self,
         info: Info,
         *,
-        first: Annotated[int | None, argument("How many from the start, at most 100; 50 when left out.")] = None,
-        after: Annotated[str | None, argument("Only those after this cursor.")] = None,
-        last: Annotated[int | None, argument("How many from the end, at most 100.")] = None,
-        before: Annotated[str | None, argument("Only those before this cursor.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
         text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
         state: Annotated[DeviceState | None, argument("Only those in this state.")] = None,
         group: Annotated[strawberry.ID | None, argument("Only those in this group.")] = None,
-    ) -> DeviceConnection:
-        """Devices by name, a page at a time."""
-        size = _page_size(first, last)
-        between = _from_cursor(after, "after"), _from_cursor(before, "before")
-        number = None if group is None else from_id(IdKind.GROUP, group, "group")
-        statement = FIRST_DEVICES if last is None else LAST_DEVICES
-        rows = await info.context.database.rows(statement, text, state, number, *between, size + 1)
-        more, rows = len(rows) > size, rows[:size]
-        if last is not None:
-            rows.reverse()
-        siblings = Siblings(info.context.database, [row["id"] for row in rows])
-        edges = [DeviceEdge(cursor=_cursor(row["sorted"]), node=Device.of(row, siblings)) for row in rows]
-        page = PageInfo(
-            has_next_page=more if last is None else before is not None,
-            has_previous_page=more if last is not None else after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
-        )
-        return DeviceConnection(edges=edges, page_info=page, text=text, state=state, group=number)
+        enabled: Annotated[bool | None, argument("Only those that are polled, or that are not.")] = None,
+        profile: Annotated[strawberry.ID | None, argument("Only those that follow this profile.")] = None,
+        order_by: Annotated[DeviceOrder, argument("Their order.")] = DeviceOrder.NAME,
+        descending: Descending = False,
+    ) -> Connection[Device]:
+        """Devices, a page at a time: `devices(first: 20, state: OFFLINE, orderBy: LAST_SEEN)`."""
+        database = info.context.database
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        group_number = None if group is None else from_id(IdKind.GROUP, group, "group")
+        profile_number = None if profile is None else from_id(IdKind.PROFILE, profile, "profile")
+
+        def together(rows: list[Row]) -> list[Device]:
+            siblings = Siblings(database, [row["id"] for row in rows])
+            return [Device.of(row, siblings) for row in rows]
+
+        return await DEVICES.page(database, page, (text, state, group_number, enabled, profile_number), together)

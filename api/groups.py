@@ -11,18 +11,27 @@ from api.database import Row
 from api.described import argument, field, given, input_type, mutation, output_type, resolver
 from api.errors import UserError
 from api.group_store import change_group, create_group, delete_group
+from api.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.scalars import IdKind, from_id, from_ids, to_id
 from ddms.errors import Code, DdmsError
 
 MOST_DEVICES = 5000
 _LISTS = {"devices", "add_devices", "remove_devices"}
 
-LIST_GROUPS = """-- ddms:list_groups
-SELECT g.*, (SELECT count(*) FROM device_groups m JOIN devices d ON d.id = m.device_id
+_GROUP = """
+SELECT g.*, lower(g.name) AS by_name, (SELECT count(*) FROM device_groups m JOIN devices d ON d.id = m.device_id
               WHERE m.group_id = g.id AND d.deleted_at IS NULL) AS device_count
   FROM groups g
- WHERE ($1::int IS NULL OR g.id = $1) AND ($2::text IS NULL OR lower(g.name) = lower(btrim($2))) ORDER BY lower(g.name)
 """
+FIND_GROUP = f"""-- ddms:find_group
+{_GROUP} WHERE ($1::int IS NULL OR g.id = $1) AND ($2::text IS NULL OR lower(g.name) = lower(btrim($2)))
+"""
+GROUPS: Listing["Group"] = Listing(
+    "groups",
+    f"{_GROUP} WHERE ($1::text IS NULL OR position(lower($1) IN lower(g.name)) > 0)",
+    parameters=1,
+    orders=BY_NAME,
+)
 LIST_GROUPS_OF = """-- ddms:list_groups_of
 SELECT m.device_id, g.*, (SELECT count(*) FROM device_groups n JOIN devices d ON d.id = n.device_id
                            WHERE n.group_id = g.id AND d.deleted_at IS NULL) AS device_count
@@ -99,9 +108,21 @@ class GroupQueries:
     """Queries about groups."""
 
     @resolver
-    async def groups(self, info: Info) -> list[Group]:
-        """All groups, by name."""
-        return [Group.of(row) for row in await info.context.database.rows(LIST_GROUPS, None, None)]
+    async def groups(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
+        order_by: Annotated[NameOrder, argument("Their order.")] = NameOrder.NAME,
+        descending: Descending = False,
+    ) -> Connection[Group]:
+        """Groups, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        return await GROUPS.page(info.context.database, page, (text,), lambda rows: [Group.of(row) for row in rows])
 
     @resolver
     async def group(
@@ -114,7 +135,7 @@ class GroupQueries:
         if (id is None) == (name is None):
             raise DdmsError(Code.INVALID, "say which group: give its id or its name", field="id")
         number = None if id is None else from_id(IdKind.GROUP, id)
-        row = await info.context.database.row(LIST_GROUPS, number, name)
+        row = await info.context.database.row(FIND_GROUP, number, name)
         return row and Group.of(row)
 
 
@@ -181,5 +202,5 @@ class GroupMutations:
 
 
 async def _by_number(info: Info, number: int) -> Group | None:
-    row = await info.context.database.row(LIST_GROUPS, number, None)
+    row = await info.context.database.row(FIND_GROUP, number, None)
     return row and Group.of(row)

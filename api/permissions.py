@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Query.series": Role.VIEWER,
     "Query.system": Role.VIEWER,
     "Query.tokens": Role.OWNER,
+    "Query.users": Role.OWNER,
     "Mutation.applyProfile": Role.ADMIN,
     "Mutation.cancelScan": Role.ADMIN,
     "Mutation.createDevice": Role.ADMIN,

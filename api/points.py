@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from api.context import Info
 from api.database import Row
-from api.described import argument, field, input_type, output_type, resolver
+from api.described import argument, describe_enum, field, input_type, output_type, resolver
 from api.enums import reason_of
+from api.pages import After, Before, Connection, Descending, First, Last, Listing, Page
 from api.scalars import IdKind, from_id, from_ids, to_id
 from ddms.errors import Code, DdmsError
 from ddms.quality import Quality, Reason, quality_of
@@ -212,6 +214,38 @@ def _is_key(text: str) -> bool:
     return len(text) <= 63 and text.isascii() and text.isidentifier() and text == text.lower() and text[0] != "_"
 
 
+class PointOrder(StrEnum):
+    """By what points are listed."""
+
+    CREATED = "created"
+    KEY = "key"
+    NAME = "name"
+
+
+describe_enum(
+    PointOrder,
+    name="PointOrder",
+    description="By what points are listed.",
+    values={
+        "CREATED": "By when they were added: nothing moves when one is renamed.",
+        "KEY": "By key.",
+        "NAME": "By name; upper and lower case are the same.",
+    },
+)
+POINTS: Listing[Point] = Listing(
+    "points",
+    """
+SELECT p.*, lower(p.name) AS by_name, l.time AS latest_time, l.value AS latest_value, l.text AS latest_text, l.quality AS latest_quality
+  FROM points p JOIN devices d ON d.id = p.device_id LEFT JOIN latest l ON l.point_id = p.id
+ WHERE d.deleted_at IS NULL AND ($1::int[] IS NULL OR p.id = any($1)) AND ($2::int IS NULL OR p.device_id = $2)
+   AND ($3::text IS NULL OR position(lower($3) IN lower(p.name || ' ' || p.key)) > 0)
+   AND ($4::boolean IS NULL OR (p.enabled AND d.enabled) = $4)
+""",
+    parameters=4,
+    orders={PointOrder.CREATED: ("id", "int"), PointOrder.KEY: ("key", "text"), PointOrder.NAME: ("by_name", "text")},
+)
+
+
 @strawberry.type
 class PointQueries:
     """Queries about points."""
@@ -220,14 +254,23 @@ class PointQueries:
     async def points(
         self,
         info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
         ids: Annotated[
-            list[strawberry.ID] | None, argument("These points; all those of the devices when left out.")
+            list[strawberry.ID] | None, argument("Only these, at most 1,000; one that is unknown is left out.")
         ] = None,
-        device: Annotated[strawberry.ID | None, argument("Only points of this device.")] = None,
-    ) -> list[Point]:
-        """Points by their ids, or all points of a device; an id that is unknown is left out."""
-        if ids is None and device is None:
-            raise DdmsError(Code.INVALID, "say which points: give ids or a device", field="ids")
+        device: Annotated[strawberry.ID | None, argument("Only those of this device.")] = None,
+        text: Annotated[str | None, argument("Only those with this text in their name or key.")] = None,
+        enabled: Annotated[bool | None, argument("Only those that are read, or that are not.")] = None,
+        order_by: Annotated[PointOrder, argument("Their order.")] = PointOrder.CREATED,
+        descending: Descending = False,
+    ) -> Connection[Point]:
+        """Points of all devices, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
         chosen = None if ids is None else from_ids(IdKind.POINT, ids, "ids", 1000)
-        devices = None if device is None else [from_id(IdKind.DEVICE, device, "device")]
-        return [Point.of(row) for row in await info.context.database.rows(LIST_POINTS, chosen, devices)]
+        of = None if device is None else from_id(IdKind.DEVICE, device, "device")
+        filters = chosen, of, text, enabled
+        return await POINTS.page(info.context.database, page, filters, lambda rows: [Point.of(row) for row in rows])

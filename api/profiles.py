@@ -12,6 +12,7 @@ from api.context import Info
 from api.database import Row
 from api.described import argument, field, given, input_type, output_type, resolver
 from api.device_store import checked_points
+from api.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.points import POINT_FIELDS, PointInput
 from api.profile_merge import Change
 from api.profile_store import OWN_FIELDS, ProfileMap
@@ -22,11 +23,20 @@ from ddms.registers import ByteOrder, DataType, RegisterTable
 MOST_CHANGES = 1000
 _LENGTHS = {"name": 120, "manufacturer": 120, "description": 2000, "source": 2000}
 
-LIST_PROFILES = """-- ddms:list_profiles
-SELECT p.*, (SELECT count(*) FROM devices d WHERE d.profile_id = p.id AND d.deleted_at IS NULL) AS device_count
+_PROFILE = """
+SELECT p.*, lower(p.name) AS by_name,
+       (SELECT count(*) FROM devices d WHERE d.profile_id = p.id AND d.deleted_at IS NULL) AS device_count
   FROM profiles p
- WHERE ($1::int IS NULL OR p.id = $1) AND ($2::text IS NULL OR lower(p.name) = lower(btrim($2))) ORDER BY lower(p.name)
 """
+LIST_PROFILES = f"""-- ddms:list_profiles
+{_PROFILE} WHERE ($1::int IS NULL OR p.id = $1) AND ($2::text IS NULL OR lower(p.name) = lower(btrim($2))) ORDER BY lower(p.name)
+"""
+PROFILES: Listing["Profile"] = Listing(
+    "profiles",
+    f"{_PROFILE} WHERE ($1::text IS NULL OR position(lower($1) IN lower(p.name || ' ' || p.manufacturer)) > 0)",
+    parameters=1,
+    orders=BY_NAME,
+)
 LIST_PROFILE_POINTS = """-- ddms:list_profile_points
 SELECT * FROM profile_points WHERE profile_id = any($1::int[])
  ORDER BY profile_id, register_table, address, bit NULLS FIRST, key
@@ -184,9 +194,23 @@ class ProfileQueries:
     """Queries about profiles."""
 
     @resolver
-    async def profiles(self, info: Info) -> list[Profile]:
-        """All profiles, by name."""
-        return [Profile.of(row) for row in await info.context.database.rows(LIST_PROFILES, None, None)]
+    async def profiles(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        text: Annotated[
+            str | None, argument("Only those with this text in their name or their manufacturer's.")
+        ] = None,
+        order_by: Annotated[NameOrder, argument("Their order.")] = NameOrder.NAME,
+        descending: Descending = False,
+    ) -> Connection[Profile]:
+        """Profiles, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        return await PROFILES.page(info.context.database, page, (text,), lambda rows: [Profile.of(row) for row in rows])
 
     @resolver
     async def profile(

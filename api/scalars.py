@@ -25,6 +25,7 @@ class IdKind(StrEnum):
     PROFILE = "prof"
     REQUEST = "req"
     TOKEN = "tok"  # noqa: S105 - a prefix
+    USER = "usr"
 
 
 _NAMES = {
@@ -35,6 +36,7 @@ _NAMES = {
     IdKind.PROFILE: "profile",
     IdKind.REQUEST: "scan",
     IdKind.TOKEN: "token",
+    IdKind.USER: "user",
 }
 
 

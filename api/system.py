@@ -1,11 +1,15 @@
 """The installation itself: versions, storage edition, collectors."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import strawberry
 
 from api.context import Info
-from api.described import field, output_type, resolver
+from api.database import Row
+from api.described import argument, field, output_type, resolver
+from api.pages import After, Before, Connection, First, Last, Listing, NameOrder, Page
 from api.scalars import BigInt
 from ddms import VERSION
 from ddms.database import SCHEMA_VERSION
@@ -13,9 +17,15 @@ from ddms.quality import Quality, Reason
 
 ALIVE = timedelta(seconds=30)
 
-LIST_COLLECTORS = """-- ddms:list_collectors
-SELECT name, started_at, seen_at, version, sequence, seen_at > now() - $1::interval AS alive FROM collectors ORDER BY name
-"""
+COLLECTORS: Listing["Collector"] = Listing(
+    "collectors",
+    """
+SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, seen_at > now() - $1::interval AS alive
+  FROM collectors WHERE ($2::boolean IS NULL OR (seen_at > now() - $1::interval) = $2)
+""",
+    parameters=2,
+    orders={NameOrder.NAME: ("by_name", "text")},
+)
 
 
 @output_type
@@ -77,6 +87,20 @@ class SystemQueries:
         )
 
     @resolver
-    async def collectors(self, info: Info) -> list[Collector]:
-        """The collectors that ever ran, by name."""
-        return [Collector(**row) for row in await info.context.database.rows(LIST_COLLECTORS, ALIVE)]
+    async def collectors(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        alive: Annotated[bool | None, argument("Only those that run, or that do not.")] = None,
+    ) -> Connection[Collector]:
+        """The collectors that ever ran, by name, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=NameOrder.NAME)
+        return await COLLECTORS.page(info.context.database, page, (ALIVE, alive), _collectors)
+
+
+def _collectors(rows: list[Row]) -> list[Collector]:
+    return [Collector(**{f.name: row[f.name] for f in fields(Collector)}) for row in rows]

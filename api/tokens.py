@@ -4,6 +4,7 @@
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, NamedTuple
@@ -15,6 +16,7 @@ from api.context import Caller, Context, Info
 from api.database import Database, Row, Statements
 from api.described import argument, field, mutation, output_type, resolver
 from api.errors import UserError
+from api.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.roles import Role
 from api.scalars import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError
@@ -46,6 +48,16 @@ LIST_TOKENS = """-- ddms:list_tokens
 SELECT id, name, role, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
  WHERE $1 OR (revoked_at IS NULL AND expires_at > now()) ORDER BY id DESC LIMIT 1000
 """
+TOKENS: Listing["Token"] = Listing(
+    "tokens",
+    """
+SELECT id, name, lower(name) AS by_name, role, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+ WHERE ($1 OR (revoked_at IS NULL AND expires_at > now())) AND ($2::text IS NULL OR position(lower($2) IN lower(name)) > 0)
+   AND ($3::text IS NULL OR role = $3)
+""",
+    parameters=3,
+    orders=BY_NAME,
+)
 
 
 class _Known(NamedTuple):
@@ -127,7 +139,8 @@ class Token:
     @classmethod
     def of(cls, row: Row) -> "Token":
         """Make it of its row."""
-        return cls(**{**row, "id": to_id(IdKind.TOKEN, row["id"]), "role": Role(row["role"])})
+        values = {f.name: row[f.name] for f in fields(cls)}
+        return cls(**values | {"id": to_id(IdKind.TOKEN, row["id"]), "role": Role(row["role"])})
 
 
 @output_type
@@ -207,10 +220,21 @@ class TokenQueries:
     async def tokens(
         self,
         info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
         include_invalid: Annotated[bool, argument("Also those that expired or were revoked.")] = False,
-    ) -> list[Token]:
-        """API tokens, newest first, at most 1,000."""
-        return [Token.of(row) for row in await info.context.database.rows(LIST_TOKENS, include_invalid)]
+        text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
+        role: Annotated[Role | None, argument("Only those with this role.")] = None,
+        order_by: Annotated[NameOrder, argument("Their order.")] = NameOrder.CREATED,
+        descending: Descending = True,
+    ) -> Connection[Token]:
+        """API tokens, a page at a time, the newest first."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        filters = include_invalid, text, role
+        return await TOKENS.page(info.context.database, page, filters, lambda rows: [Token.of(row) for row in rows])
 
 
 @strawberry.type

@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Annotated
 
@@ -12,9 +12,12 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from api import tokens
 from api.context import Context, Info
+from api.database import Row
 from api.described import argument, field, mutation, output_type, resolver
 from api.errors import UserError
+from api.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.roles import Role
+from api.scalars import IdKind, to_id
 from api.tokens import Token
 from ddms.errors import Code, DdmsError
 
@@ -53,6 +56,34 @@ class SignOutPayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     token: Token | None = field(default=None, description="The token that is no longer valid.")
+
+
+@output_type
+class User:
+    """A person who may sign in."""
+
+    id: strawberry.ID = field(description="Opaque and stable, `usr_2`.")
+    name: str = field(description="Unique; upper and lower case are the same.")
+    role: Role = field(description="What the user may do.")
+    created_at: datetime = field(description="When the user was added.")
+
+    @classmethod
+    def of(cls, row: Row) -> "User":
+        """Make it of its row."""
+        return cls(
+            id=to_id(IdKind.USER, row["id"]), name=row["name"], role=Role(row["role"]), created_at=row["created_at"]
+        )
+
+
+USERS: Listing[User] = Listing(
+    "users",
+    """
+SELECT id, name, lower(name) AS by_name, role, created_at FROM users
+ WHERE ($1::text IS NULL OR position(lower($1) IN lower(name)) > 0) AND ($2::text IS NULL OR role = $2)
+""",
+    parameters=2,
+    orders=BY_NAME,
+)
 
 
 @output_type
@@ -112,7 +143,25 @@ def _nobody() -> str:
 
 @strawberry.type
 class UserQueries:
-    """Queries about the caller."""
+    """Queries about the caller and other people."""
+
+    @resolver
+    async def users(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
+        role: Annotated[Role | None, argument("Only those with this role.")] = None,
+        order_by: Annotated[NameOrder, argument("Their order.")] = NameOrder.NAME,
+        descending: Descending = False,
+    ) -> Connection[User]:
+        """The people who may sign in, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        return await USERS.page(info.context.database, page, (text, role), lambda rows: [User.of(row) for row in rows])
 
     @resolver
     def me(self, info: Info) -> Me:

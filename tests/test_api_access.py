@@ -64,7 +64,7 @@ async def test_a_created_token_works_and_is_stored_only_as_a_hash(api: Api, owne
     api.tokens["scada"] = made["secret"]
     assert made["secret"].startswith("ddms_")
     assert await api.ask(ME, "scada") == {"name": "SCADA", "role": "VIEWER"}
-    listed = await api.ask("{ tokens { name lastUsedAt } }")
+    listed = (await api.ask("{ tokens { nodes { name lastUsedAt } } }"))["nodes"]
     assert listed[0]["name"] == "SCADA"
     assert listed[0]["lastUsedAt"] is not None
     stored = await owner.fetch("SELECT t::text AS row FROM api_tokens t")

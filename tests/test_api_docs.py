@@ -28,6 +28,6 @@ def test_every_column_code_and_limit_is_told():
         f"{limits.tokens:,} tokens",
         f"depth {limits.depth}",
         f"{limits.aliases} aliases",
-        f"{PAGE_SIZE} devices",
+        f"{PAGE_SIZE} rows",
     ):
         assert number in TEXT

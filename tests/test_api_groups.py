@@ -33,7 +33,7 @@ async def test_devices_are_listed_by_group_and_tell_their_groups(api: Api):
         ],
     }
     assert (await api.ask(MEMBERS))["totalCount"] == 3
-    assert await api.ask("{ groups { name } }") == [{"name": "All pumps"}, {"name": "Hall 1"}]
+    assert await api.ask("{ groups { nodes { name } } }") == {"nodes": [{"name": "All pumps"}, {"name": "Hall 1"}]}
     assert await api.ask('{ group(name: "hALL 1") { id } }') == {"id": hall}
 
 

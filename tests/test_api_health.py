@@ -55,7 +55,7 @@ async def test_collectors_are_listed(api: Api, owner):
     await owner.execute(
         "INSERT INTO collectors (name, version, seen_at) VALUES ('old', '1', now() - interval '1 minute')"
     )
-    assert await api.ask("{ collectors { name alive sequence } }") == [
+    assert (await api.ask("{ collectors { nodes { name alive sequence } } }"))["nodes"] == [
         {"name": "line 1", "alive": True, "sequence": 5_000_000_000},
         {"name": "old", "alive": False, "sequence": 0},
     ]
