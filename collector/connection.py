@@ -170,17 +170,15 @@ class ConnectionTask:
     async def _poll(self, polls: list[PollState]) -> list[PollState]:
         """Poll until a unit does not answer; return what is left to be polled."""
         for poll in polls:
-            poll.make_whole(time.monotonic())
+            poll.begin(time.monotonic())
         run = Run([request for poll in polls for request in poll.active], self._take)
         timeout = self._timeout(polls[0].unit)
-        troubled: set[PollState] = set()
         failed = None
         while run.request is not None and failed is None:
             try:
                 await self._shared.follow(run, timeout)
             except ReadError as error:
                 poll = run.request.poll
-                troubled.add(poll)
                 reason = await self._bear(run.request, error.reason, timeout)
                 if reason in UNIT_FAILURES:
                     failed = poll
@@ -190,7 +188,7 @@ class ConnectionTask:
         for number, poll in enumerate(polls, 1):
             if poll is failed:
                 return polls[number:]
-            self._finish(poll, troubled=poll in troubled)
+            self._finish(poll)
         return []
 
     def _take(self, request: BlockRequest, data: bytes, seconds: float) -> None:
@@ -201,10 +199,10 @@ class ConnectionTask:
         statistics.answer_seconds += seconds
         self._sink.answer(Answer(request.block, self._clock.now(), data, self._clock.quality))
 
-    def _finish(self, poll: PollState, *, troubled: bool) -> None:
+    def _finish(self, poll: PollState) -> None:
         for block, reason in poll.refused:
             self._sink.answer(Answer(block, self._clock.now(), None, reason))
-        self._answered(poll.unit, refused=troubled or bool(poll.refused))
+        self._answered(poll)
 
     def _timeout(self, unit: UnitState) -> float:
         timeout = self.configuration.line.timeout
@@ -225,6 +223,7 @@ class ConnectionTask:
         if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
             return await self._find_refused(request, reason, timeout)
         if reason not in UNIT_FAILURES:
+            request.poll.failing.append((request.block, reason))
             self._sink.answer(Answer(request.block, self._clock.now(), None, reason))
         return reason
 
@@ -257,13 +256,14 @@ class ConnectionTask:
 
     async def _try_again(self, unit: UnitState, timeout: float) -> None:
         poll = unit.polls[0]
+        poll.begin(time.monotonic())
         reason = await self._read((poll.active or poll.planned)[0], timeout)
         if reason in UNIT_FAILURES:
             self._failed(unit, reason)
             for other in unit.polls:
                 self._answer_all(other, reason)
             return
-        self._answered(unit, refused=reason is not Reason.GOOD)
+        self._answered(poll)
         self._schedule.at_once(unit.polls[1:])
 
     def _answer_all(self, poll: PollState, reason: Reason) -> None:
@@ -282,15 +282,17 @@ class ConnectionTask:
             self._went_offline.append((unit, reason))
         self._sink.state(unit.told(reason.explanation))
 
-    def _answered(self, unit: UnitState, *, refused: bool) -> None:
+    def _answered(self, poll: PollState) -> None:
+        unit = poll.unit
         self._sink.seen(unit.config.device_id)
-        if not refused and unit.state == "online" and not unit.failures:
+        if unit.state == "online" and not (unit.failures or poll.refused or poll.failing):
             return  # the way of almost every poll
-        refused = refused or any(poll.refused for poll in unit.polls)
-        state = "error" if refused else "online"
-        if unit.state == state and not unit.failures:
+        trouble = unit.trouble
+        state = "error" if trouble else "online"
+        if unit.state == state and not unit.failures and unit.told_trouble == trouble:
             return
         if unit.state not in {state, "unknown"}:  # a thousand devices that come up are no news
             logger.info("%s is %s", unit.config.name, state, extra={"device": unit.config.device_id})
         unit.state, unit.failures, unit.first_failure, unit.retry_at = state, 0, None, 0.0
-        self._sink.state(unit.told(unit.refusals))
+        unit.told_trouble = trouble
+        self._sink.state(unit.told(trouble))

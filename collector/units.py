@@ -108,9 +108,12 @@ class BlockRequest(ReadRequest):
 
 
 class PollState:
-    """A poll and what was learned of it: blocks that had to be split, registers that the unit refuses."""
+    """A poll and what was learned of it: blocks that had to be split, registers that the unit refuses.
 
-    __slots__ = ("active", "planned", "poll", "refused", "unit", "whole_at")
+    `failing` are the blocks of its last run that the unit answered by another exception, such as 4.
+    """
+
+    __slots__ = ("active", "failing", "planned", "poll", "refused", "unit", "whole_at")
 
     def __init__(self, unit: "UnitState", poll: Poll) -> None:
         self.unit = unit
@@ -118,10 +121,13 @@ class PollState:
         self.planned = [BlockRequest(self, block) for block in poll.blocks]
         self.active = self.planned
         self.refused: list[tuple[Block, Reason]] = []
+        self.failing: list[tuple[Block, Reason]] = []
         self.whole_at = 0.0
 
-    def make_whole(self, now: float) -> None:
-        """After a while, try the planned blocks again: a firmware update may have brought the registers."""
+    def begin(self, now: float) -> None:
+        """Begin anew; after a while with the planned blocks: a firmware update may have brought the registers."""
+        if self.failing:
+            self.failing = []
         if self.whole_at and now >= self.whole_at:
             self.active, self.refused, self.whole_at = self.planned, [], 0.0
 
@@ -138,7 +144,7 @@ class PollState:
 class UnitState:
     """A unit and how it is doing."""
 
-    __slots__ = ("config", "failures", "first_failure", "polls", "retry_at", "state", "statistics")
+    __slots__ = ("config", "failures", "first_failure", "polls", "retry_at", "state", "statistics", "told_trouble")
 
     def __init__(self, config: Unit) -> None:
         self.config = config
@@ -148,6 +154,7 @@ class UnitState:
         self.first_failure: datetime | None = None
         self.retry_at = 0.0
         self.state = "unknown"
+        self.told_trouble: str | None = None
 
     @property
     def demoted(self) -> bool:
@@ -155,16 +162,23 @@ class UnitState:
         return self.failures >= FAILURES_UNTIL_OFFLINE
 
     @property
-    def refusals(self) -> str | None:
-        """Which points the unit refuses, and why."""
+    def trouble(self) -> str | None:
+        """Which points the unit refuses or fails to give, and why."""
         reasons = (
-            f"{block.points[0].key}: {reason.explanation}" for poll in self.polls for block, reason in poll.refused
+            f"{_named(block)}: {reason.explanation}"
+            for poll in self.polls
+            for block, reason in (*poll.refused, *poll.failing)
         )
         return "; ".join(dict.fromkeys(reasons)) or None
 
     def told(self, error: str | None) -> DeviceState:
         """Return how it does, with what went wrong last."""
         return DeviceState(self.config.device_id, self.state, self.failures, self.first_failure, error)
+
+
+def _named(block: Block) -> str:
+    first, *others = (point.key for point in block.points)
+    return f"{first} and {len(others)} more" if others else first
 
 
 class WentOffline(list[tuple[UnitState, Reason]]):

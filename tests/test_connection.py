@@ -108,6 +108,33 @@ async def test_a_silent_unit_is_demoted_and_its_neighbours_keep_their_interval()
         assert task.statistics.demotions == 1
 
 
+async def test_a_poll_that_fails_beside_one_that_does_not_makes_one_lasting_error():
+    def behave(request):
+        return exception(request, 4) if request[3] == 0 else words(request)
+
+    async with scripted(behave) as device:
+        points = [point(1, 0, interval_s=2), point(2, 1, interval_s=2), point(3, 100, interval_s=1)]
+        async with polling(configuration(device.port, unit(1, *points))) as (_, notebook):
+            await until(lambda: len(notebook.values(1)) >= 3 and len(notebook.values(3)) >= 4)
+        told = [(state.state, state.last_error) for state in notebook.states]
+        error = f"p1 and 1 more: {Reason.DEVICE_FAILURE.explanation}"
+        assert told[-1] == ("error", error)
+        assert told.count(("error", error)) == 1, "a state is told when it changes"
+        assert notebook.values(3)[-1] == (7.0, 0)
+
+
+async def test_a_block_that_is_only_too_long_for_the_device_is_no_error():
+    def behave(request):
+        return exception(request, 3) if request[4] > 4 else words(request)
+
+    async with scripted(behave) as device:
+        points = [point(n, n, interval_s=1) for n in range(1, 7)]
+        async with polling(configuration(device.port, unit(1, *points))) as (_, notebook):
+            await until(lambda: len(notebook.values(6)) >= 3)
+        assert {state.state for state in notebook.states} == {"online"}
+        assert {quality for _, quality in notebook.values(1)} == {0}
+
+
 async def test_a_demoted_unit_is_tried_again_and_comes_back_by_itself():
     dead = True
 
