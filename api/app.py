@@ -30,6 +30,7 @@ from api.live import Hub
 from api.over_websocket import Sockets
 from api.schema import build
 from api.tokens import Tokens
+from api.websocket_protocol import WebSocketProtocol
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
 from ddms.settings import Settings
@@ -206,7 +207,7 @@ def serve(settings: Settings) -> None:
         port=settings.api_port,
         loop="auto",
         http=HttpProtocol,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_BYTES,
         log_config=None,

@@ -7,7 +7,7 @@ snapshot and the changes after it can never overtake each other.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from graphql import Executor
 
@@ -16,7 +16,7 @@ from api.metrics import BROADCASTS, DELIVERED, SKIPPED, SUBSCRIPTIONS
 from api.mirror import Mirror
 
 QUEUE_MESSAGES = 32
-QUEUE_CHARACTERS = 4_000_000
+QUEUE_BYTES = 4_000_000
 
 
 class Source(Protocol):
@@ -29,42 +29,86 @@ class Source(Protocol):
         """Return what an event changes for the subscriber, or None."""
 
 
-class Subscriber:
-    """One client's end: a bounded queue of encoded results."""
+class Result(NamedTuple):
+    """An encoded result; `token` is where to go on after it, for who resumes."""
 
-    def __init__(self, broadcast: "Broadcast") -> None:
+    payload: bytes
+    token: str | None = None
+
+
+class Envelope(Protocol):
+    """How a message is written for some clients; equal envelopes write it equally, so it is done once for all of them."""
+
+    def __call__(self, result: Result) -> bytes:
+        """Return the bytes that are sent."""
+
+    def __hash__(self) -> int: ...
+
+
+class Sink(Protocol):
+    """Where a subscriber's bytes go."""
+
+    def push(self, sent: bytes) -> bool:
+        """Send at once, or return False when there is no room."""
+
+    async def push_when_writable(self, sent: bytes) -> None:
+        """Send as soon as there is room."""
+
+
+class Subscriber:
+    """One client's end: what it cannot take at once waits in a bounded queue."""
+
+    def __init__(self, broadcast: "Broadcast", envelope: Envelope, sink: Sink) -> None:
+        self.envelope = envelope
         self._broadcast = broadcast
-        self._queue: deque[str] = deque()
-        self._characters = 0
+        self._sink = sink
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
         self._behind = False
+        self._waiting = False
         self._ready = asyncio.Event()
 
-    def offer(self, result: str) -> None:
-        """Take a result; a full queue is dropped, and a fresh snapshot sent in its place when there is room."""
+    def offer(self, sent: bytes) -> None:
+        """Send what is new, at once if all before it is sent and there is room."""
+        if self._waiting or not self._sink.push(sent):
+            self.queue(sent)
+
+    def queue(self, sent: bytes) -> None:
+        """Keep it; a full queue is dropped, and a fresh snapshot sent in its place when there is room."""
+        self._waiting = True
+        self._ready.set()
         if self._behind:
             return
-        if self._queue and (len(self._queue) >= QUEUE_MESSAGES or self._characters + len(result) > QUEUE_CHARACTERS):
+        if self._queue and (len(self._queue) >= QUEUE_MESSAGES or self._bytes + len(sent) > QUEUE_BYTES):
             self._queue.clear()
-            self._characters = 0
+            self._bytes = 0
             self._behind = True
             SKIPPED.inc()
         else:
-            self._queue.append(result)
-            self._characters += len(result)
-        self._ready.set()
+            self._queue.append(sent)
+            self._bytes += len(sent)
 
-    async def next(self) -> str:
-        """Wait for the next result."""
-        await self._ready.wait()
+    async def run(self) -> None:
+        """Send what waits, until cancelled."""
+        while True:
+            await self._ready.wait()
+            while self._behind or self._queue:
+                await self._sink.push_when_writable(self._next())
+            self._waiting = False
+            self._ready.clear()
+
+    def _next(self) -> bytes:
         if self._behind:
             self._behind = False
-            result = self._broadcast.snapshot("TOO_SLOW")
-        else:
-            result = self._queue.popleft()
-            self._characters -= len(result)
-        if not self._queue:
-            self._ready.clear()
-        return result
+            return self.envelope(self._broadcast.snapshot("TOO_SLOW"))
+        sent = self._queue.popleft()
+        self._bytes -= len(sent)
+        return sent
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits."""
+        return self._bytes
 
     def leave(self) -> None:
         """End it."""
@@ -79,26 +123,29 @@ class Broadcast:
         self._executor = executor
         self._mirror = mirror
         self._ended = ended
-        self._subscribers: set[Subscriber] = set()
-        self._snapshot: tuple[int, str, str] | None = None
+        self._subscribers: dict[Envelope, set[Subscriber]] = {}
+        self._snapshot: tuple[int, str, Result] | None = None
 
-    def join(self) -> Subscriber:
+    def join(self, envelope: Envelope, sink: Sink) -> Subscriber:
         """Add a subscriber, whose first result is a snapshot."""
-        subscriber = Subscriber(self)
-        subscriber.offer(self.snapshot("STARTED"))
-        self._subscribers.add(subscriber)
+        subscriber = Subscriber(self, envelope, sink)
+        subscriber.queue(envelope(self.snapshot("STARTED")))
+        self._subscribers.setdefault(envelope, set()).add(subscriber)
         SUBSCRIPTIONS.inc()
         return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; the last one ends the broadcast."""
-        if subscriber in self._subscribers:
-            self._subscribers.remove(subscriber)
+        same = self._subscribers.get(subscriber.envelope, set())
+        if subscriber in same:
+            same.remove(subscriber)
             SUBSCRIPTIONS.dec()
+            if not same:
+                del self._subscribers[subscriber.envelope]
             if not self._subscribers:
                 self._ended()
 
-    def snapshot(self, reason: str) -> str:
+    def snapshot(self, reason: str) -> Result:
         """Return an encoded snapshot; who asks at the same moment for the same reason gets the same one."""
         tick = self._mirror.tick
         if self._snapshot is None or self._snapshot[:2] != (tick, reason):
@@ -110,13 +157,19 @@ class Broadcast:
         change = self._source.react(event)
         if change is not None:
             result = self._encoded(change)
-            DELIVERED.inc(len(self._subscribers))
-            for subscriber in self._subscribers:
-                subscriber.offer(result)
+            for envelope, subscribers in self._subscribers.items():
+                sent = envelope(result)
+                DELIVERED.inc(len(subscribers))
+                for subscriber in subscribers:
+                    subscriber.offer(sent)
 
-    def _encoded(self, event: object) -> str:
-        result: Any = self._executor.build_per_event_executor(event).execute_operation(False)
-        return encode(response(result)).decode()
+    def waiting(self) -> list[int]:
+        """Return how many bytes wait for each subscriber."""
+        return [subscriber.waiting_bytes for same in self._subscribers.values() for subscriber in same]
+
+    def _encoded(self, event: object) -> Result:
+        done: Any = self._executor.build_per_event_executor(event).execute_operation(False)
+        return Result(encode(response(done)), getattr(event, "resume_token", None))
 
 
 class Broadcasts:

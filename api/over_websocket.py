@@ -23,12 +23,13 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types.unset import UNSET, UnsetType
 
 from api import errors
-from api.broadcast import Broadcast, Source
+from api.broadcast import Broadcast, Result, Source
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute, source
 from api.limits import SUBSCRIPTIONS_PER_SOCKET
 from api.metrics import ERRORS, SOCKETS
 from api.tokens import Tokens, of_header
+from api.websocket_protocol import EXTENSION, WebSocketProtocol, text_frame
 from ddms.errors import DdmsError
 
 _UNAUTHORIZED = 4401
@@ -52,6 +53,23 @@ def malformed(message: object) -> str | None:
     if not isinstance(payload.get("variables"), dict | None):
         return "variables are an object"
     return None if isinstance(payload.get("operationName"), str | None) else "operationName is a string"
+
+
+class Next:
+    """The frame of a `next` message; clients number their operations alike, so most of these frames are the same."""
+
+    def __init__(self, operation_id: str) -> None:
+        self._head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
+
+    def __call__(self, result: Result) -> bytes:
+        """Return the frame."""
+        return text_frame(b"%b%b}" % (self._head, result.payload))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Next) and other._head == self._head
+
+    def __hash__(self) -> int:
+        return hash(self._head)
 
 
 class Socket(BaseGraphQLTransportWSHandler[Context, None]):
@@ -119,7 +137,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             await self._follow(running, await self._broadcast(running.query, operation, running.variables))
             return
         answer = await execute(operation, self.context, running.variables)
-        await self._send(f'{{"id":{_quoted(running.id)},"type":"next","payload":{encode(answer).decode()}}}')
+        await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
         await running.send_operation_message({"id": running.id, "type": "complete"})
 
     async def _broadcast(self, text: str, operation: Operation, variables: dict[str, Any] | None) -> Broadcast:
@@ -132,16 +150,16 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         return broadcasts.start(key, cast("Source", await source(operation, executor)), executor)
 
     async def _follow(self, running: Running[Context, None], broadcast: Broadcast) -> None:
-        subscriber = broadcast.join()
-        head = f'{{"id":{_quoted(running.id)},"type":"next","payload":'
+        subscriber = broadcast.join(Next(running.id), self._protocol)
         try:
-            while True:
-                await self._send(f"{head}{await subscriber.next()}}}")
+            await subscriber.run()
         finally:
             subscriber.leave()
 
-    async def _send(self, text: str) -> None:
-        await cast("Any", self.websocket).ws.send_text(text)
+    @property
+    def _protocol(self) -> WebSocketProtocol:
+        protocol: WebSocketProtocol = cast("Any", self.websocket).ws.scope["extensions"][EXTENSION]
+        return protocol
 
     async def _refuse(self, operation: Running[Context, None], problems: list[dict[str, Any]]) -> None:
         for problem in problems:
@@ -150,10 +168,6 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             await operation.send_operation_message(
                 cast("Any", {"id": operation.id, "type": "error", "payload": problems})
             )
-
-
-def _quoted(text: str) -> str:
-    return orjson.dumps(text).decode()
 
 
 class Sockets(GraphQL[Context, None]):

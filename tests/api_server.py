@@ -21,6 +21,7 @@ from api.http_protocol import HttpProtocol
 from api.limits import MESSAGE_BYTES
 from api.roles import Role
 from api.tokens import create, lifetime
+from api.websocket_protocol import WebSocketProtocol
 from ddms.settings import Settings
 from ddms.stream import CHANNEL, READING, Flush, pack
 
@@ -151,7 +152,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[str, Any]]:
         http=HttpProtocol,
         log_config=None,
         access_log=False,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_BYTES,
         ws_ping_timeout=300,  # a client that is slow on purpose, on a loaded machine, is not a dead one
