@@ -156,6 +156,7 @@ class Broadcast:
         """Pass an event on to all subscribers, if it changes anything for them."""
         change = self._source.react(event)
         if change is not None:
+            self._snapshot = None
             result = self._encoded(change)
             for envelope, subscribers in self._subscribers.items():
                 sent = envelope(result)

@@ -8,6 +8,7 @@ import strawberry
 
 from api.commissioning import CANCEL_FIELD_REQUEST, ask, checked_target, start
 from api.context import Info
+from api.database import Row
 from api.described import argument, describe_enum, field, mutation, output_type, resolver
 from api.errors import UserError
 from api.scalars import IdKind, from_id, to_id
@@ -128,10 +129,14 @@ def _unit(found: dict[str, Any]) -> ScannedUnit:
     return ScannedUnit(**found | {"reason": _REASONS.get(found["reason"], Reason.GOOD), "ranges": ranges})
 
 
-async def _read(info: Info, number: int) -> Scan | None:
+async def read_scan(info: Info, number: int) -> Scan | None:
+    """Return a scan as it is now."""
     row = await info.context.database.row(READ_SCAN, number)
-    if row is None:
-        return None
+    return row and scan_of(row)
+
+
+def scan_of(row: Row) -> Scan:
+    """Return the scan of a request's row."""
     found = row["result"] or {}
     return Scan(
         id=to_id(IdKind.REQUEST, row["id"]),
@@ -162,7 +167,7 @@ class FieldRequestQueries:
         id: Annotated[strawberry.ID, argument("The scan's id.")],  # noqa: A002
     ) -> Scan | None:
         """A scan, with its progress and what it found so far; null when there is none."""
-        return await _read(info, from_id(IdKind.REQUEST, id))
+        return await read_scan(info, from_id(IdKind.REQUEST, id))
 
 
 @strawberry.type
@@ -219,7 +224,7 @@ class FieldRequestMutations:
             number = await start(info.context, "scan", asked)
         except DdmsError as error:
             return ScanPayload(errors=[UserError.of(error)])
-        return ScanPayload(scan=await _read(info, number))
+        return ScanPayload(scan=await read_scan(info, number))
 
     @mutation
     async def cancel_scan(
@@ -230,8 +235,8 @@ class FieldRequestMutations:
         """End a scan; what it found stays. One that has ended already is left as it is."""
         try:
             number = from_id(IdKind.REQUEST, id)
-            _check(await _read(info, number) is not None, f"there is no scan {id}", "id", Code.NOT_FOUND)
+            _check(await read_scan(info, number) is not None, f"there is no scan {id}", "id", Code.NOT_FOUND)
             await info.context.database.value(CANCEL_FIELD_REQUEST, number)
         except DdmsError as error:
             return ScanPayload(errors=[UserError.of(error)])
-        return ScanPayload(scan=await _read(info, number))
+        return ScanPayload(scan=await read_scan(info, number))

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakSet
 
 from api.broadcast import Broadcasts
-from api.database import Database
+from api.database import Database, Row
 from api.metrics import LIVE_LAG, READINGS
 from api.mirror import Arrived, Mirror, State
 from api.tokens import Tokens
@@ -19,6 +21,9 @@ from ddms.settings import Settings
 from ddms.stream import CHANNEL, Unpacker
 
 HEARTBEAT_SECONDS = 10.0
+READ_FOLLOWED = """-- ddms:read_followed_requests
+SELECT id, state, progress, result, error, created_at, finished_at FROM field_requests WHERE id = any($1::bigint[])
+"""
 HEARTBEAT = "-- ddms:heartbeat\nSELECT pg_notify('ddms_heartbeat', $1)"
 
 logger = logging.getLogger("api.live")
@@ -32,6 +37,22 @@ class Reconnected:
 @dataclass(frozen=True)
 class Configured:
     """Devices or points were changed."""
+
+
+@dataclass(frozen=True)
+class FieldRequestChanged:
+    """A request to the field that somebody follows went on."""
+
+    number: int
+
+
+class Follower(Protocol):
+    """Who follows one request to the field."""
+
+    number: int
+
+    def take(self, row: Row) -> None:
+        """Take what it is now."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,8 @@ class Hub:
         self._states: set[int] = set()
         self._heard = 0.0
         self._field_waiters: set[asyncio.Event] = set()
+        self._requests: set[int] = set()
+        self._followers: WeakSet[Follower] = WeakSet()
         self.mirror = Mirror()
         self.broadcasts = Broadcasts(self.mirror)
         self.connected = asyncio.Event()
@@ -80,7 +103,7 @@ class Hub:
             "ddms_configuration": lambda _: self._note(configured=True),
             "ddms_tokens": lambda _: self._note(tokens=True),
             "ddms_states": self._hear_state,
-            "ddms_field_requests": lambda _: self._hear_field(),
+            "ddms_field_requests": self._hear_field,
             "ddms_heartbeat": self._hear_heartbeat,
         }
         async with listen(self._settings, "api-live", channels) as lost:
@@ -88,6 +111,8 @@ class Hub:
             self._tokens.may_remember = True
             await self.mirror.load(self._database)
             self.broadcasts.publish(Reconnected())
+            self._requests.update(follower.number for follower in self._followers)
+            self._wake.set()
             self.on_tokens_changed()
             self._heard = time.monotonic()
             self.connected.set()
@@ -126,6 +151,8 @@ class Hub:
             if self._states:
                 devices, self._states = self._states, set()
                 self._publish_states(await self.mirror.load_states(self._database, sorted(devices)))
+            if self._requests:
+                await self._tell_followers()
 
     async def refresh(self) -> None:
         """Read again which devices and points there are, and tell the broadcasts."""
@@ -165,9 +192,25 @@ class Hub:
         if payload == self._name:
             self._heard = time.monotonic()
 
-    def _hear_field(self) -> None:
+    def _hear_field(self, payload: str) -> None:
         for waiter in self._field_waiters:
             waiter.set()
+        number = int(payload.partition(":")[0])
+        if any(follower.number == number for follower in self._followers):
+            self._requests.add(number)
+            self._wake.set()
+
+    def follow(self, follower: Follower) -> None:
+        """Tell a follower of its request's progress, as long as it lives."""
+        self._followers.add(follower)
+
+    async def _tell_followers(self) -> None:
+        numbers, self._requests = self._requests, set()
+        for row in await self._database.rows(READ_FOLLOWED, list(numbers)):
+            for follower in self._followers:
+                if follower.number == row["id"]:
+                    follower.take(row)
+            self.broadcasts.publish(FieldRequestChanged(row["id"]))
 
     @contextmanager
     def field_changes(self) -> Iterator[asyncio.Event]:

@@ -53,6 +53,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.updateProfile": Role.ADMIN,
     "Subscription.deviceStates": Role.VIEWER,
     "Subscription.readings": Role.VIEWER,
+    "Subscription.scanProgress": Role.ADMIN,
 }
 
 

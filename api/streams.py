@@ -10,12 +10,14 @@ import strawberry
 from numpy.typing import NDArray
 
 from api.context import Context, Info
+from api.database import Row
 from api.described import argument, subscription
 from api.devices import DeviceStatus
-from api.live import Configured, Hub, Reconnected, StatesChanged
+from api.field_requests import Scan, read_scan, scan_of
+from api.live import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live_events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
 from api.mirror import Arrived, Mirror, Readings
-from api.scalars import IdKind, from_ids, to_id
+from api.scalars import IdKind, from_id, from_ids, to_id
 from ddms.errors import Code, DdmsError
 
 FIND_MISSING = """-- ddms:find_missing
@@ -28,7 +30,6 @@ SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
 """
 
 
-@dataclass
 class _Endless(ABC):
     """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
 
@@ -115,6 +116,27 @@ class StatesSource(_Endless):
                 return None
 
 
+@dataclass(eq=False)
+class ScanSource(_Endless):
+    """A scan, while it goes on."""
+
+    number: int
+    scan: Scan | None = None
+
+    def take(self, row: Row) -> None:
+        """Take what it is now."""
+        self.scan = scan_of(row)
+
+    def snapshot(self, reason: str) -> Scan:
+        """Return what it is now."""
+        assert self.scan is not None  # noqa: S101 - it is read before anybody joins
+        return self.scan
+
+    def react(self, event: object) -> Scan | None:
+        """Return what it is now, if it is the one that went on."""
+        return self.scan if event == FieldRequestChanged(self.number) else None
+
+
 def _connected(hub: Hub) -> Mirror:
     if not hub.connected.is_set():
         raise DdmsError(
@@ -156,6 +178,22 @@ class Subscription:
         chosen = None if devices is None else frozenset(from_ids(IdKind.DEVICE, devices, "devices"))
         await _refuse_unknown(info.context, (), chosen or ())
         return StatesSource(mirror, chosen)
+
+    @subscription
+    async def scan_progress(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument("The scan's id.")],  # noqa: A002 - GraphQL's word
+    ) -> AsyncIterable[Scan]:
+        """Follow a scan: how it is now, then each step, up to the state DONE, FAILED or CANCELLED, after which nothing comes."""
+        number = from_id(IdKind.REQUEST, id)
+        source = ScanSource(number)
+        info.context.hub.follow(source)
+        scan = await read_scan(info, number)
+        if scan is None:
+            raise DdmsError(Code.NOT_FOUND, f"there is no scan {id}: the mutation scan starts one", field="id")
+        source.scan = source.scan or scan  # a later one may have come meanwhile
+        return source
 
 
 async def _refuse_unknown(context: Context, points: Iterable[int], devices: Iterable[int]) -> None:

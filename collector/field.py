@@ -51,9 +51,10 @@ IS_ANY_PENDING = "-- ddms:is_any_request_pending\nSELECT EXISTS (SELECT FROM fie
 TELL_PROGRESS = """-- ddms:tell_request_progress
 UPDATE field_requests SET progress = $2, result = $3 WHERE id = $1 AND state = 'running'
 """
-KEEP_FOUND = (
-    "-- ddms:keep_what_a_request_found\nUPDATE field_requests SET result = $2 WHERE id = $1 AND state = 'cancelled'"
-)
+# Naming the progress too lets the trigger tell those who follow.
+KEEP_FOUND = """-- ddms:keep_what_a_request_found
+UPDATE field_requests SET result = $2, progress = progress WHERE id = $1 AND state = 'cancelled'
+"""
 FINISH_REQUEST = """-- ddms:finish_request
 UPDATE field_requests SET state = $2, result = coalesce($3, result), error = $4, progress = 1, finished_at = now()
  WHERE id = $1 AND state = 'running'

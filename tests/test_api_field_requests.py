@@ -75,6 +75,48 @@ async def test_a_long_scan_holds_up_nobody_and_is_cancelled_at_once(api: Api, co
         assert [unit["unitId"] for unit in scan["units"]] == [2], "what was found stays"
 
 
+FOLLOW = "subscription ($id: ID!) { scanProgress(id: $id) { state progress requests units { unitId } } }"
+
+
+async def test_a_scan_is_followed_to_its_end(api: Api, collector):  # noqa: F811
+    async with scripted(unit_two) as device, api.socket("admin") as first, api.socket("admin") as second:
+        answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=20)
+        told = []
+        for socket in (first, second):
+            await socket.subscribe(FOLLOW, id=answer["scan"]["id"])
+        async with asyncio.timeout(30):
+            while not told or told[-1]["state"] in {"PENDING", "RUNNING"}:
+                told.append(await first.event("scanProgress", 15))
+            while (await second.event("scanProgress", 15))["state"] != "DONE":
+                pass
+        assert told[-1]["progress"] == 1
+        assert [unit["unitId"] for unit in told[-1]["units"]] == [2]
+        steps = [event["progress"] for event in told]
+        assert len(set(steps)) > 3
+        assert steps == sorted(steps)
+        await first.subscribe(FOLLOW, "again", id=answer["scan"]["id"])
+        assert (await first.event("scanProgress"))["state"] == "DONE", "one that has ended is shown as it ended"
+
+
+async def test_a_scan_that_is_cancelled_tells_its_followers(api: Api, collector):  # noqa: F811
+    async with scripted(unit_two) as device, api.socket("admin") as socket:
+        answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=247)
+        await socket.subscribe(FOLLOW, id=answer["scan"]["id"])
+        while not (await socket.event("scanProgress", 15))["units"]:
+            pass
+        await asked(api, CANCEL, id=answer["scan"]["id"])
+        while (last := await socket.event("scanProgress", 15))["state"] != "CANCELLED":
+            pass
+        assert [unit["unitId"] for unit in last["units"]] == [2]
+
+
+async def test_a_scan_that_is_not_there_cannot_be_followed(api: Api):
+    async with api.socket("admin") as socket:
+        await socket.subscribe(FOLLOW, id="req_99")
+        message = await socket.receive()
+        assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "NOT_FOUND")
+
+
 async def test_what_cannot_be_scanned_is_refused(api: Api, collector):  # noqa: F811
     answer = await asked(api, SCAN, endpoint="tcp://127.0.0.1:1", unitTo=256)
     assert answer["errors"][0]["field"] == "unitTo"

@@ -49,6 +49,7 @@ ASKED = {
     "Mutation.updatePoint": 'mutation { updatePoint(id: "pt_999", changes: {}) { errors { code } } }',
     "Mutation.updateProfile": 'mutation { updateProfile(id: "prof_1", version: 1, changes: {}) { errors { code } } }',
     "Subscription.deviceStates": "subscription { deviceStates { kind } }",
+    "Subscription.scanProgress": 'subscription { scanProgress(id: "req_1") { state } }',
     "Subscription.readings": 'subscription { readings(devices: ["dev_1"]) { kind } }',
 }
 REFUSALS = {"UNAUTHENTICATED", "FORBIDDEN"}
