@@ -5,7 +5,7 @@ more than a small query's own work.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -33,6 +33,7 @@ from graphql.validation import recommended_rules, specified_rules
 
 from api import errors
 from api.context import Context
+from api.cost import MOST_COST, cost_of, told_cost, too_dear
 from api.executor import Execution
 from api.limits import DEADLINE_SECONDS, Limits, exceeded
 from ddms.errors import Code, DdmsError
@@ -46,9 +47,11 @@ _CACHED_LENGTH = 20_000
 class BadDocument(Exception):  # noqa: N818 - it is the document that is bad
     """A document that cannot be executed."""
 
-    def __init__(self, problems: list[GraphQLError]) -> None:
+    def __init__(self, problems: list[GraphQLError], cost: int | None = None) -> None:
         super().__init__(problems[0].message)
         self.problems = problems
+        self.extensions = {} if cost is None else {"extensions": told_cost(cost)}
+        """What its response says besides."""
 
     @property
     def formatted(self) -> list[dict[str, Any]]:
@@ -122,7 +125,18 @@ class Operation:
         values = get_variable_values(self.schema, wanted, variables or {}, max_errors=50) if wanted else _NO_VARIABLES
         if isinstance(values, list):
             raise BadDocument(values)
-        return self._unbound.bound(context, values)
+        cost = self._cost(values)
+        if cost > MOST_COST:
+            raise BadDocument([too_dear(cost)], cost)
+        bound = self._unbound.bound(context, values)
+        bound.cost = cost
+        return bound
+
+    @cached_property
+    def _cost(self) -> Callable[[VariableValues], int]:
+        """What it costs, given its variables."""
+        fragments = [node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)]
+        return cost_of(self.schema, self.node, fragments)
 
 
 class Documents:
@@ -174,20 +188,26 @@ class Documents:
         return document
 
 
-async def execute(operation: Operation, context: Context, variables: dict[str, Any] | None) -> dict[str, Any]:
-    """Run a query or mutation; return the response, `data` and perhaps `errors`."""
-    result = operation.executor(context, variables).execute_operation()
-    return await finished(result) if isawaitable(result) else response(result)
+def execute(
+    operation: Operation, context: Context, variables: dict[str, Any] | None
+) -> Awaitable[dict[str, Any]] | dict[str, Any]:
+    """Run a query or mutation; return the response, `data` and perhaps `errors`, at once or later."""
+    executor = operation.executor(context, variables)
+    result = executor.execute_operation()
+    if isawaitable(result):
+        return _finished(result, executor.cost)
+    return response(result) | {"extensions": told_cost(executor.cost)}
 
 
-async def finished(work: Awaitable[Any]) -> dict[str, Any]:
+async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
     """Return the response of an execution that waits for something, or that it took too long."""
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
-            return response(await work)
+            answer = response(await work)
     except TimeoutError:
         late = DdmsError(Code.TIMEOUT, f"the operation was ended after {DEADLINE_SECONDS:.0f} s: ask for less")
-        return {"data": None, "errors": [errors.refused(late)]}
+        answer = {"data": None, "errors": [errors.refused(late)]}
+    return answer | {"extensions": told_cost(cost)}
 
 
 async def source(operation: Operation, executor: Executor[Any]) -> AsyncIterable[Any]:

@@ -64,6 +64,7 @@ def _short(declared: StrawberryField, function: Any, info_parameter: Any) -> Cal
 class Execution(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's execution, with a short way for plain fields."""
 
+    cost: int = 0
     collected: tuple[GraphQLObjectType, Any] | None = None
 
     def bound(self, context: Any, variable_values: Any) -> "Execution":

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
-from inspect import isawaitable
 from typing import Any, Protocol
 
 from graphql import OperationType
@@ -12,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import errors
 from api.context import Context
-from api.execution import BadDocument, Documents, Operation, encode, finished, response
+from api.execution import BadDocument, Documents, Operation, encode, execute
 from api.http_answer import Answer, send_answer
 from api.http_request import GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
 from api.metrics import ERRORS, NAMES, request_seconds
@@ -73,7 +72,7 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
             _log("slow", operation, context, seconds, {})
         return Answer(200, media, encoded)
     except BadDocument as bad:
-        return _problem(media, 400 if media == GRAPHQL_JSON else 200, bad.formatted)
+        return _problem(media, 400 if media == GRAPHQL_JSON else 200, bad.formatted, besides=bad.extensions)
     except Refused as refused:
         return _refusal(media, refused.status, _invalid(refused), refused.headers)
     except DdmsError as error:
@@ -100,10 +99,8 @@ def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
 async def _run(
     request: HttpRequest, operation: Operation, context: Context, variables: dict[str, Any] | None
 ) -> dict[str, Any]:
-    result = operation.executor(context, variables).execute_operation()
-    if isawaitable(result):
-        return await _until_client_leaves(request, finished(result))
-    return response(result)
+    answer = execute(operation, context, variables)
+    return answer if isinstance(answer, dict) else await _until_client_leaves(request, answer)
 
 
 def _invalid(refused: Refused) -> DdmsError:
@@ -114,8 +111,14 @@ def _refusal(media: str, status: int, error: DdmsError, headers: dict[str, str])
     return _problem(media, status, [errors.refused(error)], headers)
 
 
-def _problem(media: str, status: int, problems: list[dict[str, Any]], headers: dict[str, str] | None = None) -> Answer:
-    answer = {"errors": problems}
+def _problem(
+    media: str,
+    status: int,
+    problems: list[dict[str, Any]],
+    headers: dict[str, str] | None = None,
+    besides: dict[str, Any] | None = None,
+) -> Answer:
+    answer: dict[str, Any] = {"errors": problems} | (besides or {})
     _count(answer)
     return Answer(status, media, encode(answer), headers or {})
 

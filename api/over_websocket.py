@@ -136,7 +136,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         if operation.kind is OperationType.SUBSCRIPTION:
             await self._follow(running, await self._broadcast(running.query, operation, running.variables))
             return
-        answer = await execute(operation, self.context, running.variables)
+        answer = execute(operation, self.context, running.variables)
+        answer = answer if isinstance(answer, dict) else await answer
         await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
         await running.send_operation_message({"id": running.id, "type": "complete"})
 

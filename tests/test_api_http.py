@@ -90,9 +90,9 @@ async def test_get_serves_queries_only(api: Api):
             f"{api.url}/graphql", params=parameters, headers=api.headers("owner") | {"Accept": NEW}
         )
 
-    assert (
-        await get(query="query ($n: ID!) { points(ids: [$n]) { totalCount } }", variables='{"n": "pt_1"}')
-    ).json() == {"data": {"points": {"totalCount": 0}}}
+    assert (await get(query="query ($n: ID!) { points(ids: [$n]) { totalCount } }", variables='{"n": "pt_1"}')).json()[
+        "data"
+    ] == {"points": {"totalCount": 0}}
     refused = await get(query="mutation { signOut { errors { code } } }")
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
     assert (await api.ask("{ me { role } }")) == {"role": "OWNER"}
@@ -196,7 +196,7 @@ async def test_the_statement_of_a_client_that_left_is_ended(api: Api, owner: asy
                 headers=api.headers("viewer"),
                 timeout=1.2,
             )
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%first_devices%' AND datname = current_database()"
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%page_devices%' AND datname = current_database()"
         async with asyncio.timeout(3):
             while await owner.fetchval(waiting):
                 await asyncio.sleep(0.05)
