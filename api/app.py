@@ -25,9 +25,11 @@ from api.execution import Documents
 from api.graphiql import page
 from api.health import Health
 from api.http_protocol import HttpProtocol
+from api.jobs import JOBS
 from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
 from api.over_websocket import Sockets
+from api.scheduler import Scheduler
 from api.schema import build
 from api.tokens import Tokens
 from api.websocket_protocol import WebSocketProtocol
@@ -46,6 +48,7 @@ class Parts:
         self.tokens = Tokens(database)
         self.hub = Hub(settings, database, self.tokens)
         self.health = Health(database)
+        self.scheduler = Scheduler(settings, JOBS)
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
@@ -123,7 +126,7 @@ def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -
         endpoint.parts = parts
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_tokens_changed = sweeper.wake.set
-        tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run)]
+        tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run, parts.scheduler.run)]
         for task in tasks:
             task.add_done_callback(_died)
             task.add_done_callback(lambda task: None if task.cancelled() else stop())

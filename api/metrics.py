@@ -38,6 +38,17 @@ LIVE_LAG = Histogram(
 )
 DEVICES = Gauge("ddms_active_devices", "Devices by state", ["state"], registry=REGISTRY)
 DATABASE_UP = Gauge("ddms_database_up", "Whether the database answers (1) or not (0)", registry=REGISTRY)
+JOB_SECONDS = Histogram(
+    "ddms_job_seconds",
+    "Time of a run of a scheduled job",
+    ["job"],
+    buckets=(0.01, 0.1, 1, 10, 60, 600, 3600),
+    registry=REGISTRY,
+)
+JOB_SUCCESS = Gauge(
+    "ddms_job_last_success_timestamp_seconds", "When a scheduled job was last done here", ["job"], registry=REGISTRY
+)
+JOB_FAILURES = Counter("ddms_job_failures_total", "Runs of a scheduled job that failed", ["job"], registry=REGISTRY)
 READINGS = Counter("ddms_live_readings_total", "Readings heard from the collectors' stream", registry=REGISTRY)
 
 _MOST_NAMES = 200

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.commissioning import CommissioningMutations
+from api.configuration import ConfigurationMutations, ConfigurationQueries
 from api.connections import ConnectionMutations, ConnectionQueries
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
@@ -11,6 +12,7 @@ from api.executor import shorten
 from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
+from api.jobs import JobMutations, JobQueries
 from api.latest import LatestQueries
 from api.permissions import enforce
 from api.plans import PlanQueries
@@ -28,10 +30,12 @@ from api.users import UserMutations, UserQueries
 
 @strawberry.type(description="What can be read.")
 class Query(
+    ConfigurationQueries,
     ConnectionQueries,
     DeviceQueries,
     FieldRequestQueries,
     GroupQueries,
+    JobQueries,
     PlanQueries,
     PointQueries,
     ProfileQueries,
@@ -46,12 +50,14 @@ class Query(
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
 class Mutation(
+    ConfigurationMutations,
     ConnectionMutations,
     DeviceMutations,
     CommissioningMutations,
     FieldRequestMutations,
     GroupMutations,
     ImportMutations,
+    JobMutations,
     PointMutations,
     ProfileMutations,
     TokenMutations,

@@ -13,7 +13,7 @@ import orjson
 from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 """The migration that this program was written for: the newest in migrations/versions."""
 
 logger = logging.getLogger("ddms.database")
@@ -63,7 +63,9 @@ async def connect(settings: Settings, program: str) -> asyncpg.Connection:
     return connection
 
 
-async def open_pool(settings: Settings, program: str, *, size: int = 8) -> asyncpg.Pool:
+async def open_pool(
+    settings: Settings, program: str, *, size: int = 8, command_timeout: float | None = 30
+) -> asyncpg.Pool:
     """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do."""
     try:
         return await asyncpg.create_pool(
@@ -71,7 +73,7 @@ async def open_pool(settings: Settings, program: str, *, size: int = 8) -> async
             min_size=1,
             max_size=size,
             timeout=5,
-            command_timeout=30,
+            command_timeout=command_timeout,
             init=_prepare,
             server_settings=_session(settings, program),
         )
