@@ -22,6 +22,7 @@ from api import over_http
 from api.context import Context
 from api.database import Database
 from api.execution import Documents
+from api.exports import Exports
 from api.graphiql import page
 from api.health import Health
 from api.http_protocol import HttpProtocol
@@ -144,6 +145,8 @@ def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -
         routes=[
             Route("/", lambda _request: RedirectResponse("graphql")),
             WebSocketRoute("/graphql", endpoint),
+            Route("/export", Exports(settings)),
+            Mount("/export/page", _Cached(directory=Path(__file__).parent / "static" / "export")),
             Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),
             Route("/health", _health),
             Route("/metrics", _metrics),

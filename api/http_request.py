@@ -83,6 +83,18 @@ class HttpRequest:
         """Whether the URL holds a document."""
         return b"query=" in self._scope["query_string"]
 
+    @property
+    def query(self) -> bytes:
+        """What stands behind the question mark of the URL."""
+        query: bytes = self._scope["query_string"]
+        return query
+
+    async def form(self) -> bytes:
+        """Read a body that a page's form sent; raises `Refused`."""
+        if self.header(b"content-type").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+            raise Refused(415, "send a form: `Content-Type: application/x-www-form-urlencoded`")
+        return await self._body()
+
     async def left(self) -> None:
         """Wait until the client is gone."""
         while (await self._receive())["type"] != "http.disconnect":

@@ -1,0 +1,216 @@
+"""What an export shall hold: its parameters, checked before the database is asked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from ddms.errors import Code, DdmsError
+
+MOST_POINTS = 20_000
+MOST_COLUMNS = 1_000
+MOST_WIDE_ROWS = 50_000_000
+MOST_DAYS = 7_305
+_PARAMETERS = 25_000
+
+PARAMETERS = {
+    "device": "a device's id or name; several are several of them",
+    "group": "a group's id or name: all points of all its devices",
+    "point": "a point's id",
+    "from": "beginning, inclusive: ISO 8601, or back from now: -7d, -12h, -90m",
+    "to": "end, exclusive; now when left out",
+    "level": "raw (each reading), 1m, 1h or 1d (buckets of a minute, an hour, a day of the time zone)",
+    "shape": "long (a row for each reading) or wide (a row for each time, a column for each point)",
+    "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
+    "timezone": "in which times are written, and days begin: Asia/Shanghai; UTC when left out",
+    "format": "csv or parquet",
+    "dialect": "of csv: standard, or spreadsheet (local time without its offset, a byte order mark)",
+    "delimiter": "of csv: comma, semicolon or tab",
+}
+"""Each parameter of an export, and what it says."""
+_SEVERAL = {"device", "group", "point"}
+
+_BACK = re.compile(r"-(\d{1,9})\s*(s|m|h|d|w)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Level(StrEnum):
+    """How fine it is."""
+
+    RAW = "raw"
+    MINUTE = "1m"
+    HOUR = "1h"
+    DAY = "1d"
+
+    @property
+    def step(self) -> timedelta | None:
+        """The length of a bucket; None for raw."""
+        seconds = {Level.MINUTE: 60, Level.HOUR: 3600, Level.DAY: 86400}.get(self)
+        return timedelta(seconds=seconds) if seconds else None
+
+
+class Shape(StrEnum):
+    """What a row is."""
+
+    LONG = "long"
+    WIDE = "wide"
+
+
+class Format(StrEnum):
+    """What a file is."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Dialect(StrEnum):
+    """For whom a CSV file is written."""
+
+    STANDARD = "standard"
+    SPREADSHEET = "spreadsheet"
+
+
+class Delimiter(StrEnum):
+    """What stands between the cells of a CSV file."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    TAB = "tab"
+
+    @property
+    def character(self) -> str:
+        """The character itself."""
+        return {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";", Delimiter.TAB: "\t"}[self]
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What shall be exported, and how it shall be written. `step` is None unless it was given."""
+
+    devices: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    from_: datetime
+    to: datetime
+    level: Level = Level.RAW
+    shape: Shape = Shape.LONG
+    step: timedelta | None = None
+    timezone: str = "UTC"
+    format: Format = Format.CSV
+    dialect: Dialect = Dialect.STANDARD
+    delimiter: Delimiter = Delimiter.COMMA
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    @classmethod
+    def of(cls, given: Sequence[tuple[str, str]]) -> "Choice":
+        """Make it of parameters; a mistake is a `DdmsError` that names the parameter."""
+        values = _by_name(given)
+        zone = _zone(values.get("timezone", ["UTC"])[0])
+        now = datetime.now(UTC)
+        ends = {
+            name: _time(name, values[name][0], now, zone, naive="timezone" in values)
+            for name in ("from", "to")
+            if name in values
+        }
+        if "from" not in ends:
+            raise DdmsError(Code.INVALID, "say from when: an ISO 8601 time, or -7d", field="from")
+        choice = cls(
+            devices=tuple(values.get("device", ())),
+            groups=tuple(values.get("group", ())),
+            points=tuple(values.get("point", ())),
+            from_=ends["from"],
+            to=ends.get("to", now),
+            level=_one_of(Level, "level", values),
+            shape=_one_of(Shape, "shape", values),
+            step=_step(values),
+            timezone=zone.key,
+            format=_one_of(Format, "format", values),
+            dialect=_one_of(Dialect, "dialect", values),
+            delimiter=_one_of(Delimiter, "delimiter", values),
+        )
+        choice.check()
+        return choice
+
+    def check(self) -> None:
+        """Refuse what cannot be, before the database is asked."""
+        if not (self.devices or self.groups or self.points):
+            raise DdmsError(Code.INVALID, "say what: a device, a group or a point", field="device")
+        if self.from_ >= self.to:
+            raise DdmsError(Code.INVALID, "`from` must be before `to`", field="from")
+        if self.to - self.from_ > timedelta(days=MOST_DAYS):
+            sentence = f"at most {MOST_DAYS // 365} years at once: choose a later `from` or an earlier `to`"
+            raise DdmsError(Code.INVALID, sentence, field="from")
+        if self.step and (self.level is not Level.RAW or self.shape is not Shape.WIDE):
+            raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
+
+
+def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    if len(given) > _PARAMETERS:
+        raise DdmsError(Code.INVALID, f"at most {MOST_POINTS:,} points: name devices or groups", field="point")
+    values: dict[str, list[str]] = {}
+    for name, text in given:
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
+            raise DdmsError(
+                Code.INVALID, f"{name[:40]!r} is no parameter of an export: there are {known}", field=name[:40]
+            )
+        if not text:
+            continue
+        if "\0" in text:
+            raise DdmsError(Code.INVALID, "a null character stands in no name", field=name)
+        values.setdefault(name, []).append(text)
+        if len(values[name]) > 1 and name not in _SEVERAL:
+            raise DdmsError(Code.INVALID, f"give {name} once", field=name)
+    return values
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        sentence = f"there is no time zone {name[:60]!r}: write one as Europe/Berlin, Asia/Shanghai or UTC"
+        raise DdmsError(Code.INVALID, sentence, field="timezone") from error
+
+
+def _time(name: str, text: str, now: datetime, zone: ZoneInfo, *, naive: bool) -> datetime:
+    if text == "now":
+        return now
+    try:
+        if back := _BACK.fullmatch(text):
+            return now - timedelta(**{_UNITS[back[2]]: int(back[1])})
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None and naive:
+            time = time.replace(tzinfo=zone)
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    sentence = f"{text[:40]!r} is not a time: write 2026-07-04T06:00:00Z (without an offset when you give `timezone`), -7d or now"
+    raise DdmsError(Code.INVALID, sentence, field=name)
+
+
+def _one_of(kind: type[E], name: str, values: dict[str, list[str]]) -> E:
+    members = list(kind)
+    given = values.get(name, [members[0].value])[0]
+    if given not in members:
+        raise DdmsError(Code.INVALID, f"{name} is one of {', '.join(members)}, not {given[:40]!r}", field=name)
+    return kind(given)
+
+
+def _step(values: dict[str, list[str]]) -> timedelta | None:
+    if "step" not in values:
+        return None
+    given = values["step"][0]
+    if not re.fullmatch(r"[0-9]{1,5}", given) or not 1 <= int(given) <= 86_400:
+        raise DdmsError(Code.INVALID, "a step is a number of seconds, 1 to 86400", field="step")
+    return timedelta(seconds=int(given))

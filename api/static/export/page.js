@@ -1,0 +1,171 @@
+"use strict";
+// Fills the form from the page's address, asks what the export would be, and lets the browser download it by itself:
+// the form is sent with the token in its body, so that no address, no history and no log holds it.
+const page = document.querySelector("#export");
+const kept = "ddms-export-token";
+const preview = document.querySelector("#preview");
+const download = document.querySelector("#download");
+let token = sessionStorage.getItem(kept);
+let points = [];
+let asked = 0;
+
+const field = (name) => page.elements[name];
+const tell = (text, wrong = false) => { preview.textContent = text; preview.classList.toggle("wrong", wrong); };
+
+async function graphql(query, variables = {}) {
+  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+  const response = await fetch("graphql", { method: "POST", headers, body: JSON.stringify({ query, variables }) });
+  const answer = await response.json();
+  if (answer.errors) throw Object.assign(new Error(answer.errors[0].message), answer.errors[0].extensions);
+  return answer.data;
+}
+
+function choose(given) {
+  token = given;
+  if (given) sessionStorage.setItem(kept, given); else sessionStorage.removeItem(kept);
+  return greet();
+}
+
+async function greet() {
+  let me = null;
+  try { me = token && (await graphql("{ me { name } }")).me; } catch (error) {
+    if (error.code !== "UNAUTHENTICATED") { tell(error.message, true); return; }
+    token = null;
+    sessionStorage.removeItem(kept);
+    tell(error.message, true);
+  }
+  document.querySelector("#sign-in").hidden = Boolean(me);
+  document.querySelector("#signed-in").hidden = !me;
+  document.querySelector("#who").textContent = me ? me.name : "";
+  page.inert = !me;
+  if (!me) { download.disabled = true; return; }
+  await offerNames();
+  await ask();
+}
+
+function offer(list, values) {
+  document.querySelector(list).replaceChildren(...values.map((value) => Object.assign(document.createElement("option"), { value })));
+}
+
+async function offerNames() {
+  const text = field("device").value;
+  const data = await graphql("query ($text: String) { groups { name } devices(first: 100, text: $text) { nodes { name } } }",
+    { text: /^dev_\d+$/.test(text) ? null : text || null });
+  offer("#groups", data.groups.map((group) => group.name));
+  offer("#devices", data.devices.nodes.map((device) => device.name));
+  if (points.length && points.length <= 500) {
+    const found = (await graphql("query ($ids: [ID!]) { points(ids: $ids) { key unit device { name } } }", { ids: points })).points;
+    document.querySelector("#points ul").replaceChildren(...found.map((point) =>
+      Object.assign(document.createElement("li"), { textContent: `${point.device.name} / ${point.key} ${point.unit}` })));
+  }
+}
+
+function parameters() {
+  const parquet = field("dialect").value === "parquet";
+  const given = new URLSearchParams();
+  for (const [name, value] of new FormData(page)) if (value && name !== "token") given.append(name, value);
+  given.set("format", parquet ? "parquet" : "csv");
+  if (parquet) { given.delete("dialect"); given.delete("delimiter"); }
+  if (!(given.get("shape") === "wide" && given.get("level") === "raw")) given.delete("step");
+  return given;
+}
+
+function adapt() {
+  const raw = field("level").value === "raw", wide = field("shape").value === "wide";
+  document.querySelector('[data-only="wide raw"]').hidden = !(raw && wide);
+  document.querySelector('[data-only="csv"]').hidden = field("dialect").value === "parquet";
+}
+
+async function ask() {
+  adapt();
+  const mine = ++asked;
+  download.disabled = true;
+  const given = parameters();
+  if (!given.has("device") && !given.has("group") && !given.has("point")) { tell("Choose a device or a group."); return false; }
+  tell("…");
+  given.set("preview", "1");
+  try {
+    const response = await fetch("export", { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: given });
+    const answer = await response.json();
+    if (mine !== asked) return false;
+    if (answer.errors) {
+      tell(answer.errors[0].message, true);
+      if (response.status === 401) await choose(null);
+      return false;
+    }
+    const size = answer.rows * (given.get("shape") === "wide" ? 22 + 7 * answer.points : 70);
+    tell(`${answer.filename}: about ${answer.rows.toLocaleString()} rows of ${answer.points} points`
+      + (given.get("format") === "csv" ? `, ${readable(size)}` : "")
+      + (given.get("dialect") === "spreadsheet" && answer.rows > 1048575 ? ". A spreadsheet shows no more than 1,048,576 rows: choose a coarser level or a shorter range" : "")
+      + (answer.rows ? "." : ". Nothing was read in this time."));
+    download.disabled = false;
+    return true;
+  } catch (error) {
+    if (mine === asked) tell(`DDMS cannot be reached (${error.message}): try again.`, true);
+    return false;
+  }
+}
+
+const readable = (bytes) => {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let place = 0;
+  while (bytes >= 1000 && place < 3) { bytes /= 1000; place += 1; }
+  return `${bytes.toPrecision(2).replace(/e\+\d+/, "") * 1} ${units[place]}`;
+};
+
+function fill() {
+  const given = new URLSearchParams(location.search);
+  offer("#zones", Intl.supportedValuesOf ? ["UTC", ...Intl.supportedValuesOf("timeZone")] : ["UTC"]);
+  field("timezone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  for (const name of ["device", "group", "from", "to", "timezone", "level", "shape", "step", "dialect", "delimiter"]) {
+    const value = given.get(name);
+    if (value && value !== "browser") field(name).value = value;
+  }
+  if (given.get("format") === "parquet") field("dialect").value = "parquet";
+  points = given.getAll("point").filter(Boolean);
+  for (const point of points) page.append(Object.assign(document.createElement("input"), { type: "hidden", name: "point", value: point }));
+  document.querySelector("#points").hidden = !points.length;
+}
+
+document.querySelector("#password").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  try {
+    const query = "mutation ($name: String!, $password: String!) { signIn(name: $name, password: $password) { secret errors { message } } }";
+    const { signIn } = await graphql(query, { name: form.username.value, password: form.password.value });
+    if (signIn.errors.length) tell(signIn.errors[0].message, true); else await choose(signIn.secret);
+  } catch (error) { tell(error.message, true); }
+  form.password.value = "";
+});
+document.querySelector("#paste").addEventListener("submit", (event) => {
+  event.preventDefault();
+  choose(event.target.token.value.trim());
+  event.target.reset();
+});
+document.querySelector("#sign-out").addEventListener("click", () => { tell(""); choose(null); });
+document.querySelectorAll("[data-from]").forEach((button) => button.addEventListener("click", () => {
+  field("from").value = button.dataset.from;
+  field("to").value = "now";
+  ask();
+}));
+page.addEventListener("change", (event) => {
+  if (event.target.name === "device" && event.target.value) field("group").value = "";
+  if (event.target.name === "group" && event.target.value) field("device").value = "";
+  ask();
+});
+field("device").addEventListener("input", () => { clearTimeout(offerNames.timer); offerNames.timer = setTimeout(offerNames, 250); });
+page.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!(await ask())) return;
+  const sent = document.createElement("form");
+  Object.assign(sent, { method: "post", action: "export" });
+  for (const [name, value] of [...parameters(), ["token", token]]) {
+    sent.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(sent);
+  sent.submit();
+  sent.remove();
+});
+
+fill();
+greet();
