@@ -3,10 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from api.database import Statements
-from api.errors import of_database
 from api.export_plan import Plan
 from api.export_sql import COPY, header, statements
 from ddms.database import Connection, connect
@@ -15,6 +12,7 @@ from ddms.settings import Settings
 MOST_SECONDS = 4 * 3600
 _PART_BYTES = 128 * 1024
 
+BEGIN = "-- ddms:begin_export\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PREPARE = """-- ddms:prepare_export
 SELECT set_config('TimeZone', $1, true), set_config('DateStyle', 'ISO', true), set_config('statement_timeout', $2, true),
        set_config('client_connection_check_interval', '5s', true)
@@ -31,10 +29,8 @@ async def opened(settings: Settings) -> AsyncIterator[Connection]:
     """
     connection = await connect(settings, "export")
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
-    except asyncpg.InterfaceError as error:
-        raise of_database(error) or error from error
+        await connection.execute(BEGIN)
+        yield connection
     finally:
         await connection.close(timeout=5)
 

@@ -33,9 +33,12 @@ class _Joined:
             data, self._head = self._head + data, b""
         self.inner.write(data)
 
-    def close(self) -> None:
+    def flush(self) -> None:
         if self._head:
             self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
         self.inner.close()
 
 
@@ -47,7 +50,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(_Joined(transport))  # type: ignore[arg-type]
 
     def on_response_complete(self) -> None:
-        """Expect the head of another answer."""
+        """Send a head that no body followed (to HEAD), and expect the head of another answer."""
+        self.transport.flush()  # type: ignore[attr-defined]
         self.transport.expects_head = True  # type: ignore[attr-defined]
         super().on_response_complete()
 
