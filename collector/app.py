@@ -61,6 +61,7 @@ class CollectorProgram:
                 group.create_task(self._keep_leases(), name="leases")
         finally:
             server.shutdown()
+            server.server_close()
             await self.store.close()
             await self._give_leases_back()
 

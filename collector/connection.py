@@ -196,6 +196,7 @@ class ConnectionTask:
         statistics = request.statistics
         statistics.requests += 1
         statistics.answers += 1
+        statistics.readings += request.readings
         statistics.answer_seconds += seconds
         self._sink.answer(Answer(request.block, self._clock.now(), data, self._clock.quality))
 

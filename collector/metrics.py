@@ -3,8 +3,10 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from socketserver import ThreadingMixIn
+from typing import Any, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -14,7 +16,47 @@ from prometheus_client.registry import Collector
 
 from collector.connection import ConnectionTask
 from collector.store import Store
+from collector.units import Statistics
 from ddms import VERSION
+
+MOST_CONNECTIONS, MOST_DEVICES = 200, 300
+OTHER = "other"
+
+K = TypeVar("K", bound=Hashable)
+
+# What each connection and each device counts: name, field of `Statistics`, meaning.
+_COUNTED = (
+    ("requests", "requests", "Modbus requests sent"),
+    ("readings", "readings", "Readings that right answers brought"),
+    ("answers", "answers", "Right answers"),
+    ("answer_seconds", "answer_seconds", "Time until right answers, summed up"),
+    ("polls", "polls", "Polls that were due"),
+    ("late_seconds", "late_seconds", "Lateness with which polls began, summed up"),
+    ("overruns", "overruns", "Polls that missed a whole interval"),
+    ("demotions", "demotions", "Times that a unit was demoted as offline"),
+)
+
+
+class Bounded:
+    """Bounds the values of a label: who comes first has one of his own, the rest shares `other`, which never falls."""
+
+    def __init__(self, most: int, other: Hashable) -> None:
+        self._most = most
+        self._other = other
+        self._named: set[Hashable] = set()
+        self._folded: dict[Hashable, Statistics] = {}
+
+    def __call__(self, counted: Mapping[K, Statistics]) -> dict[Any, Statistics]:
+        """Return the counters of each label value."""
+        self._named &= counted.keys()  # who is gone makes room for who comes
+        for key, statistics in counted.items():
+            if key not in self._named:
+                if key not in self._folded and len(self._named) < self._most:
+                    self._named.add(key)
+                else:
+                    self._folded[key] = statistics
+        labelled: dict[Any, Statistics] = {key: counted[key] for key in counted if key in self._named}
+        return labelled | ({self._other: Statistics.sum(self._folded.values())} if self._folded else {})
 
 
 class CollectorMetrics(Collector):
@@ -23,11 +65,24 @@ class CollectorMetrics(Collector):
     def __init__(self, store: Store, tasks: Callable[[], Iterable[ConnectionTask]]) -> None:
         self._store = store
         self._tasks = tasks
+        self._connections = Bounded(MOST_CONNECTIONS, (OTHER,))
+        self._devices = Bounded(MOST_DEVICES, (OTHER, OTHER))
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
         yield from self._of_store()
-        yield from self._of_connections()
+        tasks = {str(task.configuration.line.endpoint): task for task in self._tasks()}
+        connections = {(endpoint,): task.statistics for endpoint, task in tasks.items()}
+        yield from _families("ddms_connection", ["endpoint"], self._connections(connections))
+        units = {(endpoint, unit.config.name): unit for endpoint, task in tasks.items() for unit in task.units}
+        devices = self._devices({key: unit.statistics for key, unit in units.items()})
+        yield from _families("ddms_device", ["endpoint", "device"], devices)
+        states = GaugeMetricFamily(
+            "ddms_collector_devices", "Devices that this collector polls, by state", labels=["state"]
+        )
+        for state, count in sorted(Counter(unit.state for unit in units.values()).items()):
+            states.add_metric([state], count)
+        yield states
 
     def _of_store(self) -> Iterator[Metric]:
         statistics, spool = self._store.statistics, self._store.spool
@@ -58,28 +113,29 @@ class CollectorMetrics(Collector):
         ):
             yield GaugeMetricFamily(name, meaning, value=float(value))
 
-    def _of_connections(self) -> Iterator[Metric]:
-        label = ["endpoint"]
-        requests = CounterMetricFamily("ddms_connection_requests", "Modbus requests sent", labels=label)
-        answering = CounterMetricFamily("ddms_connection_answer_seconds", "Time until right answers", labels=label)
-        polls = CounterMetricFamily("ddms_connection_polls", "Polls that were due", labels=label)
-        late = CounterMetricFamily("ddms_connection_late_seconds", "Lateness of polls, summed up", labels=label)
-        overruns = CounterMetricFamily("ddms_connection_overruns", "Polls that missed a whole interval", labels=label)
-        demotions = CounterMetricFamily("ddms_connection_demotions", "Units demoted as offline", labels=label)
-        errors = CounterMetricFamily("ddms_connection_errors", "Failed requests by reason", labels=[*label, "reason"])
-        for task in self._tasks():
-            endpoint, s = str(task.configuration.line.endpoint), task.statistics
-            for family, value in (
-                (requests, s.requests), (answering, s.answer_seconds), (polls, s.polls),
-                (late, s.late_seconds), (overruns, s.overruns), (demotions, s.demotions),
-            ):  # fmt: skip
-                family.add_metric([endpoint], value)
-            for reason, count in list(s.errors.items()):
-                errors.add_metric([endpoint, reason.label], count)
-        yield from (requests, answering, polls, late, overruns, demotions, errors)
+
+def _families(prefix: str, labels: list[str], counted: Mapping[tuple[str, ...], Statistics]) -> Iterator[Metric]:
+    for name, attribute, meaning in _COUNTED:
+        family = CounterMetricFamily(f"{prefix}_{name}", meaning, labels=labels)
+        for key, statistics in counted.items():
+            family.add_metric(key, getattr(statistics, attribute))
+        yield family
+    errors = CounterMetricFamily(f"{prefix}_errors", "Failed requests by reason", labels=[*labels, "reason"])
+    for key, statistics in counted.items():
+        for reason, count in list(statistics.errors.items()):
+            errors.add_metric((*key, reason.label), count)
+    yield errors
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread a request, so that a connection that says nothing holds up no health check."""
+
+    daemon_threads = True
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing: health checks come every few seconds."""
 
@@ -111,7 +167,7 @@ def serve(
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(health).encode()]
 
-    server = make_server(host, port, app, handler_class=_Quiet)
+    server = make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     return server, thread

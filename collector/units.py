@@ -67,6 +67,7 @@ class Statistics:
 
     requests: int = 0
     answers: int = 0
+    readings: int = 0
     answer_seconds: float = 0.0
     errors: Counter[Reason] = field(default_factory=Counter)
     polls: int = 0
@@ -91,19 +92,20 @@ class Statistics:
 
 
 _COUNTERS = (
-    "requests", "answers", "answer_seconds", "polls", "late_seconds", "overruns", "demotions", "connects",
+    "requests", "answers", "readings", "answer_seconds", "polls", "late_seconds", "overruns", "demotions", "connects",
 )  # fmt: skip
 
 
 class BlockRequest(ReadRequest):
     """The request for a block of a poll."""
 
-    __slots__ = ("block", "poll", "statistics")
+    __slots__ = ("block", "poll", "readings", "statistics")
 
     def __init__(self, poll: "PollState", block: Block) -> None:
         super().__init__(poll.unit.config.unit_id, block.table.function, block.address, block.count)
         self.poll = poll
         self.block = block
+        self.readings = len(block.points)
         self.statistics = poll.unit.statistics
 
 
