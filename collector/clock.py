@@ -20,7 +20,11 @@ class Clock:
 
     def now(self) -> int:
         """Return the time in microseconds."""
-        return int((time.monotonic() + self._offset) * 1e6)
+        return self.at(time.monotonic())
+
+    def at(self, monotonic: float) -> int:
+        """Return what the time was, in microseconds, when the monotonic clock showed this."""
+        return int((monotonic + self._offset) * 1e6)
 
     def look(self) -> float:
         """Compare with the wall clock, once a second; return by how many seconds it was set, else 0."""

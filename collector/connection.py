@@ -7,13 +7,11 @@ it is demoted and tried every 60 s, again only in time that nobody needs.
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from collector.clock import Clock
-from collector.decode import Answer
 from collector.modbus import Line, ReadError, Run
 from collector.pace import LinePace
 from collector.schedule import Schedule
@@ -141,7 +139,6 @@ class ConnectionTask:
     async def _cycle(self) -> None:
         polls = [poll for poll in self._schedule.take() if not poll.unit.demoted]
         self._shared.new_cycle()
-        polls.sort(key=lambda poll: poll.unit.failures)  # who answers is asked first
         workers = min(self.configuration.line.max_in_flight, len(polls)) or 1
         if workers == 1:
             await self._work(polls)
@@ -157,15 +154,17 @@ class ConnectionTask:
             self._shared.hang_up()
 
     async def _work(self, polls: list[PollState]) -> None:
-        """Poll units in turn: those that answer in one run, those that failed each in the time that is left."""
-        waiting = deque(polls)
-        while waiting:
-            if waiting[0].unit.failures and self._next is not None:
+        """Poll units in turn: those that answer in one run, then those that failed, each in the time that is left."""
+        while polls:
+            well = [poll for poll in polls if not poll.unit.failures]
+            failing = [poll for poll in polls if poll.unit.failures]
+            if well:
+                polls = await self._poll(well) + failing
+            elif self._next is None:
+                failing.sort(key=lambda poll: poll.unit.failures)
+                polls = await self._poll(failing[:1]) + failing[1:]
+            else:
                 return  # a new configuration does not wait for units that do not answer
-            together = [waiting.popleft()]
-            while waiting and not waiting[0].unit.failures and not together[0].unit.failures:
-                together.append(waiting.popleft())
-            waiting.extendleft(reversed(await self._poll(together)))
 
     async def _poll(self, polls: list[PollState]) -> list[PollState]:
         """Poll until a unit does not answer; return what is left to be polled."""
@@ -188,22 +187,19 @@ class ConnectionTask:
         for number, poll in enumerate(polls, 1):
             if poll is failed:
                 return polls[number:]
-            self._finish(poll)
+            for block, reason in poll.refused:
+                self._sink.answer(block, self._clock.now(), None, reason)
+            self._answered(poll)
         return []
 
-    def _take(self, request: BlockRequest, data: bytes, seconds: float) -> None:
+    def _take(self, request: BlockRequest, data: bytes, sent: float, came: float) -> None:
         """Pass on the right answer to a request: the way of almost every one."""
         statistics = request.statistics
         statistics.requests += 1
         statistics.answers += 1
         statistics.readings += request.readings
-        statistics.answer_seconds += seconds
-        self._sink.answer(Answer(request.block, self._clock.now(), data, self._clock.quality))
-
-    def _finish(self, poll: PollState) -> None:
-        for block, reason in poll.refused:
-            self._sink.answer(Answer(block, self._clock.now(), None, reason))
-        self._answered(poll)
+        statistics.answer_seconds += came - sent
+        self._sink.answer(request.block, self._clock.at(came), data, self._clock.quality)
 
     def _timeout(self, unit: UnitState) -> float:
         timeout = self.configuration.line.timeout
@@ -225,7 +221,7 @@ class ConnectionTask:
             return await self._find_refused(request, reason, timeout)
         if reason not in UNIT_FAILURES:
             request.poll.failing.append((request.block, reason))
-            self._sink.answer(Answer(request.block, self._clock.now(), None, reason))
+            self._sink.answer(request.block, self._clock.now(), None, reason)
         return reason
 
     async def _find_refused(self, request: BlockRequest, reason: Reason, timeout: float) -> Reason:
@@ -270,7 +266,7 @@ class ConnectionTask:
     def _answer_all(self, poll: PollState, reason: Reason) -> None:
         now = self._clock.now()
         for block in poll.poll.blocks:
-            self._sink.answer(Answer(block, now, None, reason))
+            self._sink.answer(block, now, None, reason)
 
     def _failed(self, unit: UnitState, reason: Reason) -> None:
         unit.failures += 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ddms.plan import Block, Point
 from ddms.quality import Reason
-from ddms.registers import DataType
+from ddms.registers import DataType, Layout
 
 MICROSECONDS = 1_000_000
 
@@ -21,13 +21,8 @@ READINGS = np.dtype([("point_id", "i4"), ("time", "i8"), ("value", "f8"), ("qual
 """One reading: point, microseconds since 1970 UTC, value (NaN when there is none), quality code, whether it is kept."""
 
 
-class Answer(NamedTuple):
-    """What one request brought: the bytes of a block, or None and the reason; and when (microseconds, UTC)."""
-
-    block: Block
-    time: int
-    data: bytes | None
-    reason: int
+Answer = tuple[Block, int, bytes | None, int]
+"""What one request brought: block; when, in microseconds UTC; its bytes, or None; and then the reason."""
 
 
 class Text(NamedTuple):
@@ -132,55 +127,58 @@ class PointArrays:
         self.sentinels[slot, : len(point.sentinels)] = point.sentinels
 
 
-def decode(answers: Iterable[Answer], points: PointArrays) -> Batch:
+def decode(answers: Sequence[Answer], points: PointArrays) -> Batch:
     """Turn answers, in the order in which they came, into readings; remember what is stored."""
     parts: list[NDArray[Any]] = []
     texts: list[Text] = []
-    for once in _rounds(answers):
-        with np.errstate(all="ignore"):  # a device may send any bits; what is not finite is judged below
-            slots, times, raw, quality = _flatten(once)
-            parts.append(_judge(points, slots, times, raw, quality))
-        for answer in once:
-            texts += _texts(answer, points)
+    with np.errstate(all="ignore"):  # a device may send any bits; what is not finite is judged below
+        for once in _rounds(answers):
+            for layout, group in _by_layout(once).items():
+                parts.append(_judge(points, *_flatten(layout, group)))
+                if layout.text_columns:
+                    texts += [text for answer in group for text in _texts(answer, points)]
     readings = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty(0, READINGS)])
     return Batch(readings, texts)
 
 
-def _rounds(answers: Iterable[Answer]) -> list[list[Answer]]:
+def _rounds(answers: Sequence[Answer]) -> Iterable[Sequence[Answer]]:
     """Part the answers so that no point is twice in a round: a deadband compares with the reading before."""
-    rounds: list[list[Answer]] = []
+    # A block that was split shares points with its halves, so the turn is that of its first point.
+    keys = [answer[0].points[0].id for answer in answers]
+    if len(set(keys)) == len(keys):
+        return [answers]
+    rounds: dict[int, list[Answer]] = defaultdict(list)
     turns: dict[int, int] = defaultdict(int)
-    for answer in answers:
-        # A block that was split shares points with its halves, so the turn is that of its first point.
-        key = answer.block.points[0].id
-        turn = turns[key]
+    for key, answer in zip(keys, answers, strict=True):
+        rounds[turns[key]].append(answer)
         turns[key] += 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append(answer)
-    return rounds
+    return rounds.values()
 
 
-def _flatten(answers: list[Answer]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Decode the answers of each layout together; return slot, time, raw value and quality code of each reading."""
-    groups: dict[int, list[Answer]] = defaultdict(list)
+def _by_layout(answers: Iterable[Answer]) -> dict[Layout, list[Answer]]:
+    groups: dict[Layout, list[Answer]] = defaultdict(list)
     for answer in answers:
-        groups[id(answer.block.layout) if answer.data is not None else 0].append(answer)
-    raw: list[NDArray[Any]] = []
-    for key, group in groups.items():
-        if key:
-            block = group[0].block
-            data = np.frombuffer(b"".join([a.data for a in group if a.data is not None]), np.uint8)
-            raw.append(block.layout.decode(data.reshape(len(group), block.bytes)).ravel())
-        else:
-            raw.append(np.full(sum(len(a.block.slots) for a in group), np.nan))
-    ordered = [answer for group in groups.values() for answer in group]
-    sizes = [len(a.block.slots) for a in ordered]
+        groups[answer[0].layout].append(answer)
+    return groups
+
+
+def _flatten(
+    layout: Layout, answers: list[Answer]
+) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64], NDArray[np.int16]]:
+    """Decode the answers of one layout together; return slot, time, raw value and quality code of each reading."""
+    blocks, times, data, reasons = zip(*answers, strict=True)
+    missing = [number for number, found in enumerate(data) if found is None] if None in data else []
+    blank = bytes(blocks[0].bytes)
+    joined = b"".join([found or blank for found in data] if missing else data)
+    raw = layout.decode(np.frombuffer(joined, np.uint8).reshape(len(answers), -1))
+    if missing:
+        raw[missing] = np.nan
+    fields = raw.shape[1]
     return (
-        np.concatenate([a.block.slots for a in ordered]),
-        np.repeat(np.array([a.time for a in ordered], np.int64), sizes),
-        np.concatenate(raw),
-        np.repeat(np.array([a.reason for a in ordered], np.int16), sizes),
+        np.concatenate([block.slots for block in blocks]),
+        np.array(times, np.int64).repeat(fields),
+        raw.ravel(),
+        np.fromiter(reasons, np.int16, len(answers)).repeat(fields),
     )
 
 
@@ -198,24 +196,26 @@ def _judge(
         equal: NDArray[np.bool_] = np.equal(raw[told][:, np.newaxis], points.sentinels[slots[told]])
         silent = equal.any(axis=1)
         quality[np.flatnonzero(told)[silent]] = Reason.SENTINEL
+    value[quality >= Reason.TIMEOUT] = np.nan
+    stored = _is_stored(points, slots, times, value, quality)
+    kept = np.flatnonzero(stored)
+    places = slots[kept]
+    points.stored_time[places] = times[kept]
+    points.stored_value[places] = value[kept]
+    points.stored_quality[places] = quality[kept]
     readings = np.empty(len(slots), READINGS)
     readings["point_id"] = points.point_id[slots]
-    readings["time"] = times
-    readings["value"] = np.where(quality < Reason.TIMEOUT, value, np.nan)
-    readings["quality"] = quality
-    readings["stored"] = _is_stored(points, slots, readings)
-    kept = readings["stored"]
-    points.stored_time[slots[kept]] = times[kept]
-    points.stored_value[slots[kept]] = readings["value"][kept]
-    points.stored_quality[slots[kept]] = readings["quality"][kept]
+    readings["time"], readings["value"], readings["quality"], readings["stored"] = times, value, quality, stored
     return readings
 
 
-def _is_stored(points: PointArrays, slots: NDArray[Any], readings: NDArray[Any]) -> NDArray[Any]:
-    since = readings["time"] - points.stored_time[slots]
-    changed = readings["quality"] != points.stored_quality[slots]
+def _is_stored(
+    points: PointArrays, slots: NDArray[Any], times: NDArray[Any], value: NDArray[Any], quality: NDArray[Any]
+) -> NDArray[Any]:
+    since = times - points.stored_time[slots]
+    changed = quality != points.stored_quality[slots]
     deadband = points.deadband[slots]
-    moved = np.abs(readings["value"] - points.stored_value[slots]) > deadband
+    moved = np.abs(value - points.stored_value[slots]) > deadband
     # A clock that was set back makes `since` negative: then store, rather than wait for the old time to come again.
     due = (since >= points.heartbeat[slots]) | (since < 0)
     wanted = (deadband == 0) | moved | due
@@ -226,12 +226,12 @@ def _is_stored(points: PointArrays, slots: NDArray[Any], readings: NDArray[Any])
 
 def _texts(answer: Answer, points: PointArrays) -> list[Text]:
     """Return the strings in an answer that changed."""
-    block = answer.block
+    block, time, data, reason = answer
     changed = []
     for column in block.layout.text_columns:
         point_id = block.points[column].id
-        text = None if answer.data is None else block.layout.text(column, answer.data)
-        if points.texts.get(point_id) != (text, answer.reason):
-            points.texts[point_id] = (text, answer.reason)
-            changed.append(Text(point_id, answer.time, text, answer.reason))
+        text = None if data is None else block.layout.text(column, data)
+        if points.texts.get(point_id) != (text, reason):
+            points.texts[point_id] = (text, reason)
+            changed.append(Text(point_id, time, text, reason))
     return changed

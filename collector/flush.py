@@ -22,8 +22,8 @@ _MINUTE = 60_000_000
 _COLUMNS = ("time", "point_id", "value", "quality")
 _HEAD = [("fields", ">i2"), ("time_size", ">i4"), ("time", ">i8"), ("point_size", ">i4"), ("point_id", ">i4"), ("value_size", ">i4")]  # fmt: skip
 _TAIL = [("quality_size", ">i4"), ("quality", ">i2")]
-_ROW = np.dtype([*_HEAD, ("value", ">f8"), *_TAIL])
-_ROW_WITHOUT_VALUE = np.dtype([*_HEAD, *_TAIL])
+_ROW = np.array([(4, 8, 0, 4, 0, 8, 0, 2, 0)], [*_HEAD, ("value", ">f8"), *_TAIL])
+_ROW_WITHOUT_VALUE = np.array([(4, 8, 0, 4, 0, -1, 2, 0)], [*_HEAD, *_TAIL])
 
 READ_ROLLED_UP = "-- ddms:read_rolled_up\nSELECT rolled_up_to()"
 NOTE_LATE = """-- ddms:note_late
@@ -87,27 +87,33 @@ UPDATE device_states s SET last_seen = now(), answer_seconds = coalesce(u.answer
 def rows(readings: NDArray[Any]) -> bytes:
     """Return readings as the rows of a binary COPY of `time, point_id, value, quality`."""
     good = ~np.isnan(readings["value"])
-    parts = []
-    for kept, dtype, size in ((readings[good], _ROW, 8), (readings[~good], _ROW_WITHOUT_VALUE, -1)):
-        if len(kept):
-            row = np.empty(len(kept), dtype)
-            row["fields"], row["time_size"], row["point_size"], row["quality_size"] = 4, 8, 4, 2
-            row["value_size"] = size
-            row["time"] = kept["time"] - _POSTGRES_EPOCH
-            row["point_id"], row["quality"] = kept["point_id"], kept["quality"]
-            if size > 0:
-                row["value"] = kept["value"]
-            parts.append(row.tobytes())
-    return b"".join(parts)
+    if good.all():
+        return _rows(readings, _ROW)
+    return _rows(readings[good], _ROW) + _rows(readings[~good], _ROW_WITHOUT_VALUE)
 
 
-async def _copy(connection: Connection, table: str, readings: NDArray[Any]) -> None:
+def _rows(readings: NDArray[Any], blank: NDArray[Any]) -> bytes:
+    row = blank.repeat(len(readings))
+    row["time"] = readings["time"] - _POSTGRES_EPOCH
+    row["point_id"], row["quality"] = readings["point_id"], readings["quality"]
+    if blank is _ROW:
+        row["value"] = readings["value"]
+    return row.tobytes()
+
+
+async def _copy(connection: Connection, table: str, packed: bytes) -> None:
     async def source() -> AsyncIterator[bytes]:
         yield _COPY_HEAD
-        yield rows(readings)
+        yield packed
         yield _COPY_END
 
     await connection.copy_to_table(table, source=source(), columns=_COLUMNS, format="binary")
+
+
+def stored(readings: NDArray[Any]) -> NDArray[Any]:
+    """Return the readings that are kept."""
+    kept = readings["stored"]
+    return readings if kept.all() else readings[kept]
 
 
 def newest(readings: NDArray[Any]) -> NDArray[Any]:
@@ -119,12 +125,13 @@ def newest(readings: NDArray[Any]) -> NDArray[Any]:
 async def store(connection: Connection, collector: str, sequence: int, batch: Batch) -> None:
     """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off."""
     payloads = stream.pack(_flush(collector, sequence, batch))
-    stored = batch.readings[batch.readings["stored"]]
+    kept, last = stored(batch.readings), newest(batch.readings)
+    packed = rows(kept)
     async with connection.transaction():
-        await _note_late(connection, stored)
-        if len(stored):
-            await _copy(connection, "readings", stored)
-        await _copy(connection, "incoming", newest(batch.readings))
+        await _note_late(connection, kept)
+        if packed:
+            await _copy(connection, "readings", packed)
+        await _copy(connection, "incoming", packed if last is kept else rows(last))
         await connection.execute(RENEW_LATEST)
         await _store_texts(connection, batch)
         await connection.execute(TELL, collector, sequence, VERSION, payloads)
@@ -141,21 +148,22 @@ def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
 async def replay(connection: Connection, batch: Batch) -> None:
     """Store a batch of which all or nothing may be stored already; subscribers are not told of the past."""
     async with connection.transaction():
-        await _note_late(connection, batch.readings[batch.readings["stored"]])
-        await _copy(connection, "incoming", batch.readings)
+        kept = stored(batch.readings)
+        await _note_late(connection, kept)
+        await _copy(connection, "incoming", rows(batch.readings))
         await connection.execute(REPLAY_LATEST)
-        if not batch.readings["stored"].all():
+        if kept is not batch.readings:
             await connection.execute("-- ddms:empty_incoming\nTRUNCATE incoming")
-            await _copy(connection, "incoming", batch.readings[batch.readings["stored"]])
+            await _copy(connection, "incoming", rows(kept))
         await connection.execute(REPLAY_READINGS)
         await _store_texts(connection, batch)
 
 
-async def _note_late(connection: Connection, stored: NDArray[Any]) -> None:
+async def _note_late(connection: Connection, readings: NDArray[Any]) -> None:
     """Say which readings come after their minute was rolled up; first of all, because it keeps the next one waiting."""
-    if not len(stored):
+    if not len(readings):
         return
-    late = stored[stored["time"] < stream.to_microseconds(await connection.fetchval(READ_ROLLED_UP))]
+    late = readings[readings["time"] < stream.to_microseconds(await connection.fetchval(READ_ROLLED_UP))]
     if len(late):
         minutes = late["time"] // _MINUTE * _MINUTE
         once = np.unique(np.stack([late["point_id"], minutes], axis=1), axis=0)

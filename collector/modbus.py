@@ -29,6 +29,7 @@ from ddms.quality import Reason, of_exception
 __all__ = ["Line", "ReadError", "ReadRequest", "Reader", "Run", "TcpLine", "data_bytes", "line"]
 
 _HEADER = struct.Struct(">HHH")
+_FRAME = struct.Struct(">H10s")
 _LEAST_FRAME = 8  # the header, the unit, the function
 _EXCEPTION_FRAME = 9
 _CLOCK_TICK = 0.002  # seconds by which a timer may fire before the deadline it was set for
@@ -111,7 +112,7 @@ class TcpLine(asyncio.Protocol):
         """Send one read request and wait for the answer that carries its transaction id."""
         answers: list[bytes] = []
         request = ReadRequest(unit, function, address, count)
-        await self.follow(Run([request], lambda _, data, __: answers.append(data)), timeout)
+        await self.follow(Run([request], lambda _, data, *__: answers.append(data)), timeout)
         return answers[0]
 
     async def follow(self, run: Run[Any], timeout: float, pause: float = 0.0) -> None:
@@ -120,24 +121,24 @@ class TcpLine(asyncio.Protocol):
             await one_by_one(self, run, timeout, pause)
             return
         exchange = _Exchange(run, timeout, self._loop.create_future())
-        self._send(exchange, run.request)
-        self._watch_until(time.monotonic() + timeout)
+        now = time.monotonic()
+        self._send(exchange, run.request, now)
+        self._watch_until(now + timeout)
         try:
             await exchange.done
         finally:
             self._waiting.pop(exchange.transaction, None)
 
-    def _send(self, exchange: _Exchange, request: ReadRequest | None) -> None:
+    def _send(self, exchange: _Exchange, request: ReadRequest | None, now: float) -> None:
         if request is None:
             exchange.done.set_result(None)
         elif self._transport is None:
             exchange.fail(Reason.CLOSED)
         else:
-            self._transaction = exchange.transaction = (self._transaction + 1) & 0xFFFF
-            self._waiting[exchange.transaction] = exchange
-            exchange.request = request
-            exchange.sent = time.monotonic()
-            self._transport.write(exchange.transaction.to_bytes(2, "big") + request.tail)
+            self._transaction = transaction = (self._transaction + 1) & 0xFFFF
+            self._waiting[transaction] = exchange
+            exchange.transaction, exchange.request, exchange.sent = transaction, request, now
+            self._transport.write(_FRAME.pack(transaction, request.tail))
 
     def _watch_until(self, deadline: float) -> None:
         """One timer for the line instead of one a request: it looks at the earliest deadline, and then at the next."""
@@ -178,10 +179,12 @@ class TcpLine(asyncio.Protocol):
         if exchange is None:
             self.late += 1
         elif not exchange.done.done():
-            if frame[2:9] == exchange.request.right:
-                self._send(exchange, exchange.run.answered(frame[9:], time.monotonic() - exchange.sent))
+            request = exchange.request
+            if frame[2:9] == request.right:
+                now = time.monotonic()
+                self._send(exchange, exchange.run.answered(request, frame[9:], exchange.sent, now), now)
             else:
-                exchange.fail(_reason(frame, exchange.request))
+                exchange.fail(_reason(frame, request))
 
     def _fail_all(self, reason: Reason) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -47,26 +47,25 @@ class Run(Generic[R]):
     """Requests that follow each other on a line for as long as all goes well, with no task that wakes up between them.
 
     `request` is the one that is sent next, or that failed; None at the end. `take` gets each request with the data
-    bytes of its right answer, and after how many seconds they came.
+    bytes of its right answer, and when, by the monotonic clock, the one was sent and the other came.
     """
 
     __slots__ = ("_rest", "request", "take")
 
-    def __init__(self, requests: Iterable[R], take: Callable[[R, bytes, float], None]) -> None:
+    def __init__(self, requests: Iterable[R], take: Callable[[R, bytes, float, float], None]) -> None:
         self._rest = iter(requests)
         self.take = take
         self.request: R | None = next(self._rest, None)
 
-    def answered(self, data: bytes, seconds: float) -> R | None:
+    def answered(self, request: R, data: bytes, sent: float, came: float) -> R | None:
         """Take the answer to `request`; return the next one."""
-        if self.request is not None:
-            self.take(self.request, data, seconds)
-        return self.skip()
+        self.take(request, data, sent, came)
+        self.request = following = next(self._rest, None)
+        return following
 
-    def skip(self) -> R | None:
-        """Leave `request` alone; return the next one."""
+    def skip(self) -> None:
+        """Leave `request` alone, and go on to the next one."""
         self.request = next(self._rest, None)
-        return self.request
 
 
 class Reader(Protocol):
@@ -100,7 +99,7 @@ async def one_by_one(reader: Reader, run: Run[Any], timeout: float, pause: float
             await asyncio.sleep(pause)
         sent = time.monotonic()
         data = await reader.read(request.unit, request.function, request.address, request.count, timeout)
-        run.answered(data, time.monotonic() - sent)
+        run.answered(request, data, sent, time.monotonic())
 
 
 def data_bytes(function: int, count: int) -> int:

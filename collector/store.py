@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import asyncpg
 import numpy as np
@@ -18,12 +18,13 @@ from collector.units import DeviceState, Pace
 from ddms import VERSION
 from ddms.database import Connection, check_schema, connect, explain
 from ddms.errors import Code, DdmsError
-from ddms.plan import Point
+from ddms.plan import Block, Point
 from ddms.quality import Reason
 from ddms.settings import Settings
 
 RECONNECT_SECONDS = 5.0
 SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
+GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
 COMMIT_SECONDS = 20.0
 SEEN_SECONDS = 10.0
 
@@ -75,10 +76,11 @@ class Store:
         self._settings = settings
         self._answers: list[Answer] = []
         self._pending = asyncio.Event()
+        self._first_came = 0.0
         self._states: dict[int, DeviceState] = {}
         self._seen: set[int] = set()
         self._paces: dict[int, Pace] = {}
-        self._seen_stored = time.monotonic()
+        self._seen_stored = monotonic()
         self._connection: asyncpg.Connection | None = None
         self._sequence = 0
         self._complained = ""
@@ -93,12 +95,12 @@ class Store:
         """Answers that wait for the next flush."""
         return len(self._answers)
 
-    # -- Sink
-
-    def answer(self, answer: Answer) -> None:
+    def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
         """Take what a request brought."""
-        self._answers.append(answer)
-        self._pending.set()
+        self._answers.append((block, time, data, reason))
+        if not self._pending.is_set():
+            self._first_came = monotonic()
+            self._pending.set()
 
     def seen(self, device_id: int) -> None:
         """Take note that a device answered just now."""
@@ -120,22 +122,32 @@ class Store:
     # -- flush
 
     async def run(self) -> None:
-        """Flush whenever something is pending, as soon as the last flush is done; for ever."""
+        """Flush whenever something is pending, at most once an interval; for ever."""
         while True:
             await self._pending.wait()
+            await self._gather()
+            start = monotonic()
             await self.flush()
-            await asyncio.sleep(self._settings.flush_interval if self.connected else SPOOL_INTERVAL)
+            pause = self._settings.flush_interval if self.connected else SPOOL_INTERVAL
+            await asyncio.sleep(start + pause - monotonic())
+
+    async def _gather(self) -> None:
+        """Wait while answers come one upon the other: polls are due together, and one flush of all costs the least."""
+        before = -1
+        while before != len(self._answers) and monotonic() < self._first_came + GATHER_MOST:
+            before = len(self._answers)
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def flush(self) -> None:
         """Store what is pending, in the database or else in the spool."""
         self._pending.clear()
         answers, self._answers = self._answers, []
-        start = time.monotonic()
+        start = monotonic()
         batch = decode(answers, self._points)
         if len(batch.readings) and not await self._store(batch):
             await self._spool(batch)
         await self._store_states()
-        self._count(batch, time.monotonic() - start)
+        self._count(batch, monotonic() - start)
 
     async def _store(self, batch: Batch) -> bool:
         if self._connection is None:
@@ -159,9 +171,9 @@ class Store:
         if self._connection is None:
             return
         seen: list[Pace] | None = None
-        if time.monotonic() - self._seen_stored >= SEEN_SECONDS:
+        if monotonic() - self._seen_stored >= SEEN_SECONDS:
             seen = [self._paces.get(device_id, Pace(device_id, None, None, None)) for device_id in self._seen]
-            self._seen, self._seen_stored = set(), time.monotonic()
+            self._seen, self._seen_stored = set(), monotonic()
         states, self._states = self._states, {}
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
@@ -171,10 +183,10 @@ class Store:
             self._disconnect(error)
 
     def _count(self, batch: Batch, seconds: float) -> None:
-        statistics = self.statistics
-        statistics.readings += len(batch.readings)
-        statistics.stored += int(batch.readings["stored"].sum())
-        statistics.bad += int((batch.readings["quality"] >= Reason.TIMEOUT).sum())
+        statistics, readings = self.statistics, batch.readings
+        statistics.readings += len(readings)
+        statistics.stored += int(readings["stored"].sum())
+        statistics.bad += int((readings["quality"] >= Reason.TIMEOUT).sum())
         statistics.flushes += 1
         statistics.flush_seconds += seconds
         statistics.last_flush_seconds = seconds

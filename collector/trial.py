@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from collector.decode import Answer, PointArrays, decode
+from collector.decode import PointArrays, decode
 from collector.modbus import Reader, ReadError
 from ddms.lines import register
 from ddms.plan import Block, Limits, Point, plan
@@ -86,7 +86,7 @@ def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[
     """Judge a block as the collector would: scaled, with sentinels and ranges turned into reasons."""
     arrays = PointArrays()
     block.slots = arrays.place(block.points, interval_s=1)
-    batch = decode([Answer(block, 0, data, reason)], arrays)
+    batch = decode([(block, 0, data, reason)], arrays)
     raw = None if data is None else block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
     texts = {text.point_id: text.text for text in batch.texts}
     return {

@@ -11,7 +11,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.decode import Answer
 from collector.protocol import ReadRequest
 from ddms.lines import Unit
 from ddms.plan import Block, Point, Poll
@@ -48,8 +47,8 @@ class Sink(Protocol):
     def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
 
-    def answer(self, answer: Answer) -> None:
-        """Take what a request brought."""
+    def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
+        """Take what a request brought: an `Answer`."""
 
     def seen(self, device_id: int) -> None:
         """Take note that a device answered just now."""

@@ -24,7 +24,7 @@ class Bench:
 
     def answer(self, second: float, *words: int, reason=Reason.GOOD) -> Answer:
         data = struct.pack(f">{len(words)}H", *words) if words else None
-        return Answer(self.polls[0].blocks[0], int(second * MICROSECONDS), data, reason)
+        return self.polls[0].blocks[0], int(second * MICROSECONDS), data, reason
 
     def read(self, second: float, *words: int, reason=Reason.GOOD):
         return decode([self.answer(second, *words, reason=reason)], self.arrays)

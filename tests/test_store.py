@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_plan import point
 
-from collector.decode import READINGS, Answer, Batch, Text
+from collector.decode import READINGS, Batch, Text
 from collector.spool import Spool, SpoolFullError
 from collector.store import Store
 from collector.units import DeviceState
@@ -68,11 +68,11 @@ class Device:
     def answers(self, number: int, text: bytes = b"ok\0\0", *, time: int | None = None):
         self.time = self.time + 1_000_000 if time is None else time
         data = number.to_bytes(2, "big") * 2 + text
-        self.store.answer(Answer(self.block, self.time, data, Reason.GOOD))
+        self.store.answer(self.block, self.time, data, Reason.GOOD)
 
     def fails(self, reason: Reason = Reason.TIMEOUT):
         self.time += 1_000_000
-        self.store.answer(Answer(self.block, self.time, None, reason))
+        self.store.answer(self.block, self.time, None, reason)
 
 
 async def numbers(owner, point_id: int = 1) -> list[float | None]:
