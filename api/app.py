@@ -26,6 +26,7 @@ from api.exports import Exports
 from api.graphiql import page
 from api.health import Health
 from api.http_protocol import HttpProtocol
+from api.in_flight import InFlight
 from api.jobs import JOBS
 from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
@@ -33,10 +34,11 @@ from api.over_websocket import Sockets
 from api.scheduler import Scheduler
 from api.schema import build
 from api.tokens import Tokens
+from api.trusted import Trusted
 from api.websocket_protocol import WebSocketProtocol
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
-from ddms.settings import Settings
+from ddms.settings import Settings, Switch
 
 logger = logging.getLogger("api.app")
 
@@ -47,13 +49,15 @@ class Parts:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.database = database
         self.tokens = Tokens(database)
+        self.trusted = Trusted(database)
+        self.in_flight = InFlight()
         self.hub = Hub(settings, database, self.tokens)
         self.health = Health(database)
         self.scheduler = Scheduler(settings, JOBS)
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
-        return Context(database=self.database, hub=self.hub, tokens=self.tokens, address=address)
+        return Context(database=self.database, hub=self.hub, tokens=self.tokens, trusted=self.trusted, address=address)
 
 
 class GraphQLEndpoint:
@@ -61,7 +65,7 @@ class GraphQLEndpoint:
 
     def __init__(self, settings: Settings) -> None:
         schema = build()
-        self.documents = Documents(schema._schema, Limits())
+        self.documents = Documents(schema._schema, Limits(), introspection=settings.introspection is Switch.ON)
         self.sockets = Sockets(self.documents, schema, settings.allowed_origins)
 
         self.parts: Parts | None = None

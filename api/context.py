@@ -13,6 +13,7 @@ from ddms.errors import Code, DdmsError
 if TYPE_CHECKING:
     from api.live import Hub
     from api.tokens import Tokens
+    from api.trusted import Trusted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class Caller:
     name: str
     role: Role
     expires_at: datetime
+    trusted_only: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,6 +34,7 @@ class Context:
     database: Database
     hub: "Hub"
     tokens: "Tokens"
+    trusted: "Trusted"
     address: str
     caller: Caller | None = None
     authorization: str | None = None

@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -25,6 +26,10 @@ def statement_name(sql: str) -> str:
     if not match:
         raise ValueError(f"a statement begins with `-- ddms:<name>`: {sql[:60]!r}")
     return match[1]
+
+
+BEFORE_COMMIT: ContextVar[Callable[["Statements"], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
+"""What is done last in every transaction of this operation."""
 
 
 class Statements:
@@ -83,7 +88,10 @@ class Database:
     async def transaction(self) -> AsyncIterator[Statements]:
         """Lend a connection inside a transaction, which an exception rolls back."""
         async with _acquired(self._pool) as connection, connection.transaction():
-            yield Statements(connection)
+            statements = Statements(connection)
+            yield statements
+            if last := BEFORE_COMMIT.get():
+                await last(statements)
 
     async def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Return all rows of one statement."""

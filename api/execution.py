@@ -29,7 +29,7 @@ from graphql import (
     validate,
 )
 from graphql.execution import VariableValues, get_variable_values
-from graphql.validation import recommended_rules, specified_rules
+from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
 
 from api import errors
 from api.context import Context
@@ -68,6 +68,7 @@ class Operation:
     node: OperationDefinitionNode
     name: str | None
     text: str
+    silent: bool = False
     _constant: bytes | None = None
 
     def __post_init__(self) -> None:
@@ -122,7 +123,9 @@ class Operation:
     def executor(self, context: Context, variables: dict[str, Any] | None) -> Execution:
         """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""
         wanted = self.node.variable_definitions
-        values = get_variable_values(self.schema, wanted, variables or {}, max_errors=50) if wanted else _NO_VARIABLES
+        values: Any = _NO_VARIABLES
+        if wanted:
+            values = get_variable_values(self.schema, wanted, variables or {}, 50, hide_suggestions=self.silent)
         if isinstance(values, list):
             raise BadDocument(values)
         cost = self._cost(values)
@@ -142,8 +145,11 @@ class Operation:
 class Documents:
     """The documents that were seen lately, by their text; bad ones are remembered too."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool = True) -> None:
         self._schema = schema
+        self._silent = not introspection
+        """Whether nothing is told of the schema, not even by suggestions."""
+        self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._limits = limits
         self._cache: dict[tuple[str, str | None], Operation | BadDocument] = {}
 
@@ -173,12 +179,15 @@ class Documents:
                 f"the document has no operation {name!r}" if name else "operationName must say which operation is meant"
             )
             raise BadDocument([GraphQLError(sentence)])
-        return Operation(self._schema, document, node, node.name.value if node.name else None, text)
+        name = node.name.value if node.name else None
+        return Operation(self._schema, document, node, name, text, self._silent)
 
     def _validated(self, text: str) -> DocumentNode:
         try:
             document = parse(text, max_tokens=self._limits.tokens)
-            problems = exceeded(document, self._limits) or validate(self._schema, document, _RULES, max_errors=10)
+            problems = exceeded(document, self._limits) or validate(
+                self._schema, document, self._rules, max_errors=10, hide_suggestions=self._silent
+            )
         except GraphQLError as error:
             raise BadDocument([error]) from error
         except RecursionError as error:

@@ -12,6 +12,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from api.limits import BODY_BYTES, PARAMETERS
+from api.trusted import id_in
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -39,8 +40,10 @@ class Asked(NamedTuple):
     """What a request asks for."""
 
     query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
+    """Empty when the document is called by its id."""
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    document_id: str | None = None
 
 
 class HttpRequest:
@@ -81,7 +84,7 @@ class HttpRequest:
 
     def has_query(self) -> bool:
         """Whether the URL holds a document."""
-        return b"query=" in self._scope["query_string"]
+        return b"query=" in self._scope["query_string"] or b"documentId=" in self._scope["query_string"]
 
     @property
     def query(self) -> bytes:
@@ -209,16 +212,18 @@ def _checked(asked: Any) -> Asked:
         raise Refused(400, "several requests at once are not served: send each by itself, a JSON object with `query`")
     if not isinstance(asked, dict):
         raise Refused(400, "a request is one JSON object with `query`")
-    query = asked.get("query")
-    if not isinstance(query, str) or not query:
-        raise Refused(400, "`query` is missing: it holds the GraphQL document, a string")
-    if len(asked) == 1:
-        return Asked(query, None, None)
+    query = asked.get("query") or ""
+    if len(asked) == 1 and query and isinstance(query, str):
+        return Asked(query)
     name, variables, extensions = asked.get("operationName"), asked.get("variables"), asked.get("extensions")
+    if not isinstance(extensions, dict | None):
+        raise Refused(400, "`extensions` is an object")
+    if not isinstance(document_id := id_in(asked), str | None):
+        raise Refused(400, "`documentId` is a string")
+    if not isinstance(query, str) or not (query or document_id):
+        raise Refused(400, "`query` is missing: it holds the GraphQL document, a string")
     if not isinstance(name, str | None):
         raise Refused(400, "`operationName` is a string")
     if not isinstance(variables, dict | None):
         raise Refused(400, "`variables` is an object")
-    if not isinstance(extensions, dict | None):
-        raise Refused(400, "`extensions` is an object")
-    return Asked(query, variables, name or None)
+    return Asked(query, variables, name or None, document_id)

@@ -13,7 +13,9 @@ from api import errors
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute
 from api.http_answer import Answer, send_answer
-from api.http_request import GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
+from api.http_request import GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
+from api.idempotency import claimed, fingerprint, key_of, succeeded
+from api.in_flight import InFlight
 from api.metrics import ERRORS, NAMES, request_seconds
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
@@ -27,6 +29,8 @@ logger = logging.getLogger("api.requests")
 
 class MakesContexts(Protocol):
     """The parts of the program."""
+
+    in_flight: InFlight
 
     def context(self, address: str) -> Context:
         """Return what resolvers are given."""
@@ -55,14 +59,15 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         if token := of_header(request.header(b"authorization")):
             context.caller = await context.tokens.find(token)
         asked = await request.asked()
-        operation = documents.operation(asked.query, asked.operation_name)
+        text = await _document(asked, context)
+        operation = documents.operation(text, asked.operation_name)
         _refuse_wrong_way(request, operation)
         if operation.constant is not None:
             encoded, failed = operation.constant, False
         else:
-            answer = await _run(request, operation, context, asked.variables)
-            encoded, failed = encode(answer), "errors" in answer
-            if failed:
+            with parts.in_flight.of(context):
+                encoded, answer = await _done(request, operation, context, asked.variables)
+            if failed := "errors" in answer:
                 _count(answer)
                 _log("failed", operation, context, time.perf_counter() - began, answer)
         seconds = time.perf_counter() - began
@@ -84,7 +89,21 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         return _problem(media, 500, [errors.masked(error)])
 
 
-_STATUS: dict[Code, tuple[int, dict[str, str]]] = {Code.UNAUTHENTICATED: (401, {"WWW-Authenticate": "Bearer"})}
+_STATUS: dict[Code, tuple[int, dict[str, str]]] = {
+    Code.UNAUTHENTICATED: (401, {"WWW-Authenticate": "Bearer"}),
+    Code.INVALID: (400, {}),
+    Code.NOT_FOUND: (400, {}),
+    Code.FORBIDDEN: (403, {}),
+    Code.CONFLICT: (409, {}),
+    Code.RATE_LIMITED: (429, {"Retry-After": "1"}),
+}
+
+
+async def _document(asked: Asked, context: Context) -> str:
+    """Return the document that is meant: the one that was sent, or the registered one."""
+    if asked.document_id is None and not (context.caller and context.caller.trusted_only):
+        return asked.query
+    return await context.trusted.text(asked.query, asked.document_id, context.caller)
 
 
 def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
@@ -94,6 +113,23 @@ def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
         raise Refused(405, "GET is for queries: send a mutation by POST", {"Allow": "POST"})
     if operation.kind is OperationType.SUBSCRIPTION:
         raise Refused(400, "subscriptions are served over a websocket, by graphql-transport-ws")
+
+
+async def _done(
+    request: HttpRequest, operation: Operation, context: Context, variables: dict[str, Any] | None
+) -> tuple[bytes, dict[str, Any]]:
+    """Execute, or give the answer again that a mutation got before; return it encoded and as it is."""
+    key = key_of(request.header(b"idempotency-key")) if operation.kind is OperationType.MUTATION else None
+    if key is None:
+        answer = await _run(request, operation, context, variables)
+        return encode(answer), answer
+    same = fingerprint(operation.text, operation.name, variables)
+    async with claimed(context, key, operation.text, same) as claim:
+        if claim.answer is not None:
+            return claim.answer, {}
+        answer = await _run(request, operation, context, variables)
+        claim.answer, claim.keep = encode(answer), succeeded(answer)
+        return claim.answer, answer
 
 
 async def _run(

@@ -34,6 +34,7 @@ from ddms.errors import DdmsError
 
 _UNAUTHORIZED = 4401
 _BAD_REQUEST = 4400
+_BY_ID = "\0documentId:"
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
 
 
@@ -48,11 +49,17 @@ def malformed(message: object) -> str | None:
         return "a payload is an object"
     if kind != "subscribe":
         return None
-    if payload is None or not isinstance(payload.get("query"), str):
+    if payload is None or not isinstance(payload.get("query", payload.get("documentId")), str):
         return "the payload of subscribe has a query, a string"
     if not isinstance(payload.get("variables"), dict | None):
         return "variables are an object"
     return None if isinstance(payload.get("operationName"), str | None) else "operationName is a string"
+
+
+def _name_document(payload: Any) -> None:
+    """Let a document that is called by its id pass where a document is wanted."""
+    if not payload.get("query") and "documentId" in payload:
+        payload["query"] = f"{_BY_ID}{payload['documentId']}"
 
 
 class Next:
@@ -83,6 +90,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         if problem := malformed(message):
             await self.handle_invalid_message(problem)
         else:
+            if message["type"] == "subscribe":
+                _name_document(message["payload"])
             await super().handle_message(message)
 
     async def handle(self) -> None:
@@ -132,6 +141,10 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
                 del self.operations[operation.id]
 
     async def _serve(self, running: Running[Context, None]) -> None:
+        query, by_id, document_id = running.query.partition(_BY_ID)
+        caller = self.context.caller
+        if by_id or (caller and caller.trusted_only):
+            running.query = await self.context.trusted.text(query, document_id or None, caller)
         operation = self.view.documents.operation(running.query, running.operation_name)
         if operation.kind is OperationType.SUBSCRIPTION:
             await self._follow(running, await self._broadcast(running.query, operation, running.variables))

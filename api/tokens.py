@@ -27,7 +27,7 @@ _CACHED_SECONDS = 30.0
 _CACHED_TOKENS = 10_000
 
 FIND_TOKEN = """-- ddms:find_token
-SELECT id, name, role, expires_at, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
+SELECT id, name, role, expires_at, trusted_only, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
   FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL AND expires_at > now()
 """
 MARK_TOKEN_USED = """-- ddms:mark_token_used
@@ -37,21 +37,21 @@ FIND_VALID_TOKENS = """-- ddms:find_valid_tokens
 SELECT id, role FROM api_tokens WHERE id = any($1::int[]) AND revoked_at IS NULL AND expires_at > now()
 """
 INSERT_TOKEN = """-- ddms:insert_token
-INSERT INTO api_tokens (name, role, user_id, hash, expires_at) VALUES ($1, $2, $3, $4, $5)
-RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at
+INSERT INTO api_tokens (name, role, user_id, hash, expires_at, trusted_only) VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at, trusted_only
 """
 REVOKE_TOKEN = """-- ddms:revoke_token
 UPDATE api_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
-RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at
+RETURNING id, name, role, created_at, expires_at, last_used_at, revoked_at, trusted_only
 """
 LIST_TOKENS = """-- ddms:list_tokens
-SELECT id, name, role, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+SELECT id, name, role, created_at, expires_at, last_used_at, revoked_at, trusted_only FROM api_tokens
  WHERE $1 OR (revoked_at IS NULL AND expires_at > now()) ORDER BY id DESC LIMIT 1000
 """
 TOKENS: Listing["Token"] = Listing(
     "tokens",
     """
-SELECT id, name, lower(name) AS by_name, role, created_at, expires_at, last_used_at, revoked_at FROM api_tokens
+SELECT id, name, lower(name) AS by_name, role, created_at, expires_at, last_used_at, revoked_at, trusted_only FROM api_tokens
  WHERE ($1 OR (revoked_at IS NULL AND expires_at > now())) AND ($2::text IS NULL OR position(lower($2) IN lower(name)) > 0)
    AND ($3::text IS NULL OR role = $3)
 """,
@@ -96,7 +96,13 @@ class Tokens:
             )
         if row["unmarked"]:
             await self._database.value(MARK_TOKEN_USED, row["id"])
-        caller = Caller(token_id=row["id"], name=row["name"], role=Role(row["role"]), expires_at=row["expires_at"])
+        caller = Caller(
+            token_id=row["id"],
+            name=row["name"],
+            role=Role(row["role"]),
+            expires_at=row["expires_at"],
+            trusted_only=row["trusted_only"],
+        )
         if len(self._known) >= _CACHED_TOKENS:
             self.forget()
         self._known[digest] = _Known(caller, time.monotonic() + _CACHED_SECONDS)
@@ -135,6 +141,7 @@ class Token:
     expires_at: datetime = field(description="When it stops being valid.")
     last_used_at: datetime | None = field(description="When it was last used, to the minute; null when never.")
     revoked_at: datetime | None = field(description="When it was revoked; null while it is not.")
+    trusted_only: bool = field(description="Whether its bearer may send registered documents only.")
 
     @classmethod
     def of(cls, row: Row) -> "Token":
@@ -170,6 +177,7 @@ async def create(
     role: Role,
     lifetime: timedelta,
     user_id: int | None = None,
+    trusted_only: bool = False,
 ) -> tuple[Token, str]:
     """Make a token; return it and its text."""
     name = name.strip()
@@ -177,7 +185,7 @@ async def create(
         raise DdmsError(Code.INVALID, "say in 1 to 120 characters what the token is for", field="name")
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + lifetime
-    row = await statements.row(INSERT_TOKEN, name, role.value, user_id, digest_of(secret), expires_at)
+    row = await statements.row(INSERT_TOKEN, name, role.value, user_id, digest_of(secret), expires_at, trusted_only)
     assert row is not None  # noqa: S101 - INSERT … RETURNING returns
     token = Token.of(row)
     await audit.record(
@@ -185,7 +193,7 @@ async def create(
         context,
         "token.create",
         token.id,
-        after={"name": name, "role": role.value, "expires_at": expires_at.isoformat()},
+        after={"name": name, "role": role.value, "expires_at": expires_at.isoformat(), "trusted_only": trusted_only},
     )
     return token, secret
 
@@ -248,12 +256,17 @@ class TokenMutations:
         name: Annotated[str, argument("What the token is for: `SCADA export`.")],
         role: Annotated[Role, argument("What its bearer may do.")],
         days: Annotated[int, argument("How long it is valid, in days, 1 to 3650.")] = 365,
+        trusted_only: Annotated[
+            bool, argument("Let its bearer send only documents that `ddms documents add` has registered.")
+        ] = False,
     ) -> CreateTokenPayload:
         """Make an API token; its secret is in the answer, this once."""
         try:
             valid_for = lifetime(days)
             async with info.context.database.transaction() as statements:
-                token, secret = await create(statements, info.context, name=name, role=role, lifetime=valid_for)
+                token, secret = await create(
+                    statements, info.context, name=name, role=role, lifetime=valid_for, trusted_only=trusted_only
+                )
         except DdmsError as error:
             return CreateTokenPayload(errors=[UserError.of(error)])
         return CreateTokenPayload(token=token, secret=secret)

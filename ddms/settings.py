@@ -27,6 +27,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Switch(StrEnum):
+    """What is on or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class LogFormat(StrEnum):
     """JSON for machines, text for a terminal."""
 
@@ -93,6 +100,9 @@ class Settings:
     api_port: int = _setting(_port, 8000, "Port the API listens on")
     allowed_origins: tuple[str, ...] = _setting(
         _origins, (), "Other origins whose pages may open a websocket, separated by commas"
+    )
+    introspection: Switch = _setting(
+        Switch, Switch.ON, "Whether the API tells its schema, on or off; GraphiQL and code generators need it"
     )
     collector_name: str = _setting(
         str, socket.gethostname, "Name of this collector; two that run at once need two names"

@@ -18,6 +18,7 @@ _COMMANDS = {
     "collector": "programs",
     "demo": "programs",
     "token": "tokens",
+    "documents": "documents",
     "config": "configuration",
     "devices": "devices",
     "profiles": "profiles",

@@ -17,14 +17,17 @@ def token() -> None:
 @click.option("--name", required=True, help="What the token is for: 'SCADA export'.")
 @click.option("--role", type=click.Choice(["owner", "admin", "viewer"]), default="viewer", show_default=True)
 @click.option("--days", default=365, show_default=True, help="How long it is valid, 1 to 3650.")
+@click.option("--trusted-only", is_flag=True, help="Its bearer may send registered documents only (`ddms documents`).")
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
-def create(name: str, role: str, days: int, as_json: bool) -> None:
+def create(name: str, role: str, days: int, trusted_only: bool, as_json: bool) -> None:
     """Make a token; it is shown this once."""
     from api import tokens  # noqa: PLC0415 - GraphQL is slow to import
     from api.roles import Role  # noqa: PLC0415
 
     lifetime = tokens.lifetime(days, "--days")
-    made, secret = in_transaction(lambda s: tokens.create(s, None, name=name, role=Role(role), lifetime=lifetime))
+    made, secret = in_transaction(
+        lambda s: tokens.create(s, None, name=name, role=Role(role), lifetime=lifetime, trusted_only=trusted_only)
+    )
     if as_json:
         click.echo(orjson.dumps({"token": secret, **asdict(made)}).decode())
         return

@@ -1,0 +1,60 @@
+"""`ddms documents`: trusted documents, straight in the database."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from ddms.cli.transaction import in_transaction
+
+
+@click.group
+def documents() -> None:
+    """Register GraphQL documents that clients call by their hash; `ddms token create --trusted-only` binds a token to them."""
+
+
+@documents.command
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON: the ids by file.")
+def add(files: tuple[Path, ...], as_json: bool) -> None:
+    """Register each of FILES, all or none; a client sends the id that is printed as `documentId`."""
+    from api.trusted import register  # noqa: PLC0415 - GraphQL is slow to import
+
+    async def put(statements: Any) -> list[tuple[str, bool]]:
+        return [await register(statements, None, file.name, file.read_text(encoding="utf-8")) for file in files]
+
+    made = in_transaction(put)
+    if as_json:
+        click.echo(orjson.dumps({str(file): id_ for file, (id_, _) in zip(files, made, strict=True)}).decode())
+        return
+    for file, (id_, new) in zip(files, made, strict=True):
+        click.echo(f"{id_}  {file}{'' if new else ' (was there)'}")
+
+
+@documents.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def list_(as_json: bool) -> None:
+    """List the registered documents."""
+    from api.trusted import id_of, stored  # noqa: PLC0415 - GraphQL is slow to import
+
+    rows = [
+        {"id": id_of(row["hash"]), "name": row["name"], "addedAt": row["added_at"]} for row in in_transaction(stored)
+    ]
+    if as_json:
+        click.echo(orjson.dumps(rows).decode())
+        return
+    for row in rows:
+        click.echo(f"{row['id']}  {row['addedAt']:%Y-%m-%d}  {row['name']}")
+    if not rows:
+        click.echo("No documents yet: `ddms documents add FILE…` registers some.", err=True)
+
+
+@documents.command
+@click.argument("document_id")
+def remove(document_id: str) -> None:
+    """Take DOCUMENT_ID out; clients may use it for half a minute more."""
+    from api.trusted import remove as take_out  # noqa: PLC0415 - GraphQL is slow to import
+
+    in_transaction(lambda statements: take_out(statements, None, document_id))
+    click.echo(f"{document_id} is no longer registered.")
