@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from api.device_store import OWN_FIELDS, DeviceInput
 from api.errors import snake
 from api.points import POINT_FIELDS, PointInput
+from api.spreadsheet import defused, restored
 from api.yaml_lines import LINE, dump, load, plain, wrong
 from ddms.errors import DdmsError
 
@@ -177,10 +178,14 @@ def _read_csv(text: str) -> list[Entry]:
             raise wrong(1, "", f"{problem}: the columns are {', '.join(COLUMNS)}")
         for row in rows:
             if any(row.values()):
-                _read_row(row, rows.line_num, entries)
+                _read_row(_restored(row), rows.line_num, entries)
     except csv.Error as error:
         raise wrong(rows.reader.line_num, "", f"this is not CSV: {error}") from error
     return list(entries.values())
+
+
+def _restored(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: restored(cell) if isinstance(cell, str) else cell for column, cell in row.items()}
 
 
 def _header_problem(names: list[str]) -> str | None:
@@ -258,7 +263,11 @@ def _write_csv(devices: list[DeviceInput]) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return _LIST.join(v if isinstance(v, str) else repr(v) for v in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        if value and not isinstance(value[0], str):
+            return _LIST.join(map(repr, value))
+        value = _LIST.join(value)
+    return defused(value) if isinstance(value, str) else value
 
 
 def _write_yaml(devices: list[DeviceInput]) -> str:

@@ -1,15 +1,19 @@
-"""Kills and outages against devices that count up: nothing stored twice, nothing lost but the flush in flight.
+"""Kills, outages and full disks against devices that count up: nothing stored twice, nothing lost but the flush in flight.
 
 `python -m bench.faults [--kills N] [--seed S]`, or `make faults KILLS=200`. A PostgreSQL of its own (the demo's wheel),
 a plant of units of which each counts the reads that it answered, and the collector. In random order and time it kills
-the collector (-9), kills PostgreSQL (-9) or pauses either. In the end each number that a unit sent must be in the
-database once. Numbers sent in the last second before a kill of the collector are the flush in flight.
+the collector (-9), kills PostgreSQL (-9), pauses either with all its processes, or lets the disk of the spool be full
+(RLIMIT_FSIZE) or its folder unusable while the database is away. In the end each number that a unit sent must be in the
+database once. Numbers sent in the last second before a kill of the collector are the flush in flight; what could not
+even be spooled must be exactly what the collector counted as lost.
 """
 
 import argparse
 import asyncio
 import os
 import random
+import re
+import resource
 import signal
 import struct
 import subprocess
@@ -18,15 +22,17 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
+import httpx2
 import uvloop
 
 from demo.postgres import Postgres
 from migrations import migrate
 
-UNITS, PORT = 20, 20_100
+UNITS, PORT, METRICS_PORT = 20, 20_100, 20_101
 IN_FLIGHT = 1.2  # seconds before a kill of the collector; a flush is due each 0.1 s, one takes up to a second
 
 
@@ -74,6 +80,8 @@ class Run:
         self.postgres = Postgres(folder / "database")
         self.collector: subprocess.Popen | None = None
         self.collector_kills: list[float] = []
+        self.full: list[tuple[float, float]] = []
+        self.counted_lost = 0
         self.done: Counter[str] = Counter()
 
     def start_collector(self) -> None:
@@ -81,12 +89,18 @@ class Run:
         env |= {
             "DDMS_DATABASE_URL": self.postgres.url(user="ddms_app", database="faults"),
             "DDMS_SPOOL_DIRECTORY": str(self.folder / "spool"),
-            "DDMS_COLLECTOR_METRICS_PORT": "0",
+            "DDMS_COLLECTOR_METRICS_PORT": str(METRICS_PORT),
         }
-        with (self.folder / "collector.log").open("ab") as log:
-            self.collector = subprocess.Popen(
-                [sys.executable, "-m", "ddms", "collector"], env=env, stdout=log, stderr=log
-            )
+        self.collector = subprocess.Popen(
+            [sys.executable, "-m", "ddms", "collector"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        threading.Thread(target=self._keep_log, args=[self.collector.stderr], daemon=True).start()
+
+    def _keep_log(self, stream) -> None:
+        """Write the log for the collector, whose own files may be limited."""
+        with (self.folder / "collector.log").open("ab", buffering=0) as log:
+            for line in stream:
+                log.write(line)
 
     def kill_collector(self) -> None:
         assert self.collector is not None
@@ -116,23 +130,75 @@ class Run:
         self.start_collector()
 
     def pause_collector(self) -> None:
-        self._pause(self.collector.pid)
+        self._pause([self.collector.pid])
 
     def pause_database(self) -> None:
-        self._pause(self._postmaster())
+        postmaster = self._postmaster()
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        self._pause([postmaster, *map(int, children)])
 
-    def _pause(self, pid: int) -> None:
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(self.random.uniform(0.2, 2))
-        os.kill(pid, signal.SIGCONT)
+    def _pause(self, pids: list[int]) -> None:
+        """Stop processes, now and then for longer than the collector waits for a commit."""
+        stopped = [pid for pid in pids if _signalled(pid, signal.SIGSTOP)]
+        time.sleep(self.random.uniform(0.2, 2) if self.random.random() < 0.8 else 23)
+        for pid in stopped:
+            _signalled(pid, signal.SIGCONT)
+
+    def full_disk(self) -> None:
+        """No file of the collector may grow beyond 100 bytes while the database is away."""
+        hard = resource.prlimit(self.collector.pid, resource.RLIMIT_FSIZE)[1]
+        self._without_room(
+            lambda: resource.prlimit(self.collector.pid, resource.RLIMIT_FSIZE, (100, hard)),
+            lambda: resource.prlimit(self.collector.pid, resource.RLIMIT_FSIZE, (hard, hard)),
+        )
+
+    def unusable_folder(self) -> None:
+        """Something else lies where the spool was, while the database is away."""
+        spool, aside = self.folder / "spool", self.folder / "aside"
+
+        def take() -> None:
+            spool.rename(aside)
+            spool.write_text("")
+
+        def give_back() -> None:
+            spool.unlink()
+            aside.rename(spool)
+
+        self._without_room(take, give_back)
+
+    def _without_room(self, take: Callable[[], object], give_back: Callable[[], object]) -> None:
+        before = self._lost()
+        os.kill(self._postmaster(), signal.SIGKILL)
+        time.sleep(self.random.uniform(0, 2))
+        began = time.time()
+        take()
+        time.sleep(self.random.uniform(2, 5))
+        give_back()
+        self.full.append((began - IN_FLIGHT, time.time() + IN_FLIGHT))
+        time.sleep(2 * IN_FLIGHT)  # until all of it is counted
+        self.counted_lost += self._lost() - before
+        self.postgres.stop()
+        self.postgres.start()
+
+    def _lost(self) -> int:
+        """Return how many readings the collector says it lost."""
+        for attempt in range(100):
+            try:
+                text = httpx2.get(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=10).text
+                break
+            except httpx2.HTTPError:  # it starts
+                time.sleep(0.1 + attempt / 100)
+        return int(float(re.search(r"^ddms_collector_lost_readings_total (\S+)$", text, re.MULTILINE)[1]))
 
     def fault(self) -> None:
-        """Let one thing go wrong, after a while of peace."""
+        """Let one thing go wrong, after a while of peace: each once at first, then the most likely most often."""
         time.sleep(self.random.uniform(0.5, 3.5))
-        happening = self.random.choices(
-            [self.kill_collector, self.kill_database, self.kill_both, self.pause_collector, self.pause_database],
-            weights=[8, 4, 2, 1, 1],
-        )[0]
+        faults = {
+            self.kill_collector: 8, self.kill_database: 4, self.kill_both: 2, self.pause_collector: 1,
+            self.pause_database: 1, self.full_disk: 0.5, self.unusable_folder: 0.5,
+        }  # fmt: skip
+        never = [fault for fault in faults if not self.done[fault.__name__]]
+        happening = self.random.choices(never or list(faults), None if never else list(faults.values()))[0]
         self.done[happening.__name__] += 1
         happening()
 
@@ -140,6 +206,15 @@ class Run:
     def kills(self) -> int:
         """Programs killed so far."""
         return self.done["kill_collector"] + self.done["kill_database"] + 2 * self.done["kill_both"]
+
+
+def _signalled(pid: int, number: int) -> bool:
+    """Send a signal; False when the process is gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 async def fill(url: str) -> None:
@@ -171,18 +246,30 @@ async def stored(url: str) -> dict[int, Counter[int]]:
 
 def report(run: Run, plant: Plant, found: dict[int, Counter[int]], end: float) -> int:
     """Print what happened; return how many readings were lost or doubled against the promise."""
-    lost = in_flight = 0
+    lost = in_flight = no_room = 0
     for unit, times in plant.sent.items():
         for number, at in enumerate(times):
             if number not in found[unit] and at < end:
-                excused = any(at - 0.2 <= kill <= at + IN_FLIGHT for kill in run.collector_kills)
-                in_flight, lost = in_flight + excused, lost + (not excused)
+                killed = any(at - 0.2 <= kill <= at + IN_FLIGHT for kill in run.collector_kills)
+                full = not killed and any(start <= at <= stop for start, stop in run.full)
+                in_flight, no_room, lost = in_flight + killed, no_room + full, lost + (not killed and not full)
     doubled = sum(count - 1 for numbers in found.values() for count in numbers.values())
     sent = sum(len(times) for times in plant.sent.values())
-    print(f"kills {run.kills}: " + ", ".join(f"{name} {count}" for name, count in sorted(run.done.items())))
-    print(f"readings answered {sent}, stored {sum(len(n) for n in found.values())}")
-    print(f"lost in the flush in flight {in_flight}, lost otherwise {lost}, stored twice {doubled}")
-    return lost + doubled
+    print(f"\n{run.kills} kills of {sum(run.done.values())} faults\n\n| fault | times |\n|---|---|")
+    for name, count in sorted(run.done.items()):
+        print(f"| {name.replace('_', ' ')} | {count} |")
+    print("\n| readings | |\n|---|---|")
+    for what, count in (
+        ("answered by the units", sent),
+        ("stored", sum(len(numbers) for numbers in found.values())),
+        ("lost in the flush in flight of a kill", in_flight),
+        ("lost with the database away and no room for the spool", no_room),
+        ("… as the collector counted", run.counted_lost),
+        ("lost otherwise", lost),
+        ("stored twice", doubled),
+    ):
+        print(f"| {what} | {count} |")
+    return lost + doubled + max(0, no_room - run.counted_lost)
 
 
 def main() -> None:

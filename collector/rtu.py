@@ -72,6 +72,10 @@ def frames(buffer: bytes) -> Iterator[tuple[int, int]]:
             start += 1
 
 
+_LATE: dict[Endpoint, dict[Shape, float]] = {}
+"""Answers that may still come, and until when (monotonic). They belong to the wire: whoever opens it next must know."""
+
+
 class _Exchange:
     """One request and what came since it was sent."""
 
@@ -129,7 +133,7 @@ class RtuLine:
         )
         self._turn = asyncio.Lock()
         self._exchange: _Exchange | None = None
-        self._late: dict[Shape, float] = {}  # answers that may still come, and until when
+        self._late = _LATE.setdefault(endpoint, {})
         self._heard = 0.0
         self._quiet: asyncio.TimerHandle | None = None
         self.late = 0
@@ -153,7 +157,8 @@ class RtuLine:
         """Send one read request and wait for its answer; the time-out runs from when it is sent."""
         async with self._turn:
             now = time.monotonic()
-            self._late = {shape: until for shape, until in self._late.items() if until > now}
+            for shape in [shape for shape, until in self._late.items() if until <= now]:
+                del self._late[shape]
             if Shape(unit, function, data_bytes(function, count)) in self._late:
                 await self._pass_late(unit, function, address, timeout)
             answer = await self._exchange_once(unit, function, address, count, timeout)
@@ -182,7 +187,8 @@ class RtuLine:
             self._forget_late(unit)
 
     def _forget_late(self, unit: int) -> None:
-        self._late = {shape: until for shape, until in self._late.items() if shape.unit != unit}
+        for shape in [shape for shape in self._late if shape.unit == unit]:
+            del self._late[shape]
 
     async def _exchange_once(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
         if not self._port.is_open:

@@ -1,8 +1,11 @@
 """Import and export of devices, by the command line and by GraphQL."""
 
 import asyncio
+import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +53,19 @@ def test_what_is_written_is_read_as_the_same(form):
     devices[0].description = 'a "quoted", text; with\na line'
     devices[0].points[0].scale = 0.1 + 0.2
     assert [entry.device for entry in read(write(devices, form), form)] == devices
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5 °C", "@SUM(A1)", "\t=1", "'=1", "''@x", "'plain", "it's"])
+def test_no_text_of_ours_is_a_formula_in_a_spreadsheet_and_all_come_back_as_they_were(text):
+    (device, _) = (entry.device for entry in read(GOOD, FileFormat.CSV))
+    device.description, device.points[0].name, device.points[0].offset = text, text.strip(), -40.0
+    device.points[0].sentinels = [-1.0]
+    written = write([device], FileFormat.CSV)
+    cells = [cell for row in csv.reader(io.StringIO(written)) for cell in row]
+    formulas = [cell for cell in cells if cell[:1] in set("=+-@\t\r") and not re.fullmatch(r"-[\d.;-]+", cell)]
+    assert formulas == []
+    assert [entry.device for entry in read(written, FileFormat.CSV)] == [device]
+    assert [entry.device for entry in read(write([device], FileFormat.YAML), FileFormat.YAML)] == [device]
 
 
 BAD_CSV = [

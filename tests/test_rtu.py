@@ -205,6 +205,26 @@ async def test_a_late_answer_is_not_taken_for_the_next_of_the_same_length():
         assert len(device.requests) == 4, "trust is back: no more short requests"
 
 
+async def test_a_late_answer_is_not_taken_either_when_the_line_was_made_anew_meanwhile():
+    asked = []
+
+    def behave(request):
+        asked.append(request)
+        if len(asked) == 1:
+            return None
+        if len(asked) == 2:  # a serial gateway gives the late answer to whoever is connected now
+            return [rtu_words(asked[0], value=1), 0.05, rtu_words(request, value=2)]
+        return rtu_words(request, value=3)
+
+    async with scripted_rtu(behave) as device:
+        link = await over_tcp(device.port)
+        assert await reason_of(link, timeout=0.05) is Reason.TIMEOUT
+        link.close()
+        again = await over_tcp(device.port)  # as after a change of the connection's settings
+        assert await again.read(1, 3, 0, 2, 1.0) == b"\0\3\0\3"
+        assert [r.count for r in device.requests] == [2, 1, 2]
+
+
 async def test_a_late_exception_does_not_shift_the_answers():
     asked = []
 
