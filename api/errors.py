@@ -10,6 +10,7 @@ import strawberry
 from graphql import GraphQLError
 
 from api.described import describe_enum, output_type
+from api.messages import told
 from ddms.errors import Code, DdmsError
 
 INTERNAL = "INTERNAL"
@@ -72,7 +73,7 @@ class UserError:
     @classmethod
     def of(cls, error: DdmsError) -> "UserError":
         """Tell a caller of GraphQL what went wrong."""
-        return cls(code=error.code, field=camel(error.field), message=error.message)
+        return cls(code=error.code, field=camel(error.field), message=told(error.message))
 
 
 def camel(path: str | None) -> str | None:
@@ -114,6 +115,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
         answer = dict(error.formatted)
+        answer["message"] = told(error.message)
         answer["extensions"] = {"code": Code.INVALID.value, **(error.extensions or {})}
         return answer
     expected = original if isinstance(original, DdmsError) else of_database(original)
@@ -123,7 +125,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         else (_reference(original), INTERNAL, None)
     )
     located = {key: value for key, value in error.formatted.items() if key in {"locations", "path"}}
-    return {"message": message, **located, "extensions": {"code": code, **({"field": field_} if field_ else {})}}
+    return {"message": told(message), **located, "extensions": {"code": code, **({"field": field_} if field_ else {})}}
 
 
 def _reference(error: BaseException) -> str:

@@ -15,7 +15,7 @@ GZIP_BYTES = 4_096
 
 _IN_A_THREAD_BYTES = 100_000
 _TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, GRAPHQL_JSON)}
-_VARY = (b"vary", b"Accept, Accept-Encoding")
+_VARY = (b"vary", b"Accept, Accept-Encoding, Accept-Language")
 _GZIPPED = (b"content-encoding", b"gzip")
 
 

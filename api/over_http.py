@@ -16,6 +16,7 @@ from api.http_answer import Answer, send_answer
 from api.http_request import GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
 from api.idempotency import claimed, fingerprint, key_of, succeeded
 from api.in_flight import InFlight
+from api.messages import LANGUAGE, language_of
 from api.metrics import ERRORS, NAMES, request_seconds
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
@@ -40,6 +41,7 @@ async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents
     """Answer one request."""
     request = HttpRequest(scope, receive)
     REQUEST_ID.set(request.id)
+    LANGUAGE.set(language_of(request.header(b"accept-language")))
     try:
         media = accepted(request.header(b"accept"))
     except Refused as refused:

@@ -27,6 +27,7 @@ from api.broadcast import Broadcast, Result, Source
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute, source
 from api.limits import SUBSCRIPTIONS_PER_SOCKET
+from api.messages import LANGUAGE, language_of
 from api.metrics import ERRORS, SOCKETS
 from api.tokens import Tokens, of_header
 from api.websocket_protocol import EXTENSION, WebSocketProtocol, text_frame
@@ -214,11 +215,14 @@ class Sockets(GraphQL[Context, None]):
         client = request.client
         context: Context = request.app.state.context(client.host if client else "unknown")
         context.authorization = request.headers.get("authorization")
+        LANGUAGE.set(language_of(request.headers.get("accept-language", "")))
         return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
         """Find the caller by the token in connection_init's payload, or in the handshake's header."""
         try:
+            if isinstance(language := _named(context.connection_params or {}, "accept-language"), str):
+                LANGUAGE.set(language_of(language))
             token = _token(context.connection_params or {}) or of_header(context.authorization)
             context.caller = await context.tokens.find(token) if token else None
         except DdmsError as error:
@@ -236,9 +240,12 @@ class Sockets(GraphQL[Context, None]):
                 await socket.end("the token was revoked")
 
 
+def _named(parameters: Mapping[str, object], name: str) -> object:
+    return {key.lower(): value for key, value in parameters.items()}.get(name)
+
+
 def _token(parameters: Mapping[str, object]) -> str | None:
-    known = {name.lower(): value for name, value in parameters.items()}
-    if isinstance(plain := known.get("token"), str):
+    if isinstance(plain := _named(parameters, "token"), str):
         return plain
-    header = known.get("authorization")
+    header = _named(parameters, "authorization")
     return of_header(header) if isinstance(header, str) else None

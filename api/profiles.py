@@ -140,7 +140,7 @@ def checked(profile: ProfileMap) -> ProfileMap:
     profile.name = profile.name.strip()
     for name, most in _LENGTHS.items():
         if not (name == "name") <= len(getattr(profile, name)) <= most:
-            sentence = f"it has {'1 to' if name == 'name' else 'at most'} {most} characters"
+            sentence = f"it has 1 to {most} characters" if name == "name" else f"it has at most {most} characters"
             raise DdmsError(Code.INVALID, sentence, field=name)
     profile.points = checked_points(profile.points)
     return profile

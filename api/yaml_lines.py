@@ -31,7 +31,8 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def wrong(line: int, name: str, sentence: str) -> DdmsError:
     """Return the error of a line."""
-    return DdmsError(Code.INVALID, f"line {line}: {name + ': ' if name else ''}{sentence}", field=f"line {line}")
+    sentence = f"line {line}: {name}: {sentence}" if name else f"line {line}: {sentence}"
+    return DdmsError(Code.INVALID, sentence, field=f"line {line}")
 
 
 def load(text: str) -> Any:
