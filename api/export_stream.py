@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from api.database import Statements
 from api.export_plan import Plan
 from api.export_sql import COPY, header, statements
-from ddms.database import Connection, connect
+from ddms.database import Connection, check_schema, connect
 from ddms.settings import Settings
 
 MOST_SECONDS = 4 * 3600
@@ -29,19 +29,26 @@ async def opened(settings: Settings) -> AsyncIterator[Connection]:
     """
     connection = await connect(settings, "export")
     try:
+        await check_schema(connection)
         await connection.execute(BEGIN)
         yield connection
     finally:
         await connection.close(timeout=5)
 
 
-async def write_csv(connection: Connection, plan: Plan, sink: Sink) -> int:
-    """Write the whole file; return how many rows it has, without the header.
+async def write(connection: Connection, plan: Plan, sink: Sink) -> int:
+    """Write the whole file; return how many rows it has."""
+    database = Statements(connection)
+    await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
+    return await _write_csv(connection, plan, sink)
+
+
+async def _write_csv(connection: Connection, plan: Plan, sink: Sink) -> int:
+    """Write lines; return how many there are, without the header.
 
     `sink` is awaited with one part after the other: while it waits, PostgreSQL does.
     """
     database = Statements(connection)
-    await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
     pending, rows = bytearray(header(plan)), 0
 
     async def pass_on(part: bytes) -> None:

@@ -17,7 +17,7 @@ from api.database import Statements
 from api.errors import of_database
 from api.export_choice import Choice, Format
 from api.export_plan import Plan, plan
-from api.export_stream import opened, write_csv
+from api.export_stream import opened, write
 from api.http_request import ClientLeft, HttpRequest, Refused
 from api.metrics import ERRORS
 from api.roles import Role
@@ -104,7 +104,7 @@ class Exports:
                 if request.method == "HEAD":
                     await answer.finish()
                     return
-                rows = await _unless_left(request, write_csv(connection, made, answer.write))
+                rows = await _unless_left(request, write(connection, made, answer.write))
                 await answer.finish()
         finally:
             self._running -= 1

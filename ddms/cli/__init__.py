@@ -22,6 +22,7 @@ _COMMANDS = {
     "config": "configuration",
     "devices": "devices",
     "profiles": "profiles",
+    "export": "export",
     "read": "field",
     "probe": "commissioning",
     "scan": "commissioning",
