@@ -2,31 +2,28 @@
 
 from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import dashboard
 
 from grafana import queries, texts
 from grafana.panels import (
-    BLUE,
     COLLECTOR_COLOURS,
     FLEET_UID,
-    GREEN,
     GREY,
+    GROUP_URL,
     QUALITY_COLOURS,
     RED,
     STATE_COLOURS,
-    YELLOW,
     Place,
     Property,
     Sql,
     coloured,
     column,
+    counts,
     everything,
-    last_values,
     link,
     name_columns,
     name_of_device,
     new_dashboard,
-    panel,
     place_panels,
     sentence,
     text_table,
@@ -39,23 +36,10 @@ def _show_state(state: str) -> Property:
 
 
 def _counts() -> stat.Panel:
-    blank = (
-        stat.Panel()
-        .with_target(Sql(queries.COUNTS))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.VALUE)
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
-    )
-    colours = {"online": GREEN, "error": YELLOW, "offline": RED, "disabled": GREY, "unknown": BLUE}
-    fields = {"devices": [Property("thresholds", thresholds((None, "text"))), _show_state("$__all")]}
-    for state, colour in colours.items():
-        steps = thresholds((None, GREY), (1, colour))
-        fields[state] = [Property("thresholds", steps), _show_state(state)]
-    fields["bad_points"] = [Property("thresholds", thresholds((None, GREY), (1, RED)))]
-    return name_columns(panel(blank, texts.COUNTS, Place(0, 0, 15, 5)), fields)
+    shown = counts(texts.COUNTS, Place(0, 0, 15, 5), Sql(queries.COUNTS))
+    for state in ("$__all", *STATE_COLOURS):
+        shown.override_by_name("devices" if state == "$__all" else state, [_show_state(state)])
+    return shown
 
 
 def _collectors() -> table.Panel:
@@ -106,6 +90,16 @@ def _devices() -> table.Panel:
     return name_columns(shown, columns)
 
 
+def _groups() -> table.Panel:
+    shown = text_table(texts.GROUPS, Place(0, 31, 24, 8), queries.GROUPS, hidden=["group_id"])
+    columns = {"group_name": [*sentence(), link(texts.OPEN_GROUP, GROUP_URL)], "devices": column(90, unit="none")}
+    for state, colour in STATE_COLOURS.items():
+        columns[state] = column(90, unit="none", cellOptions={"type": "color-text"})
+        columns[state].append(Property("thresholds", thresholds((None, GREY), (1, colour))))
+    columns["description"] = sentence()
+    return name_columns(shown, columns)
+
+
 def _state_filter() -> dash.CustomVariable:
     label, description = texts.STATE_FILTER
     return (
@@ -129,4 +123,4 @@ def fleet() -> dashboard.Dashboard:
     """Return the dashboard of all devices."""
     board = new_dashboard(FLEET_UID, texts.FLEET_TITLE, texts.FLEET_DESCRIPTION)
     board.with_variable(_state_filter()).with_variable(_search())
-    return place_panels(board, [_counts(), _collectors(), _offline(), _bad_now(), _devices()])
+    return place_panels(board, [_counts(), _collectors(), _offline(), _bad_now(), _devices(), _groups()])

@@ -16,6 +16,9 @@ from grafana.texts import COLUMNS, Words
 SOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="ddms")
 FLEET_UID = "ddms-fleet"
 DEVICE_UID = "ddms-device"
+HISTORY_UID = "ddms-history"
+GROUP_UID = "ddms-group"
+GROUP_URL = f"/d/{GROUP_UID}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
 DEVICE_URL = f"/d/{DEVICE_UID}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
 
 GREEN, YELLOW, RED, GREY, BLUE = "green", "yellow", "red", "#7b8087", "blue"
@@ -148,6 +151,24 @@ def last_values() -> build.ReduceDataOptions:
     return build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(values=False)
 
 
+def counts(words: Words, place: Place, query: Sql) -> stat.Panel:
+    """Return how many devices are in each state, each number in the colour of its state when it is not 0."""
+    blank = (
+        stat.Panel()
+        .with_target(query)
+        .reduce_options(last_values())
+        .color_mode(common.BigValueColorMode.VALUE)
+        .graph_mode(common.BigValueGraphMode.NONE)
+        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
+        .justify_mode(common.BigValueJustifyMode.CENTER)
+        .orientation(common.VizOrientation.VERTICAL)
+    )
+    fields = {"devices": [Property("thresholds", thresholds((None, "text")))]}
+    for state, colour in (STATE_COLOURS | {"bad_points": RED}).items():
+        fields[state] = [Property("thresholds", thresholds((None, GREY), (1, colour)))]
+    return name_columns(panel(blank, words, place), fields)
+
+
 def query_variable(name: str, words: tuple[str, str], sql: str) -> dash.QueryVariable:
     """Return a variable whose choices come from the database."""
     return (
@@ -199,4 +220,28 @@ def link_to_fleet() -> dash.DashboardLink:
         .icon("apps")
         .url(f"/d/{FLEET_UID}")
         .keep_time(keep_time=True)
+    )
+
+
+def link_to_history(query: str) -> dash.DashboardLink:
+    """Return the link to the history of what a dashboard shows, in the same time range."""
+    url = f"/d/{HISTORY_UID}?{query}"
+    return (
+        dash.DashboardLink(texts.SHOW_HISTORY)
+        .type(dashboard.DashboardLinkType.LINK)
+        .icon("info")
+        .url(url)
+        .keep_time(keep_time=True)
+    )
+
+
+def link_to_export(query: str) -> dash.DashboardLink:
+    """Return the link to the API's page from which history is downloaded, with the choice filled in."""
+    times = "from=${__from:date:iso}&to=${__to:date:iso}&timezone=${__timezone}"
+    return (
+        dash.DashboardLink(texts.EXPORT)
+        .type(dashboard.DashboardLinkType.LINK)
+        .icon("doc")
+        .url(f"/export?{query}&{times}")
+        .target_blank(target_blank=True)
     )

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """The SQL of every panel and variable, as the role ddms_grafana runs it on the schema `grafana`.
 
 Chosen ids are compared as text or through string_to_array: an empty or foreign value in the page's address then finds
@@ -39,6 +40,10 @@ SELECT device_id, state, device, last_seen, offline_seconds, failures,
  WHERE state = any (string_to_array('${state:csv}', ','))
    AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)
  ORDER BY lower(device)
+"""
+
+GROUPS = """
+SELECT group_id, group_name, devices, online, error, offline, unknown, disabled, description FROM groups ORDER BY lower(group_name)
 """
 
 # -- device: variables
@@ -114,4 +119,100 @@ SELECT t.time AS changed, p.point, coalesce(t.text, q.explanation) AS text
   JOIN qualities q USING (quality_code)
  WHERE p.device_id::text = '$device' AND p.kind = 'text'
  ORDER BY t.time DESC
+"""
+
+# -- history and group
+
+_PIXELS = "((${__to} - ${__from}) / $__interval_ms)::int"
+# What a line is called: its device and point, and where it shows means of steps, how long these are.
+_CALLED = """p.device || ' · ' || p.point || coalesce(' ⌀ ' || CASE WHEN s.step >= 86400 THEN s.step / 86400 || ' d'
+            WHEN s.step >= 3600 THEN s.step / 3600 || ' h' WHEN s.step >= 60 THEN s.step / 60 || ' min' ELSE s.step || ' s' END, '')"""
+
+
+def _trend(chosen: str) -> str:
+    """Return the trends of the chosen points of one unit, as READINGS does for those of a device."""
+    return f"""
+WITH steps AS (
+    SELECT t.*, extract(epoch FROM bucket)::int AS step, count(lowest) OVER (PARTITION BY point_id) > 0 AS has_extremes
+      FROM trend(array(SELECT point_id FROM points WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])),
+                 $__timeFrom(), $__timeTo(), {_PIXELS}) t
+)
+SELECT s.time, shown.number, point_id, {_CALLED} || shown.arrow AS point, shown.value
+  FROM steps s JOIN points p USING (point_id)
+ CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
+ WHERE shown.number = 0 OR s.has_extremes
+ ORDER BY shown.number, lower(p.device), point_id, s.time
+"""
+
+
+def _unit(chosen: str) -> str:
+    return f"""
+SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points
+ WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])
+"""
+
+
+def _unit_choices(chosen: str) -> str:
+    return f"SELECT axis FROM points WHERE {chosen} GROUP BY axis ORDER BY count(*) DESC, min(point_id)"
+
+
+# -- history
+
+_CHOSEN = "point_id::text = any (array[${points:sqlstring}]::text[])"
+HISTORY_POINTS = """
+SELECT device || ' · ' || point AS __text, point_id AS __value FROM points
+ WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind = 'number' ORDER BY lower(device), point_id
+"""
+HISTORY_UNITS = _unit_choices(_CHOSEN)
+HISTORY_TREND = _trend(_CHOSEN)
+HISTORY_UNIT = _unit(_CHOSEN)
+HISTORY_SHOWN = f"""
+SELECT p.device_id, p.device, p.point, p.unit,
+       min(coalesce(t.lowest, t.value)) AS lowest, max(coalesce(t.highest, t.value)) AS highest
+  FROM trend(array(SELECT point_id FROM points WHERE {_CHOSEN}), $__timeFrom(), $__timeTo(), {_PIXELS}) t
+  JOIN points p USING (point_id)
+ GROUP BY p.point_id, p.device_id, p.device, p.point, p.unit ORDER BY lower(p.device), p.point_id
+"""
+HISTORY_QUALITY = f"""
+WITH changes AS (
+    SELECT point_id, time, quality_code, lag(quality_code, 1, -1::smallint) OVER (PARTITION BY point_id ORDER BY time) AS before
+      FROM trend(array(SELECT point_id FROM points WHERE {_CHOSEN}), $__timeFrom(), $__timeTo(), {_PIXELS})
+)
+SELECT c.time, point_id::text, p.device || ' · ' || p.point AS point, c.quality_code FROM changes c JOIN points p USING (point_id)
+ WHERE c.quality_code IS DISTINCT FROM c.before ORDER BY lower(p.device), c.point_id, c.time
+"""
+
+# -- group
+
+GROUP_CHOICES = "SELECT group_name AS __text, group_id AS __value FROM groups ORDER BY lower(group_name)"
+_OF_GROUP = "device_id IN (SELECT device_id FROM group_devices WHERE group_id::text = '$group')"
+GROUP_KEYS = f"""
+SELECT min(point) AS __text, key AS __value FROM points
+ WHERE {_OF_GROUP} AND kind = 'number' GROUP BY key ORDER BY count(*) DESC, min(point_id)
+"""
+_CHOSEN_KEYS = f"{_OF_GROUP} AND kind = 'number' AND key = any (array[${{keys:sqlstring}}]::text[])"
+GROUP_UNITS = _unit_choices(_CHOSEN_KEYS)
+GROUP_TREND = _trend(_CHOSEN_KEYS)
+GROUP_UNIT = _unit(_CHOSEN_KEYS)
+GROUP_COUNTS = """
+SELECT devices, online, error, offline, disabled, unknown,
+       (SELECT count(*) FROM latest l JOIN group_devices a USING (device_id)
+         WHERE a.group_id = g.group_id AND l.quality IN ('bad', 'stale') AND a.state IN ('online', 'error')) AS bad_points
+  FROM groups g WHERE group_id::text = '$group'
+"""
+MEMBERS = """
+SELECT d.device_id, d.state, d.device, d.last_seen, d.offline_seconds, d.last_error,
+       (SELECT count(*) FROM latest l WHERE l.device_id = d.device_id AND l.quality IN ('bad', 'stale')) AS bad_points
+  FROM group_devices d WHERE group_id::text = '$group' ORDER BY lower(device)
+"""
+# The twelve points that most members have become columns by Grafana's transformation "Grouping to matrix".
+KEY_VALUES = f"""
+SELECT l.device, l.point,
+       CASE l.quality WHEN 'good' THEN l.shown WHEN 'uncertain' THEN '? ' || l.shown WHEN 'stale' THEN '⌛ ' || l.shown
+                      WHEN 'none' THEN '–' ELSE '✗ ' || coalesce(replace(l.reason, '_', ' '), l.quality) END AS shown
+  FROM latest l
+  JOIN (SELECT key, count(*) AS members, min(point_id) AS first FROM points WHERE {_OF_GROUP} GROUP BY key
+         ORDER BY count(*) DESC, min(point_id) LIMIT 12) few USING (key)
+ WHERE {_OF_GROUP}
+ ORDER BY few.members DESC, few.first, lower(l.device)
 """

@@ -15,7 +15,14 @@ FLEET_TITLE = "Fleet"
 FLEET_DESCRIPTION = "All devices: which answer, which do not, and what is wrong now."
 DEVICE_TITLE = "Device"
 DEVICE_DESCRIPTION = "One device: how it does, its latest readings, their history and their quality."
+HISTORY_TITLE = "History"
+HISTORY_DESCRIPTION = "Points of several devices over any time: each reading when there is room for it, else means with the lowest and highest."
+GROUP_TITLE = "Group"
+GROUP_DESCRIPTION = "The devices of a group: how they do, their values side by side, their trends."
 ALL_DEVICES = "All devices"
+SHOW_HISTORY = "History"
+EXPORT = "Export"
+OPEN_GROUP = "Open ${__data.fields.group_name}"
 OPEN_DEVICE = "Open ${__data.fields.device}"
 SHOW_STATE = "Show these devices"
 
@@ -23,6 +30,10 @@ STATE_FILTER = ("State", "Shows devices in these states")
 SEARCH = ("Search", "Part of a device's name or endpoint")
 DEVICE = ("Device", "The device shown; type to search")
 POINTS = ("Points", "The points in the trends; type to search")
+DEVICES_SHOWN = ("Devices", "The devices whose points can be chosen; type to search")
+POINTS_SHOWN = ("Points", "The points in the trends; type to search")
+GROUP = ("Group", "The group shown; type to search")
+KEYS = ("Trends of", "Which points of the members are drawn")
 UNIT = ("Unit", "One trend for each unit")
 
 STATES = {"online": "online", "error": "error", "offline": "offline", "disabled": "disabled", "unknown": "unknown"}
@@ -59,6 +70,11 @@ COLUMNS: dict[str, str] = {
     "explanation": "Why",
     "time": "Read",
     "shown": "Value",
+    "group_name": "Group",
+    "unit": "Unit",
+    "lowest": "Lowest",
+    "highest": "Highest",
+    "device\\point": "Device",
     "changed": "Changed",
     "text": "Text",
 } | {state: text.capitalize() for state, text in STATES.items()}
@@ -130,4 +146,46 @@ TEXTS = Words(
     "Texts",
     "Texts that the device gave, such as modes and serial numbers: the newest 20 of each point up to the end of the range.",
     "This device has no texts (points of the type string).",
+)
+
+_NO_GROUPS = "No groups yet: make one with the createGroup mutation, or by the column groups in `ddms devices import`."
+GROUPS = Words("Groups", "How many devices of each group are in each state; a name opens the group.", _NO_GROUPS)
+GROUP_COUNTS = Words(
+    "${group:text}",
+    "How many devices of the group are in each state. Bad points: of devices that answer.",
+    _NO_GROUPS,
+)
+_NO_MEMBERS = (
+    "This group has no devices yet: put some in with the updateGroup mutation (addDevices). "
+    + _NO_GROUPS.replace("No groups yet:", "If there are no groups yet,")
+)
+MEMBERS = Words("Devices", "The devices of the group; a name opens the device in the same time range.", _NO_MEMBERS)
+KEY_VALUES = Words(
+    "Values now",
+    "The newest value of the twelve points that most members have. ✗: bad, and why. ⌛: a collector should have read it since.",
+    "The devices of this group have no points yet: add some with `ddms devices import` or the updateDevice mutation.",
+)
+_ZOOM = "Drag over a part to zoom in; each zoom shows as much detail as the panel has room for."
+GROUP_TREND = Words(
+    "Trend: ${unit}",
+    "The chosen points of all members. ⌀ after a name: means of steps of this length, with the lowest (↓) and the highest (↑) as "
+    f"grey lines; without it each reading. Outages and bad readings are gaps. {_ZOOM}",
+    "No readings of the chosen points in this time range: choose a wider one, or other points.",
+)
+HISTORY_TREND = Words(
+    "Trend: ${unit}",
+    "⌀ after a name: means of steps of this length, with the lowest (↓) and the highest (↑) as grey lines; without it each "
+    f"reading. Outages and bad readings are gaps. {_ZOOM}",
+    f"No readings in this time range: choose points above, or a wider range. {_NO_DEVICES.replace('No devices yet:', 'If there are no devices yet,')}",
+)
+HISTORY_SHOWN = Words(
+    "In this range",
+    "The lowest and highest reading of each point, not of means: at every zoom. Where the trend shows steps, of all steps "
+    "that touch the range.",
+    "Nothing was read in this time range: choose points above, or a wider range.",
+)
+HISTORY_QUALITY = Words(
+    "Quality",
+    "Green is good, yellow uncertain, red bad with its reason, of a step its worst; empty where nothing was read.",
+    "Nothing was read in this time range: choose points above, or a wider range.",
 )

@@ -33,6 +33,8 @@ UPDATE readings SET value = NULL, quality = 16 WHERE point_id = 1 AND time BETWE
 INSERT INTO texts VALUES (now() - interval '2 days', 4, 'AUTO', 0), (now() - interval '5 min', 4, NULL, 16);
 INSERT INTO latest SELECT DISTINCT ON (point_id) point_id, time, value, quality FROM readings ORDER BY point_id, time DESC;
 INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 hour', 1e-9, 0, NULL), (6, now(), NULL, 34, NULL);
+INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
+INSERT INTO device_groups SELECT 1, id FROM devices;
 INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
 """
 
@@ -61,7 +63,7 @@ async def viewer(database_url: str) -> Any:
 
 def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
     """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros."""
-    chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1",
+    chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1", "devices": ["1", "2"], "group": "1", "keys": ["flow", "ratio"],
                               "points": ["1", "2"], "unit": ["m³/h", "no unit"]} | choices  # fmt: skip
 
     def variable(match: re.Match[str]) -> str:
@@ -101,13 +103,21 @@ async def test_every_query_runs_as_grafanas_role_and_finds_something(
 
 @pytest.mark.parametrize("sql", list(queries()))
 async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen(viewer: asyncpg.Connection, sql: str):
-    rows = await viewer.fetch(as_grafana_sends(sql, device="", points=[], unit=[""], search="'; --", state=[]))
+    rows = await viewer.fetch(
+        as_grafana_sends(
+            sql, device="", points=[], unit=[""], search="'; --", state=[], devices=[], group="", keys=[""]
+        )
+    )
     assert all(not any(dict(row).values()) or dict(row) == {"unit": "none"} for row in rows)
 
 
 @pytest.mark.parametrize("sql", list(queries()))
 async def test_a_foreign_value_in_the_address_fails_no_query(viewer: asyncpg.Connection, sql: str):
-    await viewer.fetch(as_grafana_sends(sql, device="Pump's", points=["x", "-1"], unit=["'"], search="%"))
+    await viewer.fetch(
+        as_grafana_sends(
+            sql, device="Pump's", points=["x", "-1"], unit=["'"], search="%", devices=["'"], group="O'x", keys=["'"]
+        )
+    )
 
 
 async def test_the_fleet_tells_the_states_apart(filled: asyncpg.Connection, viewer: asyncpg.Connection):
@@ -249,7 +259,8 @@ def test_a_changed_a_missing_and_a_foreign_file_are_found(tmp_path, monkeypatch,
     (tmp_path / "fleet.json").write_text("{}")
     assert main(["--check"]) == 1
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == [
-        f"grafana/dashboards/{name}" for name in ("device.json", "fleet.json", "foreign.json")
+        f"grafana/dashboards/{name}"
+        for name in ("device.json", "fleet.json", "foreign.json", "group.json", "history.json")
     ]
     (tmp_path / "foreign.json").unlink()
     assert main([]) == 0
@@ -277,6 +288,8 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
     assert {name: board["uid"] for name, board in BOARDS.items()} == {
         "fleet.json": "ddms-fleet",
         "device.json": "ddms-device",
+        "group.json": "ddms-group",
+        "history.json": "ddms-history",
     }
     for board in BOARDS.values():
         assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, "10s")
@@ -284,11 +297,25 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
 
 
 def test_links_keep_the_time_range():
-    fleet = json.dumps(BOARDS["fleet.json"])
-    urls = re.findall(r'"url": "([^"]+)"', fleet)
-    assert len([u for u in urls if u.startswith("/d/ddms-device?var-device=${__data.fields.device_id}")]) == 3
-    assert all(u.endswith("&${__url_time_range}") for u in urls)
-    assert [(back["url"], back["keepTime"]) for back in BOARDS["device.json"]["links"]] == [("/d/ddms-fleet", True)]
+    urls = {name: re.findall(r'"url": "([^"]+)"', json.dumps(board["panels"])) for name, board in BOARDS.items()}
+    to_device = [
+        u
+        for found in urls.values()
+        for u in found
+        if u.startswith("/d/ddms-device?var-device=${__data.fields.device_id}")
+    ]
+    assert len(to_device) == 5
+    assert (
+        len([u for u in urls["fleet.json"] if u.startswith("/d/ddms-group?var-group=${__data.fields.group_id}")]) == 1
+    )
+    assert all(u.endswith("&${__url_time_range}") for found in urls.values() for u in found)
+    for name in ("device.json", "group.json", "history.json"):
+        links = {link["url"].partition("?")[0]: link for link in BOARDS[name]["links"]}
+        assert links["/d/ddms-fleet"]["keepTime"]
+        assert "&from=${__from:date:iso}&to=${__to:date:iso}" in links["/export"]["url"]
+    assert {link["url"]: link["keepTime"] for link in BOARDS["device.json"]["links"]}[
+        "/d/ddms-history?var-devices=${device}"
+    ]
 
 
 def test_panels_do_not_overlap():
@@ -300,9 +327,38 @@ def test_panels_do_not_overlap():
 
 
 def test_trends_are_never_drawn_through_a_gap():
-    trend = next(p for p in BOARDS["device.json"]["panels"] if p["type"] == "timeseries")
-    assert trend["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
-    assert trend["repeat"] == "unit"
+    for name in ("device.json", "group.json", "history.json"):
+        trend = next(p for p in BOARDS[name]["panels"] if p["type"] == "timeseries")
+        assert trend["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
+        assert trend["repeat"] == "unit"
+
+
+async def test_a_group_shows_its_members_and_their_values_side_by_side(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    counts = dict(await viewer.fetchrow(as_grafana_sends(query("ddms-group", "${group:text}"))))
+    assert counts == {"devices": 5, "online": 1, "error": 0, "offline": 1, "disabled": 1, "unknown": 2, "bad_points": 1}
+    members = await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices")))
+    assert [(m["device"], m["state"]) for m in members][:2] == [("Gone", "offline"), ("O'Brien's \"oven\"", "unknown")]
+    assert not await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices"), group="2"))
+    values = await viewer.fetch(as_grafana_sends(query("ddms-group", "Values now")))
+    shown = {(v["device"], v["point"]): v["shown"] for v in values}
+    assert shown["Pump", "Flow"] == "21 m³/h"
+    assert shown["Pump", "Mode"] == "✗ timeout"
+    assert list(dict.fromkeys(v["point"] for v in values)) == ["Flow", "Ratio", "Running", "Mode"]
+
+
+async def test_a_line_of_history_says_of_which_device_and_how_long_its_steps_are(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    sql = query("ddms-history", "Trend: ${unit}")
+    rows = await viewer.fetch(as_grafana_sends(sql))
+    assert {r["point"] for r in rows} == {"Pump · Flow", "Pump · Ratio"}
+    assert [r for r in rows if r["value"] is None], "the outage is a gap"
+    coarse = await viewer.fetch(as_grafana_sends(sql.replace("$__interval_ms", "120000")))
+    assert {r["point"] for r in coarse} >= {"Pump · Flow ⌀ 5 min", "Pump · Flow ⌀ 5 min ↓", "Pump · Flow ⌀ 5 min ↑"}
+    shown = await viewer.fetch(as_grafana_sends(query("ddms-history", "In this range")))
+    assert [(r["point"], r["lowest"], r["highest"]) for r in shown] == [("Flow", 21, 21), ("Ratio", 22, 22)]
 
 
 def test_grafana_gets_its_data_sources_and_dashboards_read_only():

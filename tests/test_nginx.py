@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.api_server import PROTOCOL, Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.api_server import PROTOCOL, Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.edge import NGINX, Edge, edge, grafana
 from tests.servers import free_port
 
@@ -111,6 +111,30 @@ async def test_security_headers_are_sent_once_whoever_answers(narrow: Edge):
         page, script = await client.get("/grafana/"), await client.get("/grafana/public/app.js")
     assert page.headers["Content-Security-Policy"] == "script-src 'nonce-1'"
     assert script.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+
+async def test_a_dashboards_link_to_an_export_reaches_the_api_with_its_choice(whole: Edge, api: Api):
+    async with at_the_edge(whole) as client:
+        page = await client.get(
+            "/grafana/export?device=dev_1&from=-1h", follow_redirects=True, headers={"Accept": "text/html"}
+        )
+        script = await client.get("/export/page/page.js")
+    assert str(page.url) == f"{whole.https}/export?device=dev_1&from=-1h"
+    assert "export/page/page.js" in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    assert script.status_code == 200
+
+
+async def test_an_export_passes_the_edge_compressed_and_as_it_is_read(whole: Edge, api: Api, owner):
+    device = await add(api)
+    await owner.execute(
+        "INSERT INTO readings SELECT now() - n * interval '1 s', $1, n, 0 FROM generate_series(1, 3000) n",
+        device["points"]["flow"],
+    )
+    async with at_the_edge(whole) as client:
+        answer = await client.get(f"/export?device={device['id']}&from=-2h", headers=api.headers("viewer"))
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.text.splitlines()) == 3001
 
 
 async def test_a_client_cannot_say_that_it_is_somebody_else(narrow: Edge):

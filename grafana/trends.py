@@ -1,0 +1,85 @@
+"""Panels of history that several dashboards share: trends by unit, and timelines of states."""
+
+from grafana_foundation_sdk.builders import common as build
+from grafana_foundation_sdk.builders import dashboard as dash
+from grafana_foundation_sdk.builders import statetimeline, timeseries
+from grafana_foundation_sdk.models import common, dashboard
+
+from ddms.quality import Reason
+from grafana import texts
+from grafana.panels import QUALITY_COLOURS, Place, Property, Sql, everything, mappings, panel, query_variable
+
+_EXTREMES = [
+    Property("color", {"mode": "fixed", "fixedColor": "rgba(140, 140, 140, 0.35)"}),
+    Property("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}),
+]
+
+
+def _unit_from_query() -> dashboard.DataTransformerConfig:
+    options = {
+        "configRefId": "unit",
+        "mappings": [{"fieldName": "unit", "handlerKey": "unit"}],
+        "applyTo": {"id": "byType", "options": "number"},
+    }
+    return dashboard.DataTransformerConfig(id_val="configFromData", options=options)
+
+
+def _split_by_point() -> dashboard.DataTransformerConfig:
+    options = {"fields": ["number", "point_id", "point"], "naming": {"asLabels": True}, "keepFields": False}
+    return dashboard.DataTransformerConfig(id_val="partitionByValues", options=options)
+
+
+def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, *, per_row: int = 2) -> timeseries.Panel:
+    """Return one trend for each unit, with lowest and highest as grey lines where it shows buckets."""
+    blank = (
+        timeseries.Panel()
+        .with_target(Sql(sql))
+        .with_target(Sql(unit_sql, "unit"))
+        .with_transformation(_unit_from_query())
+        .with_transformation(_split_by_point())
+        .interval("1s")
+        .repeat("unit")
+        .repeat_direction("h")
+        .max_per_row(per_row)
+        .span_nulls(span_nulls=False)
+        .line_width(1)
+        .show_points(common.VisibilityMode.AUTO)
+        .display_name("${__field.labels.point}")
+        .legend(build.VizLegendOptions().show_legend(show_legend=True).display_mode(common.LegendDisplayMode.LIST)
+                .placement(common.LegendPlacement.BOTTOM).calcs([]))
+        .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.NONE))
+    )  # fmt: skip
+    return panel(blank, words, place).override_by_regexp("/[↓↑]/", _EXTREMES)
+
+
+def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
+    """Return states over time, a row for each point."""
+    blank = (
+        statetimeline.Panel()
+        .with_target(Sql(sql))
+        # Splits by the texts of a row; unlike partitionByValues it leaves the no-data text, but it would lose the unit.
+        .with_transformation(dashboard.DataTransformerConfig(id_val="prepareTimeSeries", options={"format": "multi"}))
+        .interval("1s")
+        .display_name("${__field.labels.point}")
+        .show_value(common.VisibilityMode.AUTO)
+        .row_height(0.8)
+        .line_width(0)
+        .fill_opacity(80)
+        .legend(build.VizLegendOptions().show_legend(show_legend=False).display_mode(common.LegendDisplayMode.LIST)
+                .placement(common.LegendPlacement.BOTTOM).calcs([]))
+        .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE).sort(common.SortOrder.NONE))
+    )  # fmt: skip
+    return panel(blank, words, place, unit="string")
+
+
+def qualities(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
+    """Return quality over time, a row for each point, with the reasons of what is bad."""
+    names = {str(reason.value): reason.label.replace("_", " ") for reason in Reason}
+    colours = {str(reason.value): QUALITY_COLOURS[reason.quality] for reason in Reason}
+    return timeline(words, place, sql).per_page(25).mappings(mappings(names, colours))
+
+
+def unit_variable(sql: str) -> dash.QueryVariable:
+    """Return the hidden variable by whose values trends are repeated."""
+    unit = query_variable("unit", texts.UNIT, sql).multi(multi=True).include_all(include_all=True)
+    return unit.current(everything()).hide(dashboard.VariableHide.HIDE_VARIABLE)
