@@ -25,7 +25,7 @@ PARAMETERS = {
     "level": "raw (each reading), 1m, 1h or 1d (buckets of a minute, an hour, a day of the time zone)",
     "shape": "long (a row for each reading) or wide (a row for each time, a column for each point)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
-    "timezone": "in which times are written, and days begin: Asia/Shanghai; UTC when left out",
+    "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
     "format": "csv or parquet",
     "dialect": "of csv: standard, or spreadsheet (local time without its offset, a byte order mark)",
     "delimiter": "of csv: comma, semicolon or tab",
@@ -91,7 +91,7 @@ E = TypeVar("E", bound=StrEnum)
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What shall be exported, and how it shall be written. `step` is None unless it was given."""
+    """What shall be exported, and how it shall be written; without a `timezone` it is the site's."""
 
     devices: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class Choice:
     level: Level = Level.RAW
     shape: Shape = Shape.LONG
     step: timedelta | None = None
-    timezone: str = "UTC"
+    timezone: str = ""
     format: Format = Format.CSV
     dialect: Dialect = Dialect.STANDARD
     delimiter: Delimiter = Delimiter.COMMA
@@ -115,13 +115,9 @@ class Choice:
     def of(cls, given: Sequence[tuple[str, str]]) -> "Choice":
         """Make it of parameters; a mistake is a `DdmsError` that names the parameter."""
         values = _by_name(given)
-        zone = _zone(values.get("timezone", ["UTC"])[0])
+        zone = _zone(values["timezone"][0]) if "timezone" in values else None
         now = datetime.now(UTC)
-        ends = {
-            name: _time(name, values[name][0], now, zone, naive="timezone" in values)
-            for name in ("from", "to")
-            if name in values
-        }
+        ends = {name: _time(name, values[name][0], now, zone) for name in ("from", "to") if name in values}
         if "from" not in ends:
             raise DdmsError(Code.INVALID, "say from when: an ISO 8601 time, or -7d", field="from")
         choice = cls(
@@ -133,7 +129,7 @@ class Choice:
             level=_one_of(Level, "level", values),
             shape=_one_of(Shape, "shape", values),
             step=_step(values),
-            timezone=zone.key,
+            timezone=zone.key if zone else "",
             format=_one_of(Format, "format", values),
             dialect=_one_of(Dialect, "dialect", values),
             delimiter=_one_of(Delimiter, "delimiter", values),
@@ -182,14 +178,14 @@ def _zone(name: str) -> ZoneInfo:
         raise DdmsError(Code.INVALID, sentence, field="timezone") from error
 
 
-def _time(name: str, text: str, now: datetime, zone: ZoneInfo, *, naive: bool) -> datetime:
+def _time(name: str, text: str, now: datetime, zone: ZoneInfo | None) -> datetime:
     if text == "now":
         return now
     try:
         if back := _BACK.fullmatch(text):
             return now - timedelta(**{_UNITS[back[2]]: int(back[1])})
         time = datetime.fromisoformat(text)
-        if time.tzinfo is None and naive:
+        if time.tzinfo is None and zone:
             time = time.replace(tzinfo=zone)
         if time.tzinfo is not None:
             return time.astimezone(UTC)

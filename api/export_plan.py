@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from api.database import Row, Statements
@@ -18,6 +18,7 @@ SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, d.name AS device
                         WHERE m.group_id = any($3::int[]) AND g.deleted_at IS NULL)
  ORDER BY lower(d.name), d.id, p.register_table, p.address, p.bit NULLS FIRST, p.key LIMIT $4
 """
+READ_TIME_ZONE = "-- ddms:read_time_zone\nSELECT time_zone FROM configuration"
 FIND_DEVICE_NUMBERS = """-- ddms:find_device_numbers
 SELECT id, lower(name) AS called, name FROM devices WHERE id = any($1::int[]) OR (lower(name) = any($2::text[]) AND deleted_at IS NULL)
 """
@@ -106,6 +107,8 @@ class Plan:
 
 async def plan(statements: Statements, choice: Choice) -> Plan:
     """Find the points of a choice; what is not there, or is too much, is a `DdmsError`."""
+    if not choice.timezone:
+        choice = replace(choice, timezone=await statements.value(READ_TIME_ZONE))
     named = [
         *await _numbers(statements, FIND_DEVICE_NUMBERS, IdKind.DEVICE, choice.devices),
         *await _numbers(statements, FIND_GROUP_NUMBERS, IdKind.GROUP, choice.groups),

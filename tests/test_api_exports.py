@@ -300,3 +300,13 @@ async def test_more_exports_than_are_good_for_the_database_wait(api: Api, owner,
         writer.transport.abort()
     await until_connections(owner, 0)
     assert (await api.client.head(api.url + long_history, headers=api.headers("viewer"))).status_code == 200
+
+
+async def test_without_a_time_zone_times_are_the_sites(api: Api, owner):
+    pump = await add(api)
+    await put(owner, pump["points"]["flow"], [1])
+    await owner.execute("UPDATE configuration SET time_zone = 'Asia/Kolkata'")
+    rows = await table(api, device=pump["id"], **during())
+    assert rows[1][0] == "2026-03-28T17:30:00+05:30"
+    days = await table(api, device=pump["id"], level="1d", **during())
+    assert days[1][0] == "2026-03-28T00:00:00+05:30"

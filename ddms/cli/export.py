@@ -38,7 +38,7 @@ _SEVERAL = ("device", "group", "point")
     help="A row for each value, or for each time with a column for each point.",
 )
 @click.option("--step", help="Of wide raw: a row each so many seconds.")
-@click.option("--timezone", default="UTC", show_default=True, help="Of the times and days: Asia/Shanghai.")
+@click.option("--timezone", help="Of the times and days: Asia/Shanghai; the site's when left out.")
 @click.option(
     "--format",
     "form",
