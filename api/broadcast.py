@@ -6,14 +6,15 @@ snapshot and the changes after it can never overtake each other.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 from graphql import Executor
 
 from api.execution import encode, response
 from api.metrics import BROADCASTS, DELIVERED, SKIPPED, SUBSCRIPTIONS
 from api.mirror import Mirror
+from api.resume import Heard
 
 QUEUE_MESSAGES = 32
 QUEUE_BYTES = 4_000_000
@@ -27,6 +28,25 @@ class Source(Protocol):
 
     def react(self, event: object) -> object | None:
         """Return what an event changes for the subscriber, or None."""
+
+    def hold(self, event: object) -> bool:
+        """Keep what an event brought until the minimum interval is over; say whether anything was kept."""
+
+
+class Conflating(Source, Protocol):
+    """A source whose events may have to wait for each other."""
+
+    minimum_interval: float
+
+    def released(self) -> object:
+        """Return what was held."""
+
+
+class Resumable(Source, Protocol):
+    """A source that knows what a subscriber missed."""
+
+    async def resumed(self, token: str, until: Mapping[str, Heard]) -> Sequence[object]:
+        """Return what was missed since the token and before `until`."""
 
 
 class Result(NamedTuple):
@@ -60,6 +80,8 @@ class Subscriber:
 
     def __init__(self, broadcast: "Broadcast", envelope: Envelope, sink: Sink) -> None:
         self.envelope = envelope
+        self.joined_at = broadcast.heard()
+        """What the snapshot, its first result, holds of each collector."""
         self._broadcast = broadcast
         self._sink = sink
         self._queue: deque[bytes] = deque()
@@ -88,8 +110,10 @@ class Subscriber:
             self._queue.append(sent)
             self._bytes += len(sent)
 
-    async def run(self) -> None:
-        """Send what waits, until cancelled."""
+    async def run(self, resume_from: str | None = None) -> None:
+        """Send what was missed, if there is a token, then what waits, until cancelled."""
+        for sent in await self._broadcast.missed(self, resume_from) if resume_from else ():
+            await self._sink.push_when_writable(sent)
         while True:
             await self._ready.wait()
             while self._behind or self._queue:
@@ -125,6 +149,8 @@ class Broadcast:
         self._ended = ended
         self._subscribers: dict[Envelope, set[Subscriber]] = {}
         self._snapshot: tuple[int, str, Result] | None = None
+        self._release: asyncio.TimerHandle | None = None
+        self._released_at = 0.0
 
     def join(self, envelope: Envelope, sink: Sink) -> Subscriber:
         """Add a subscriber, whose first result is a snapshot."""
@@ -143,6 +169,8 @@ class Broadcast:
             if not same:
                 del self._subscribers[subscriber.envelope]
             if not self._subscribers:
+                if self._release:
+                    self._release.cancel()
                 self._ended()
 
     def snapshot(self, reason: str) -> Result:
@@ -154,15 +182,37 @@ class Broadcast:
 
     def hear(self, event: object) -> None:
         """Pass an event on to all subscribers, if it changes anything for them."""
-        change = self._source.react(event)
-        if change is not None:
-            self._snapshot = None
-            result = self._encoded(change)
-            for envelope, subscribers in self._subscribers.items():
-                sent = envelope(result)
-                DELIVERED.inc(len(subscribers))
-                for subscriber in subscribers:
-                    subscriber.offer(sent)
+        if self._source.hold(event):
+            if self._release is None:
+                loop, source = asyncio.get_running_loop(), cast("Conflating", self._source)
+                due = self._released_at + source.minimum_interval
+                self._release = loop.call_at(max(due, loop.time()), self._released)
+        elif (change := self._source.react(event)) is not None:
+            self._send(change)
+
+    def _released(self) -> None:
+        self._release, self._released_at = None, asyncio.get_running_loop().time()
+        self._send(cast("Conflating", self._source).released())
+
+    def _send(self, change: object) -> None:
+        self._snapshot = None
+        result = self._encoded(change)
+        for envelope, subscribers in self._subscribers.items():
+            sent = envelope(result)
+            DELIVERED.inc(len(subscribers))
+            for subscriber in subscribers:
+                subscriber.offer(sent)
+
+    async def missed(self, subscriber: Subscriber, token: str) -> list[bytes]:
+        """Return what a subscriber missed from its token to its snapshot; nothing where a snapshot tells all."""
+        if not hasattr(self._source, "resumed"):
+            return []
+        events = await cast("Resumable", self._source).resumed(token, subscriber.joined_at)
+        return [subscriber.envelope(self._encoded(event)) for event in events]
+
+    def heard(self) -> Mapping[str, Heard]:
+        """Return the newest commit of each collector that subscribers were told of."""
+        return dict(self._mirror.heard)
 
     def waiting(self) -> list[int]:
         """Return how many bytes wait for each subscriber."""

@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
-from graphql import GraphQLError, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, OperationType, is_leaf_type
+from graphql import (
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationType,
+    VariableNode,
+    is_leaf_type,
+    value_from_ast_untyped,
+)
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.executor import CollectedErrors
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -81,10 +90,23 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
 
     def collect_once(self) -> None:
         """Collect what the operation selects, for all copies; only for a document without directives."""
+        self.collected = self._collect()
+
+    def _collect(self) -> tuple[GraphQLObjectType, Any]:
         root = self.schema.get_root_type(self.operation.operation)
         assert root is not None  # noqa: S101 - the document is valid
         fields, _, _ = collect_fields(self.schema, self.fragments, self.variable_values, root, self.operation, False)
-        self.collected = root, fields
+        return root, fields
+
+    def root_argument(self, name: str) -> tuple[Any, str | None]:
+        """Return an argument of the only root field, and the variable that it is taken from."""
+        _, fields = self.collected or self._collect()
+        for details in fields.values():
+            for argument in details[0].node.arguments or ():
+                if argument.name.value == name:
+                    variable = argument.value.name.value if isinstance(argument.value, VariableNode) else None
+                    return value_from_ast_untyped(argument.value, self.variable_values.coerced), variable
+        return None, None
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute; `serially` is for the root fields, of mutations when it is not given."""

@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from weakref import WeakSet
+
+import orjson
 
 from api.broadcast import Broadcasts
 from api.database import Database, Row
 from api.metrics import LIVE_LAG, READINGS
 from api.mirror import Arrived, Mirror, State
+from api.resume import Span
 from api.tokens import Tokens
 from ddms.database import listen
 from ddms.errors import DdmsError
@@ -32,6 +36,13 @@ logger = logging.getLogger("api.live")
 @dataclass(frozen=True)
 class Reconnected:
     """Changes may have been missed: what a subscriber knows is void."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A collector stored readings late, from its spool."""
+
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Hub:
         unpacker = Unpacker()
         channels: dict[str, Callable[[str], None]] = {
             CHANNEL: lambda payload: self._hear_readings(unpacker, payload),
+            "ddms_replays": self._hear_replay,
             "ddms_configuration": lambda _: self._note(configured=True),
             "ddms_tokens": lambda _: self._note(tokens=True),
             "ddms_states": self._hear_state,
@@ -182,6 +194,14 @@ class Hub:
             READINGS.inc(len(arrived.points))
             self.broadcasts.publish(Arrived(arrived, len(self.mirror.times)))
             LIVE_LAG.observe(max(0.0, time.time() - int(arrived.times.max()) / 1000))
+
+    def _hear_replay(self, payload: str) -> None:
+        told = orjson.loads(payload)
+        self.mirror.hear(told["collector"], 0, told["sequence"])
+        if told["first"]:
+            self.broadcasts.publish(
+                Replayed(Span(datetime.fromisoformat(told["first"]), datetime.fromisoformat(told["last"])))
+            )
 
     def _hear_state(self, payload: str) -> None:
         if payload.isdecimal():

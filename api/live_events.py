@@ -11,6 +11,7 @@ from api.described import describe_enum, field, output_type, resolver
 from api.devices import DeviceStatus
 from api.enums import reason_of
 from api.mirror import Directory, Readings
+from api.resume import Span
 from api.scalars import IdColumn, IdKind, NumberColumn, QualityColumn, TextColumn, TimeColumn, to_id
 from ddms.quality import Quality, Reason, quality_of
 
@@ -20,6 +21,8 @@ class EventKind(StrEnum):
 
     SNAPSHOT = "snapshot"
     CHANGES = "changes"
+    RESUMED = "resumed"
+    LATE = "late"
 
 
 describe_enum(
@@ -29,6 +32,9 @@ describe_enum(
     values={
         "SNAPSHOT": "All that is watched, as it is now: replace what you know.",
         "CHANGES": "What is new since the event before.",
+        "RESUMED": "What was missed since the token `resumeFrom`, oldest first; a snapshot follows. `gaps` tells what cannot "
+        "be given. A reading may come twice, never not at all: its point and time identify it.",
+        "LATE": "No readings, only `gaps`: a collector stored readings late, after the database was away.",
     },
 )
 
@@ -106,12 +112,52 @@ class LiveReading:
     reason: Reason = field(description="Why it is not better.")
 
 
+class GapReason(StrEnum):
+    """Why readings are not in the stream."""
+
+    TOO_OLD = "too_old"
+    TOO_MANY = "too_many"
+    STORED_LATE = "stored_late"
+
+
+describe_enum(
+    GapReason,
+    name="GapReason",
+    description="Why readings are not in the stream; `series` has them.",
+    values={
+        "TOO_OLD": "The token is older than the journal of flushes, which goes back an hour.",
+        "TOO_MANY": "More than 100,000 readings were missed; those from here on are left out.",
+        "STORED_LATE": "The collector could not reach the database when it read them, and stored them later.",
+    },
+)
+
+
+@output_type
+class ReadingsGap:
+    """A time from which the stream does not give all readings; ask `series` for it."""
+
+    start: datetime = field(name="from", description="From when, inclusive.")
+    end: datetime = field(name="to", description="To when, inclusive.")
+    reason: GapReason = field(description="Why.")
+
+    @classmethod
+    def of(cls, span: Span | None, reason: GapReason) -> "list[ReadingsGap]":
+        """Make it of a span, if there is one."""
+        return [cls(start=span.first, end=span.last, reason=reason)] if span else []
+
+
 @output_type
 class ReadingsEvent:
     """Readings of the chosen points: first all newest ones, then what arrives."""
 
     kind: EventKind = field(description="Whether this is everything, or what is new.")
-    reason: SnapshotReason | None = field(description="Why everything was sent; null for changes.")
+    reason: SnapshotReason | None = field(description="Why everything was sent; null when it is no snapshot.")
+    resume_token: str = field(
+        description="Give it as `resumeFrom` of a new subscription, and that goes on after this event."
+    )
+    gaps: list[ReadingsGap] = field(
+        default_factory=list, description="What is not in this stream; empty when all is, as nearly always."
+    )
     readings_: strawberry.Private[Readings]
     directory: strawberry.Private[Directory]
 

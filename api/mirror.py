@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from api import columns
 from api.database import Database
+from api.resume import Heard
 from ddms.stream import Flush
 
 READ_DIRECTORY = """-- ddms:read_directory
@@ -27,6 +28,7 @@ SELECT array_send(array_agg(point_id)) AS points, array_send(array_agg(time)) AS
        array_agg(text) FILTER (WHERE text IS NOT NULL) AS texts
   FROM latest
 """
+READ_HEARD = "-- ddms:read_heard\nSELECT name, sequence, replays FROM collectors"
 READ_STATES = """-- ddms:read_states
 SELECT d.id AS device_id, d.name, CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state,
        s.since, s.last_seen, coalesce(s.failures, 0) AS failures, s.first_failure, s.last_error
@@ -77,6 +79,8 @@ class Mirror:
         self.texts: dict[int, str] = {}
         self.directory = Directory()
         self.states: dict[int, State] = {}
+        self.heard: dict[str, Heard] = {}
+        """The newest commit of each collector that is in here."""
         self.tick = 0
         """Grows with every change, so that equal ticks mean equal content."""
 
@@ -84,6 +88,8 @@ class Mirror:
         """Read everything; what the stream brought meanwhile stays when it is newer."""
         await self.load_directory(database)
         await self.load_states(database, None)
+        for row in await database.rows(READ_HEARD):  # before the readings: what is heard of is in them
+            self.hear(row["name"], row["sequence"], row["replays"])
         row = await database.row(READ_NEWEST)
         assert row is not None  # noqa: S101 - an aggregate has one row
         points = columns.integers(row["points"])
@@ -119,6 +125,11 @@ class Mirror:
         self.tick += 1
         return changed
 
+    def hear(self, collector: str, sequence: int, replays: int) -> None:
+        """Take note of a collector's commit."""
+        before = self.heard.get(collector, Heard(0, 0))
+        self.heard[collector] = Heard(max(sequence, before.sequence), max(replays, before.replays))
+
     def grow(self, size: int) -> None:
         """Make room for points up to `size`."""
         if size > len(self.times):
@@ -144,6 +155,7 @@ class Mirror:
         arrived = Readings.of(flush)
         self.put(arrived.points, arrived.times, arrived.values, arrived.qualities)
         self.texts |= flush.texts
+        self.hear(flush.collector, flush.sequence, 0)
         return arrived
 
     def newest(self, points: NDArray[np.intp]) -> "Readings":
@@ -179,6 +191,14 @@ class Readings:
             qualities=flush.readings["quality"].astype(np.uint8),
             texts=flush.texts,
         )
+
+    @classmethod
+    def none(cls) -> "Readings":
+        """Return no readings."""
+        return cls(
+            points=np.empty(0, np.intp), times=np.empty(0, np.int64), values=np.empty(0), qualities=np.empty(0, np.uint8),
+            texts={},
+        )  # fmt: skip
 
     def at(self, rows: NDArray[Any]) -> "Readings":
         """Return some rows."""

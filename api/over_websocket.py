@@ -23,9 +23,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types.unset import UNSET, UnsetType
 
 from api import errors
-from api.broadcast import Broadcast, Result, Source
+from api.broadcast import Result
 from api.context import Context
-from api.execution import BadDocument, Documents, Operation, encode, execute, source
+from api.execution import BadDocument, Documents, encode, execute
+from api.follow import follow
 from api.limits import SUBSCRIPTIONS_PER_SOCKET
 from api.messages import LANGUAGE, language_of
 from api.metrics import ERRORS, SOCKETS
@@ -148,28 +149,12 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             running.query = await self.context.trusted.text(query, document_id or None, caller)
         operation = self.view.documents.operation(running.query, running.operation_name)
         if operation.kind is OperationType.SUBSCRIPTION:
-            await self._follow(running, await self._broadcast(running.query, operation, running.variables))
+            await follow(operation, self.context, running.variables, Next(running.id), self._protocol)
             return
         answer = execute(operation, self.context, running.variables)
         answer = answer if isinstance(answer, dict) else await answer
         await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
         await running.send_operation_message({"id": running.id, "type": "complete"})
-
-    async def _broadcast(self, text: str, operation: Operation, variables: dict[str, Any] | None) -> Broadcast:
-        broadcasts = self.context.hub.broadcasts
-        caller = self.context.caller
-        key = (text, operation.name, orjson.dumps(variables, option=orjson.OPT_SORT_KEYS), caller and caller.role)
-        if running := broadcasts.find(key):
-            return running
-        executor = operation.executor(self.context, variables)
-        return broadcasts.start(key, cast("Source", await source(operation, executor)), executor)
-
-    async def _follow(self, running: Running[Context, None], broadcast: Broadcast) -> None:
-        subscriber = broadcast.join(Next(running.id), self._protocol)
-        try:
-            await subscriber.run()
-        finally:
-            subscriber.leave()
 
     @property
     def _protocol(self) -> WebSocketProtocol:

@@ -1,13 +1,10 @@
 """Subscriptions: where their events come from."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import strawberry
-from numpy.typing import NDArray
 
 from api.context import Context, Info
 from api.database import Row
@@ -16,9 +13,13 @@ from api.devices import DeviceStatus
 from api.field_requests import Scan, read_scan, scan_of
 from api.live import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live_events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
-from api.mirror import Arrived, Mirror, Readings
+from api.mirror import Mirror
+from api.readings_source import Endless, ReadingsSource
+from api.resume import Token
 from api.scalars import IdKind, from_id, from_ids, to_id
 from ddms.errors import Code, DdmsError
+
+MOST_SECONDS = 3600
 
 FIND_MISSING = """-- ddms:find_missing
 SELECT 'point' AS kind, wanted.id FROM unnest($1::int[]) AS wanted(id)
@@ -30,60 +31,8 @@ SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
 """
 
 
-class _Endless(ABC):
-    """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
-
-    async def __aiter__(self) -> AsyncGenerator[Any, None]:
-        yield self.snapshot(SnapshotReason.STARTED.name)
-
-    @abstractmethod
-    def snapshot(self, reason: str) -> object:
-        """Return all that is watched."""
-
-
 @dataclass
-class ReadingsSource(_Endless):
-    """The readings of some points, and of all points of some devices."""
-
-    mirror: Mirror
-    points: list[int]
-    devices: list[int]
-
-    def __post_init__(self) -> None:
-        self._chosen = self._resolve()
-
-    def _resolve(self) -> NDArray[np.intp]:
-        directory = self.mirror.directory
-        chosen = {point for point in self.points if point in directory.points}
-        chosen.update(point for device in self.devices for point in directory.by_device.get(device, ()))
-        return np.array(sorted(chosen), np.intp)
-
-    def snapshot(self, reason: str) -> ReadingsEvent:
-        """Return the newest reading of each chosen point."""
-        return self._event(self.mirror.newest(self._chosen), SnapshotReason[reason])
-
-    def react(self, event: object) -> ReadingsEvent | None:
-        """Return the chosen among the readings that arrived."""
-        match event:
-            case Arrived():
-                mine = event.of(self._chosen)
-                return self._event(mine, None) if mine else None
-            case Reconnected():
-                self._chosen = self._resolve()
-                return self.snapshot("RECONNECTED")
-            case Configured():
-                before, self._chosen = self._chosen, self._resolve()
-                return None if np.array_equal(before, self._chosen) else self.snapshot("CONFIGURATION")
-            case _:
-                return None
-
-    def _event(self, readings: Readings, reason: SnapshotReason | None) -> ReadingsEvent:
-        kind = EventKind.SNAPSHOT if reason else EventKind.CHANGES
-        return ReadingsEvent(kind=kind, reason=reason, readings_=readings, directory=self.mirror.directory)
-
-
-@dataclass
-class StatesSource(_Endless):
+class StatesSource(Endless):
     """The states of some devices, or of all."""
 
     mirror: Mirror
@@ -117,7 +66,7 @@ class StatesSource(_Endless):
 
 
 @dataclass(eq=False)
-class ScanSource(_Endless):
+class ScanSource(Endless):
     """A scan, while it goes on."""
 
     number: int
@@ -157,15 +106,29 @@ class Subscription:
         devices: Annotated[
             list[strawberry.ID] | None, argument("Devices to watch with all their points, also those added later.")
         ] = None,
+        minimum_interval: Annotated[
+            float,
+            argument(
+                "Shortest time between two events, in seconds, 0 to 3600: what came meanwhile is told by its newest value."
+            ),
+        ] = 0.0,
+        resume_from: Annotated[
+            str | None,
+            argument("The `resumeToken` of the last event that was heard: what was missed since then comes first."),
+        ] = None,
     ) -> AsyncIterable[ReadingsEvent]:
         """Follow readings: first a snapshot of the newest ones, then each as it arrives from the collectors."""
         mirror = _connected(info.context.hub)
+        if not 0 <= minimum_interval <= MOST_SECONDS:
+            raise DdmsError(Code.INVALID, f"the interval is 0 to {MOST_SECONDS} seconds", field="minimumInterval")
+        if resume_from:
+            Token.of(resume_from)
         if not points and not devices:
             raise DdmsError(Code.INVALID, "choose what to watch: give points, devices, or both", field="devices")
         chosen_points = from_ids(IdKind.POINT, points or [], "points")
         chosen_devices = from_ids(IdKind.DEVICE, devices or [], "devices")
         await _refuse_unknown(info.context, chosen_points, chosen_devices)
-        return ReadingsSource(mirror, chosen_points, chosen_devices)
+        return ReadingsSource(mirror, info.context.database, chosen_points, chosen_devices, minimum_interval)
 
     @subscription
     async def device_states(

@@ -51,7 +51,7 @@ async def measure(url: str, points: int, readings: int) -> dict[str, float]:
         await store(connection, "bench", number, one)
 
     async def again(_, one):
-        await replay(connection, one)
+        await replay(connection, "bench", one)
 
     async def bare(_, one):
         async def source():

@@ -5,12 +5,13 @@ or it comes from the spool) goes through `replay`, which skips what is there.
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.decode import Batch
+from collector.decode import Batch, Text
 from collector.units import DeviceState, Pace
 from ddms import VERSION, stream
 from ddms.database import Connection
@@ -40,8 +41,16 @@ MERGE INTO latest l USING incoming i ON i.point_id = l.point_id
  WHEN NOT MATCHED THEN INSERT (point_id, time, value, quality) VALUES (i.point_id, i.time, i.value, i.quality)
 """
 TELL = """-- ddms:tell
-WITH counted AS (UPDATE collectors SET sequence = $2, seen_at = now(), version = $3 WHERE name = $1)
+WITH counted AS (UPDATE collectors SET sequence = $2, seen_at = now(), version = $3 WHERE name = $1),
+     noted AS (INSERT INTO flushes (collector, replayed, sequence, first_time, last_time) VALUES ($1, false, $2, $5, $6))
 SELECT pg_notify('ddms_readings', payload) FROM unnest($4::text[]) AS payload
+"""
+# The collector's row is locked last, so that its flushes wait for the commit only.
+TELL_REPLAY = """-- ddms:tell_replay
+WITH counted AS (UPDATE collectors SET replays = replays + 1 WHERE name = $1 RETURNING replays),
+     noted AS (INSERT INTO flushes (collector, replayed, sequence, first_time, last_time) SELECT $1, true, replays, $2, $3 FROM counted)
+SELECT pg_notify('ddms_replays', json_build_object('collector', $1::text, 'sequence', replays, 'first', $2::timestamptz, 'last', $3::timestamptz)::text)
+  FROM counted
 """
 REPLAY_READINGS = """-- ddms:replay_readings
 INSERT INTO readings (time, point_id, value, quality) SELECT time, point_id, value, quality FROM incoming ON CONFLICT DO NOTHING
@@ -76,7 +85,8 @@ WITH stored AS (
 SELECT pg_notify('ddms_states', device_id::text) FROM stored
 """
 STORE_SEEN = """-- ddms:store_seen
-WITH alive AS (UPDATE collectors SET seen_at = now() WHERE name = $1)
+WITH alive AS (UPDATE collectors SET seen_at = now() WHERE name = $1),
+     forgotten AS (DELETE FROM flushes WHERE committed_at < now() - interval '1 hour')
 UPDATE device_states s SET last_seen = now(), answer_seconds = coalesce(u.answer_seconds, s.answer_seconds),
        late_seconds = u.late_seconds, overrun_since = u.overrun_since
   FROM unnest($2::int[], $3::real[], $4::real[], $5::timestamptz[]) AS u (device_id, answer_seconds, late_seconds, overrun_since)
@@ -134,7 +144,7 @@ async def store(connection: Connection, collector: str, sequence: int, batch: Ba
         await _copy(connection, "incoming", packed if last is kept else rows(last))
         await connection.execute(RENEW_LATEST)
         await _store_texts(connection, batch)
-        await connection.execute(TELL, collector, sequence, VERSION, payloads)
+        await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(stored, batch.texts))
 
 
 def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
@@ -145,8 +155,15 @@ def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
     return stream.Flush(collector=collector, sequence=sequence, readings=readings, texts=texts)
 
 
-async def replay(connection: Connection, batch: Batch) -> None:
-    """Store a batch of which all or nothing may be stored already; subscribers are not told of the past."""
+def _span(readings: NDArray[Any], texts: list[Text]) -> tuple[datetime | None, datetime | None]:
+    """Return the times of the first and the last of what is stored."""
+    times = [*(readings["time"].min(), readings["time"].max())] if len(readings) else []
+    times += [text.time for text in texts]
+    return (stream.to_datetime(int(min(times))), stream.to_datetime(int(max(times)))) if times else (None, None)
+
+
+async def replay(connection: Connection, collector: str, batch: Batch) -> None:
+    """Store a batch of which all or nothing may be stored already; subscribers are told of when it is, not its values."""
     async with connection.transaction():
         kept = stored(batch.readings)
         await _note_late(connection, kept)
@@ -157,6 +174,7 @@ async def replay(connection: Connection, batch: Batch) -> None:
             await _copy(connection, "incoming", rows(kept))
         await connection.execute(REPLAY_READINGS)
         await _store_texts(connection, batch)
+        await connection.execute(TELL_REPLAY, collector, *_span(batch.readings, batch.texts))
 
 
 async def _note_late(connection: Connection, readings: NDArray[Any]) -> None:

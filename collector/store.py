@@ -158,7 +158,7 @@ class Store:
                 await store(self._connection, self._settings.collector_name, self._sequence, batch)
         except asyncpg.UniqueViolationError:
             # The clock was set back to the very microsecond of another reading.
-            await replay(self._connection, batch)
+            await replay(self._connection, self._settings.collector_name, batch)
         except AWAY as error:
             self._disconnect(error)
             return False
@@ -231,7 +231,7 @@ class Store:
             return
         try:
             async with asyncio.timeout(COMMIT_SECONDS * 3):
-                await replay(connection, batch)
+                await replay(connection, self._settings.collector_name, batch)
         except AWAY:
             raise
         except asyncpg.PostgresError:

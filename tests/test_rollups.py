@@ -101,8 +101,8 @@ async def test_every_level_equals_the_readings_when_they_come_in_order_late_and_
     for number in range(10):
         part = in_time[number * 270 : (number + 1) * 270]
         await store(owner, "line 1", number, batch(part))
-        await replay(owner, batch(late[number * 30 : (number + 1) * 30]))
-        await replay(owner, batch(part[:5]))  # a commit that was cut off comes a second time
+        await replay(owner, "test", batch(late[number * 30 : (number + 1) * 30]))
+        await replay(owner, "test", batch(part[:5]))  # a commit that was cut off comes a second time
         if number % 2:
             await refresh(owner, chance.choice(part)[1])
     await refresh(owner)
@@ -216,7 +216,7 @@ async def test_a_late_reading_does_not_cost_a_rollup_its_readings_that_are_gone(
     await refresh(owner)
     await owner.execute("DELETE FROM readings WHERE time < $1", minute + timedelta(seconds=40))
     late = [(points[0], minute + timedelta(seconds=55), 9.0, 0), (points[1], minute, 7.0, 0)]
-    await replay(owner, batch(late))
+    await replay(owner, "test", batch(late))
     await refresh(owner)
     for level in UNITS:
         found = await rolled(owner, f"rollup_{level}")

@@ -1,0 +1,46 @@
+"""Following a subscription, over whatever transport: who asks in the same words is served by one broadcast."""
+
+from typing import Any, cast
+
+import orjson
+
+from api.broadcast import Broadcast, Envelope, Sink, Source
+from api.context import Context
+from api.execution import Operation, source
+from api.executor import Execution
+
+
+async def follow(
+    operation: Operation,
+    context: Context,
+    variables: dict[str, Any] | None,
+    envelope: Envelope,
+    sink: Sink,
+    *,
+    resume_from: str | None = None,
+) -> None:
+    """Send a subscription's events to a client until cancelled.
+
+    `resume_from` is what the transport says of it, when the document has no argument of that name. Raises `BadDocument`
+    and `DdmsError` when there is nothing to follow.
+    """
+    executor = operation.executor(context, variables)
+    token, variable = executor.root_argument("resumeFrom")
+    others = {name: value for name, value in (variables or {}).items() if name != variable}
+    broadcast = await _broadcast(operation, context, executor, others)
+    subscriber = broadcast.join(envelope, sink)
+    try:
+        await subscriber.run(token or resume_from)
+    finally:
+        subscriber.leave()
+
+
+async def _broadcast(
+    operation: Operation, context: Context, executor: Execution, variables: dict[str, Any]
+) -> Broadcast:
+    broadcasts = context.hub.broadcasts
+    words = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
+    key = (operation.text, operation.name, words, context.caller and context.caller.role)
+    if running := broadcasts.find(key):
+        return running
+    return broadcasts.start(key, cast("Source", await source(operation, executor)), executor)
