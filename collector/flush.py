@@ -144,7 +144,7 @@ async def store(connection: Connection, collector: str, sequence: int, batch: Ba
         await _copy(connection, "incoming", packed if last is kept else rows(last))
         await connection.execute(RENEW_LATEST)
         await _store_texts(connection, batch)
-        await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(stored, batch.texts))
+        await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(kept, batch.texts))
 
 
 def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
@@ -157,7 +157,7 @@ def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
 
 def _span(readings: NDArray[Any], texts: list[Text]) -> tuple[datetime | None, datetime | None]:
     """Return the times of the first and the last of what is stored."""
-    times = [*(readings["time"].min(), readings["time"].max())] if len(readings) else []
+    times = [readings["time"].min(), readings["time"].max()] if len(readings) else []
     times += [text.time for text in texts]
     return (stream.to_datetime(int(min(times))), stream.to_datetime(int(max(times)))) if times else (None, None)
 
@@ -174,7 +174,7 @@ async def replay(connection: Connection, collector: str, batch: Batch) -> None:
             await _copy(connection, "incoming", rows(kept))
         await connection.execute(REPLAY_READINGS)
         await _store_texts(connection, batch)
-        await connection.execute(TELL_REPLAY, collector, *_span(batch.readings, batch.texts))
+        await connection.execute(TELL_REPLAY, collector, *_span(kept, batch.texts))
 
 
 async def _note_late(connection: Connection, readings: NDArray[Any]) -> None:
