@@ -9,14 +9,15 @@ import uvloop
 
 from collector import field, metrics
 from collector.clock import Clock
+from collector.configuration import Configuration
 from collector.connection import ConnectionTask
 from collector.leases import TICK_SECONDS, Leases
 from collector.spool import Spool
 from collector.store import AWAY, Store
-from ddms import lines
 from ddms.database import connect, listen, wait_until_ready
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
+from ddms.lines import ConnectionConfiguration
 from ddms.settings import Settings
 
 RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
@@ -34,6 +35,7 @@ class CollectorProgram:
         self.store = Store(settings, Spool(settings.spool_directory, settings.spool_max_bytes))
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self.leases = Leases(settings.collector_name)
+        self._configuration = Configuration()
         self._changed = asyncio.Event()
         self._lease_wanted = asyncio.Event()
         self._asked = asyncio.Event()
@@ -102,7 +104,7 @@ class CollectorProgram:
                     await asyncio.sleep(SETTLE_SECONDS)
             self._changed.clear()
             if (wanted := await self._read_configuration()) is not None:
-                self._fit({key: wanted[key] for key in wanted.keys() & self.leases.held}, group)
+                self._fit(wanted, group)
 
     async def _keep_leases(self) -> None:
         """Renew and balance the leases; without the database they stay as they are, and so does the polling."""
@@ -143,21 +145,21 @@ class CollectorProgram:
             finally:
                 await connection.close(timeout=2)
 
-    async def _read_configuration(self) -> dict[int, lines.ConnectionConfiguration] | None:
+    async def _read_configuration(self) -> dict[int, ConnectionConfiguration] | None:
         try:
             connection = await connect(self.settings, "collector-configuration")
         except DdmsError:
             return None  # polling goes on with what is known
         try:
             async with asyncio.timeout(20):
-                return await lines.read(connection)
+                return await self._configuration.read(connection, self.leases.held)
         except (OSError, TimeoutError) as error:
             logger.warning("the configuration could not be read: %r", error)
             return None
         finally:
             connection.terminate()
 
-    def _fit(self, wanted: dict[int, lines.ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
+    def _fit(self, wanted: dict[int, ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
         """Start, change and end connection tasks; those whose configuration is the same notice nothing."""
         for connection_id in self.tasks.keys() - wanted.keys():
             self.tasks.pop(connection_id)[1].cancel()

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ddms.database import Connection
 from ddms.endpoints import Endpoint
 from ddms.plan import Limits, Point
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
@@ -58,11 +57,6 @@ class ConnectionConfiguration:
     id: int
     line: LineSettings
     units: tuple[Unit, ...]
-
-
-async def read(connection: Connection) -> dict[int, ConnectionConfiguration]:
-    """Read all connections that have something to poll, by id."""
-    return of_rows(await connection.fetch(READ_LINES, None, None))
 
 
 def of_rows(rows: Iterable[Any]) -> dict[int, ConnectionConfiguration]:

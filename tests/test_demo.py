@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ddms import lines
+from ddms.lines import READ_LINES, of_rows
 from demo import inventory, loading, ports, show
 from demo.graphql import ask
 from demo.welcome import Running, welcome
@@ -148,7 +148,7 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
 
 async def test_what_is_loaded_is_what_the_collector_polls(owner: asyncpg.Connection):
     await loading.load(owner, INVENTORY, PORTS, {})
-    found = await lines.read(owner)
+    found = of_rows(await owner.fetch(READ_LINES, None, None))
     units = {unit.name: unit for line in found.values() for unit in line.units}
     assert len(found) == len(INVENTORY.gateways)
     for device in INVENTORY.devices:
