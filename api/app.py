@@ -47,6 +47,7 @@ class Parts:
     """What the program is made of; lives in `app.state`."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
         self.database = database
         self.tokens = Tokens(database)
         self.trusted = Trusted(database)
@@ -57,7 +58,14 @@ class Parts:
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
-        return Context(database=self.database, hub=self.hub, tokens=self.tokens, trusted=self.trusted, address=address)
+        return Context(
+            database=self.database,
+            hub=self.hub,
+            tokens=self.tokens,
+            trusted=self.trusted,
+            address=address,
+            settings=self.settings,
+        )
 
 
 class GraphQLEndpoint:

@@ -1,6 +1,6 @@
 """What every resolver is given: who asks, from where, and the parts of the program."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,6 +9,7 @@ import strawberry
 from api.database import Database
 from api.roles import Role
 from ddms.errors import Code, DdmsError
+from ddms.settings import Settings
 
 if TYPE_CHECKING:
     from api.live import Hub
@@ -36,6 +37,7 @@ class Context:
     tokens: "Tokens"
     trusted: "Trusted"
     address: str
+    settings: Settings = field(default_factory=Settings)
     caller: Caller | None = None
     authorization: str | None = None
     connection_params: dict[str, object] | None = None

@@ -11,6 +11,7 @@ from api.database import Database, Row
 from api.described import argument, field, mutation, output_type, resolver
 from api.errors import UserError
 from api.scheduler import CHANNEL, Job
+from api.storage import record_storage
 from ddms.errors import Code, DdmsError
 
 REFRESH_ROLLUPS = "-- ddms:refresh_rollups\nCALL refresh_rollups()"
@@ -30,7 +31,10 @@ async def refresh_rollups(database: Database) -> dict[str, Any] | None:
     return None
 
 
-JOBS = (Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),)
+JOBS = (
+    Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),
+    Job(name="storage", every=timedelta(hours=1), work=record_storage),
+)
 
 
 @output_type

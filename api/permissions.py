@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Query.profiles": Role.VIEWER,
     "Query.scan": Role.ADMIN,
     "Query.series": Role.VIEWER,
+    "Query.storage": Role.VIEWER,
     "Query.system": Role.VIEWER,
     "Query.tokens": Role.OWNER,
     "Query.users": Role.OWNER,

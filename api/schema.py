@@ -22,6 +22,7 @@ from api.profile_changes import ProfileMutations
 from api.profiles import ProfileQueries
 from api.scalars import SCALARS
 from api.series import SeriesQueries
+from api.storage import StorageQueries
 from api.streams import Subscription
 from api.system import SystemQueries
 from api.tokens import TokenMutations, TokenQueries
@@ -41,6 +42,7 @@ class Query(
     ProfileQueries,
     LatestQueries,
     SeriesQueries,
+    StorageQueries,
     SystemQueries,
     TokenQueries,
     UserQueries,

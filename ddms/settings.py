@@ -112,6 +112,9 @@ class Settings:
     spool_directory: Path = _setting(Path, Path("spool"), "Folder that keeps readings while the database is away")
     spool_max_bytes: int = _setting(_positive, 2 * 1024**3, "Largest size of the spool, in bytes")
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
+    disk_path: Path | None = _setting(
+        Path, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
+    )
     log_level: LogLevel = _setting(LogLevel, LogLevel.INFO, "debug, info, warning or error")
     log_format: LogFormat = _setting(LogFormat, LogFormat.JSON, "json or text")
 

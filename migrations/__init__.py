@@ -62,6 +62,7 @@ async def _fill(url: str, settings: Settings) -> None:
     try:
         rows = [(r.value, r.quality.value, r.label, r.explanation) for r in Reason]
         await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
+        await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
         for role, setting in _ROLES.items():
             if password := getattr(settings, setting):
                 await set_password(connection, role, password)

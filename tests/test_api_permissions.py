@@ -24,6 +24,7 @@ ASKED = {
     "Query.profiles": "{ profiles { nodes { id } } }",
     "Query.scan": '{ scan(id: "req_1") { id } }',
     "Query.series": '{ series(points: ["pt_1"], from: "2026-01-01T00:00:00Z") { count } }',
+    "Query.storage": "{ storage { bytes } }",
     "Query.system": "{ system { version } }",
     "Query.tokens": "{ tokens { nodes { id } } }",
     "Query.users": "{ users { nodes { id } } }",

@@ -27,7 +27,8 @@ def ddms(*arguments: str, url: str | None = None, **env: str) -> subprocess.Comp
 
 
 @pytest.mark.parametrize(
-    "command", ["", "migrate", "init", "api", "collector", "token", "config", "devices", "read", "settings", "demo"]
+    "command",
+    ["", "migrate", "init", "api", "collector", "token", "config", "storage", "devices", "read", "settings", "demo"],
 )
 def test_every_command_has_help(command):
     done = ddms(*command.split(), "--help")

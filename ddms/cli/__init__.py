@@ -20,6 +20,7 @@ _COMMANDS = {
     "token": "tokens",
     "documents": "documents",
     "config": "configuration",
+    "storage": "storage",
     "devices": "devices",
     "profiles": "profiles",
     "export": "export",
