@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
-    run_file("0011_storage")
+    run_file("0012_storage")
