@@ -78,27 +78,34 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     rest int[] := points;
     span interval := to_time - from_time;
-    found record;
+    few int[];
+    returned int;
     chosen record;
     arrays text;
 BEGIN
     IF step IS NULL THEN
-        FOR found IN EXECUTE '
-            SELECT p.id, r.* FROM points p JOIN devices d ON d.id = p.device_id
+        -- As they are, where no more than `most` are to be expected, and no more were found.
+        SELECT array_agg(p.id) INTO few FROM points p JOIN devices d ON d.id = p.device_id
+         WHERE p.id = ANY (points) AND from_time >= now() - make_interval(days => d.retention_days)
+           AND extract(epoch FROM span) <= most::float8 * p.interval_s;
+        RETURN QUERY EXECUTE '
+            SELECT w.id, ''raw'', NULL::interval, $2, $3, NULL::timestamptz, r.size, r.times, r.average, NULL::float8[], NULL::float8[], NULL::float8[],
+                   NULL::float8[], NULL::int[], NULL::float8[], r.worst
+              FROM unnest($1) AS w (id)
              CROSS JOIN LATERAL (
-                   SELECT count(*)::int AS size, array_agg(time) AS times, array_agg(value) AS numbers, array_agg(quality) AS qualities
+                   SELECT count(*)::int AS size, array_agg(time) AS times, array_agg(value) AS average, array_agg(quality) AS worst
                      FROM (SELECT time, coalesce(value, ''NaN'') AS value, quality FROM readings
-                            WHERE point_id = p.id AND time >= $2 AND time < $3 ORDER BY time LIMIT $4 + 1) few) r
-             WHERE p.id = ANY ($1) AND $2 >= now() - make_interval(days => d.retention_days)
-               AND extract(epoch FROM $3 - $2) <= $4::float8 * p.interval_s' USING points, from_time, to_time, most
-        LOOP
-            IF found.size <= most THEN
-                rest := array_remove(rest, found.id);
-                point_id := found.id; level := 'raw'; starts := from_time; ends := to_time;
-                size := found.size; times := found.times; average := found.numbers; worst := found.qualities;
-                RETURN NEXT;
-            END IF;
-        END LOOP;
+                            WHERE point_id = w.id AND time >= $2 AND time < $3 ORDER BY time LIMIT $4 + 1) f) r
+             WHERE r.size <= $4' USING few, from_time, to_time, most;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        IF returned < cardinality(few) THEN
+            few := ARRAY(SELECT w.id FROM unnest(few) AS w (id) WHERE (
+                SELECT count(*) FROM (SELECT FROM readings WHERE point_id = w.id AND time >= from_time AND time < to_time LIMIT most + 1) f) <= most);
+        END IF;
+        rest := ARRAY(SELECT unnest(points) EXCEPT SELECT unnest(few));
+        IF rest = '{}' THEN
+            RETURN;
+        END IF;
         step := series_step(span, most);
     END IF;
 
