@@ -30,7 +30,8 @@ from api.in_flight import InFlight
 from api.jobs import JOBS
 from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
-from api.over_websocket import Sockets
+from api.over_events import EventStreams
+from api.over_websocket import Sockets, end_invalid
 from api.scheduler import Scheduler
 from api.schema import build
 from api.tokens import Tokens
@@ -52,6 +53,7 @@ class Parts:
         self.tokens = Tokens(database)
         self.trusted = Trusted(database)
         self.in_flight = InFlight()
+        self.streams = EventStreams()
         self.hub = Hub(settings, database, self.tokens)
         self.health = Health(database)
         self.scheduler = Scheduler(settings, JOBS)
@@ -188,7 +190,7 @@ class _Cached(StaticFiles):
 
 
 class _Sweeper:
-    """Closes websockets whose tokens are no longer valid, as soon as tokens change."""
+    """Closes websockets and event streams whose tokens are no longer valid, as soon as tokens change."""
 
     def __init__(self, sockets: Sockets, parts: Parts) -> None:
         self._sockets = sockets
@@ -200,7 +202,7 @@ class _Sweeper:
             await self.wake.wait()
             self.wake.clear()
             try:
-                await self._sockets.end_invalid(self._parts.tokens)
+                await end_invalid(self._parts.tokens, [*self._sockets.open, *self._parts.streams.open])
             except DdmsError:
                 await asyncio.sleep(1)
                 self.wake.set()

@@ -21,6 +21,8 @@ STATEMENT_TIMEOUT_MS = 25_000
 PAGE_SIZE = 100
 IN_FLIGHT = 200
 SUBSCRIPTIONS_PER_SOCKET = 100
+LIVE_CONNECTIONS = 2_000
+"""Websockets, and event streams, that one token may have open."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

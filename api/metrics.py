@@ -22,6 +22,7 @@ STATEMENT_SECONDS = Histogram(
     registry=REGISTRY,
 )
 SOCKETS = Gauge("ddms_active_websockets", "Open websockets", registry=REGISTRY)
+EVENT_STREAMS = Gauge("ddms_active_event_streams", "Open streams of server-sent events", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("ddms_active_subscriptions", "Subscriptions that are being served", registry=REGISTRY)
 BROADCASTS = Gauge(
     "ddms_active_broadcasts", "Distinct subscriptions: each is executed and encoded once", registry=REGISTRY

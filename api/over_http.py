@@ -13,17 +13,19 @@ from api import errors
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute
 from api.http_answer import Answer, send_answer
-from api.http_request import GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
+from api.http_request import EVENT_STREAM, GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
 from api.idempotency import claimed, fingerprint, key_of, succeeded
 from api.in_flight import InFlight
 from api.messages import LANGUAGE, language_of
 from api.metrics import ERRORS, NAMES, request_seconds
+from api.over_events import EventStream, EventStreams
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
 from ddms.logs import REQUEST_ID
 
 SLOW_SECONDS = 1.0
 _WATCH_AFTER = 0.5
+_ELSEWHERE = "subscriptions are served over a websocket, by graphql-transport-ws, and with `Accept: text/event-stream`"
 
 logger = logging.getLogger("api.requests")
 
@@ -32,6 +34,7 @@ class MakesContexts(Protocol):
     """The parts of the program."""
 
     in_flight: InFlight
+    streams: EventStreams
 
     def context(self, address: str) -> Context:
         """Return what resolvers are given."""
@@ -48,22 +51,26 @@ async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents
         await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
         return
     try:
-        answer = await _answer(request, media, documents, parts)
+        answer = await (
+            _stream(request, send, documents, parts)
+            if media == EVENT_STREAM
+            else _answer(request, media, documents, parts)
+        )
     except ClientLeft:
         return
-    await send_answer(send, request, answer)
+    if answer:
+        await send_answer(send, request, answer)
 
 
 async def _answer(request: HttpRequest, media: str, documents: Documents, parts: MakesContexts) -> Answer:
     began = time.perf_counter()
     try:
-        context = parts.context(request.address)
-        if token := of_header(request.header(b"authorization")):
-            context.caller = await context.tokens.find(token)
+        context = await _context(request, parts)
         asked = await request.asked()
-        text = await _document(asked, context)
-        operation = documents.operation(text, asked.operation_name)
+        operation = documents.operation(await _document(asked, context), asked.operation_name)
         _refuse_wrong_way(request, operation)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            raise Refused(400, _ELSEWHERE)  # noqa: TRY301
         if operation.constant is not None:
             encoded, failed = operation.constant, False
         else:
@@ -78,17 +85,50 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         if seconds > SLOW_SECONDS and not failed:
             _log("slow", operation, context, seconds, {})
         return Answer(200, media, encoded)
-    except BadDocument as bad:
-        return _problem(media, 400 if media == GRAPHQL_JSON else 200, bad.formatted, besides=bad.extensions)
-    except Refused as refused:
-        return _refusal(media, refused.status, _invalid(refused), refused.headers)
-    except DdmsError as error:
-        status, headers = _STATUS.get(error.code, (503, {"Retry-After": "5"}))
-        return _refusal(media, status, error, headers)
     except ClientLeft:
         raise
-    except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
-        return _problem(media, 500, [errors.masked(error)])
+    except Exception as error:  # noqa: BLE001 - each has its answer
+        return _told(media, error, 400 if media == GRAPHQL_JSON else 200)
+
+
+async def _stream(request: HttpRequest, send: Send, documents: Documents, parts: MakesContexts) -> Answer | None:
+    """Answer with a stream of events; return what went wrong before the first one."""
+    stream = None
+    try:
+        context = await _context(request, parts)
+        asked = await request.asked()
+        operation = documents.operation(await _document(asked, context), asked.operation_name)
+        _refuse_wrong_way(request, operation)
+        stream = EventStream(request, send, context)
+        await parts.streams.serve(stream, operation, asked.variables)
+    except ClientLeft:
+        raise
+    except Exception as error:
+        if stream and stream.began:
+            raise
+        return _told(JSON, error, 400)
+    return None
+
+
+async def _context(request: HttpRequest, parts: MakesContexts) -> Context:
+    context = parts.context(request.address)
+    if token := of_header(request.header(b"authorization")):
+        context.caller = await context.tokens.find(token)
+    return context
+
+
+def _told(media: str, error: Exception, bad_document: int) -> Answer:
+    """Return the answer that tells an error."""
+    match error:
+        case BadDocument():
+            return _problem(media, bad_document, error.formatted, besides=error.extensions)
+        case Refused():
+            return _refusal(media, error.status, _invalid(error), error.headers)
+        case DdmsError():
+            status, headers = _STATUS.get(error.code, (503, {"Retry-After": "5"}))
+            return _refusal(media, status, error, headers)
+        case _:  # the client gets an id, the log the rest
+            return _problem(media, 500, [errors.masked(error)])
 
 
 _STATUS: dict[Code, tuple[int, dict[str, str]]] = {
@@ -109,12 +149,8 @@ async def _document(asked: Asked, context: Context) -> str:
 
 
 def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
-    if operation.kind is OperationType.QUERY:
-        return
-    if request.method == "GET":
+    if request.method == "GET" and operation.kind is OperationType.MUTATION:
         raise Refused(405, "GET is for queries: send a mutation by POST", {"Allow": "POST"})
-    if operation.kind is OperationType.SUBSCRIPTION:
-        raise Refused(400, "subscriptions are served over a websocket, by graphql-transport-ws")
 
 
 async def _done(

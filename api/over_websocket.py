@@ -4,10 +4,10 @@ Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from graphql import OperationType
@@ -216,13 +216,23 @@ class Sockets(GraphQL[Context, None]):
             raise ConnectionRejectionError
         return cast("UnsetType", UNSET)
 
-    async def end_invalid(self, tokens: Tokens) -> None:
-        """Close the sockets whose tokens were revoked."""
-        callers = {socket: socket.context.caller for socket in self.open if socket.context.caller}
-        valid = await tokens.valid(caller for caller in callers.values() if caller)
-        for socket, caller in callers.items():
-            if caller and caller.token_id not in valid:
-                await socket.end("the token was revoked")
+
+class Live(Protocol):
+    """A connection that lasts, and its caller."""
+
+    context: Context
+
+    async def end(self, reason: str, /) -> None:
+        """End it."""
+
+
+async def end_invalid(tokens: Tokens, connections: Iterable[Live]) -> None:
+    """End the connections whose tokens were revoked."""
+    callers = {connection: connection.context.caller for connection in connections if connection.context.caller}
+    valid = await tokens.valid(caller for caller in callers.values() if caller)
+    for connection, caller in callers.items():
+        if caller and caller.token_id not in valid:
+            await connection.end("the token was revoked")
 
 
 def _named(parameters: Mapping[str, object], name: str) -> object:

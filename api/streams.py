@@ -94,9 +94,9 @@ def _connected(hub: Hub) -> Mirror:
     return hub.mirror
 
 
-@strawberry.type(description="What is pushed, over websockets (graphql-transport-ws).")
+@strawberry.type(description="What is pushed, over websockets (graphql-transport-ws) or as server-sent events.")
 class Subscription:
-    """What is pushed, over graphql-transport-ws. Who asks in the same words is served by one execution."""
+    """What is pushed, over graphql-transport-ws or as server-sent events. Who asks in the same words is served by one execution."""
 
     @subscription
     async def readings(
