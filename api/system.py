@@ -20,7 +20,7 @@ ALIVE = timedelta(seconds=30)
 COLLECTORS: Listing["Collector"] = Listing(
     "collectors",
     """
-SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, seen_at > now() - $1::interval AS alive
+SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, seen_at > now() - $1::interval AS alive
   FROM collectors WHERE ($2::boolean IS NULL OR (seen_at > now() - $1::interval) = $2)
 """,
     parameters=2,
@@ -69,6 +69,12 @@ class Collector:
     seen_at: datetime = field(description="When it was last heard of.")
     version: str = field(description="Its version of DDMS.")
     sequence: BigInt = field(description="Number of its newest flush.")
+    lost_readings: BigInt = field(
+        description="Readings that were lost because neither the database nor its spool took them, since it was installed."
+    )
+    lost_at: datetime | None = field(description="When readings were last lost.")
+    spool_bytes: BigInt = field(description="What waits in its spool for the database, as it last said, in bytes.")
+    spool_since: datetime | None = field(description="How old the oldest of it is; null when the spool is empty.")
 
 
 @strawberry.type

@@ -183,11 +183,15 @@ class Run:
     def _lost(self) -> int:
         """Return how many readings the collector says it lost."""
         for attempt in range(100):
+            if self.collector.poll() is not None:
+                raise RuntimeError(f"the collector ended:\n{(self.folder / 'collector.log').read_text()[-4000:]}")
             try:
                 text = httpx2.get(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=10).text
                 break
             except httpx2.HTTPError:  # it starts
                 time.sleep(0.1 + attempt / 100)
+        else:
+            raise RuntimeError(f"the collector is mute:\n{(self.folder / 'collector.log').read_text()[-4000:]}")
         return int(float(re.search(r"^ddms_collector_lost_readings_total (\S+)$", text, re.MULTILINE)[1]))
 
     def fault(self) -> None:

@@ -11,9 +11,10 @@ from collector import field, metrics
 from collector.clock import Clock
 from collector.configuration import Configuration
 from collector.connection import ConnectionTask
+from collector.flush import AWAY
 from collector.leases import TICK_SECONDS, Leases
 from collector.spool import Spool
-from collector.store import AWAY, Store
+from collector.store import Store
 from ddms.database import connect, listen, wait_until_ready
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError

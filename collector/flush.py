@@ -6,8 +6,9 @@ or it comes from the spool) goes through `replay`, which skips what is there.
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from collector.decode import Batch, Text
 from collector.units import DeviceState, Pace
 from ddms import VERSION, stream
 from ddms.database import Connection
+from ddms.errors import DdmsError
 
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
@@ -30,6 +32,21 @@ READ_ROLLED_UP = "-- ddms:read_rolled_up\nSELECT rolled_up_to()"
 NOTE_LATE = """-- ddms:note_late
 SELECT note_late($1::int[], $2::timestamptz[])
 """
+COMMIT_SECONDS = 20.0
+# What says that the database is away, or cannot write now; anything else is the batch's own fault.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server ended the session just as we spoke
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.ReadOnlySQLTransactionError,
+    DdmsError,
+)
+
 MAKE_INCOMING = """-- ddms:make_incoming
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (time timestamptz, point_id int, value float8, quality smallint) ON COMMIT DELETE ROWS
 """
@@ -85,13 +102,27 @@ WITH stored AS (
 SELECT pg_notify('ddms_states', device_id::text) FROM stored
 """
 STORE_SEEN = """-- ddms:store_seen
-WITH alive AS (UPDATE collectors SET seen_at = now() WHERE name = $1),
-     forgotten AS (DELETE FROM flushes WHERE committed_at < now() - interval '1 hour')
 UPDATE device_states s SET last_seen = now(), answer_seconds = coalesce(u.answer_seconds, s.answer_seconds),
        late_seconds = u.late_seconds, overrun_since = u.overrun_since
-  FROM unnest($2::int[], $3::real[], $4::real[], $5::timestamptz[]) AS u (device_id, answer_seconds, late_seconds, overrun_since)
+  FROM unnest($1::int[], $2::real[], $3::real[], $4::timestamptz[]) AS u (device_id, answer_seconds, late_seconds, overrun_since)
  WHERE s.device_id = u.device_id
 """
+STORE_HEALTH = """-- ddms:store_health
+WITH forgotten AS (DELETE FROM flushes WHERE committed_at < now() - interval '1 hour')
+UPDATE collectors SET seen_at = now(), lost_readings = lost_readings + $2, lost_at = coalesce($3, lost_at), spool_bytes = $4::bigint,
+       spool_since = CASE WHEN $4::bigint > 0 THEN now() - make_interval(secs => $5) END
+ WHERE name = $1
+"""
+
+
+class CollectorHealth(NamedTuple):
+    """How a collector does, as it is stored in `collectors`: readings lost since it was last told, and its spool."""
+
+    name: str
+    lost: int
+    lost_at: datetime | None
+    spool_bytes: int
+    spool_age: float
 
 
 def rows(readings: NDArray[Any]) -> bytes:
@@ -199,12 +230,14 @@ async def _store_texts(connection: Connection, batch: Batch) -> None:
     await connection.execute(RENEW_TEXTS, points, words, times)
 
 
-async def store_states(
-    connection: Connection, collector: str, states: list[DeviceState], seen: list[Pace] | None
-) -> None:
-    """Store how the devices do; `seen`, from time to time, lists those that answered, and is a sign of life too."""
+async def store_states(connection: Connection, states: list[DeviceState]) -> None:
+    """Store how devices do whose state changed."""
     if states:
         await connection.execute(STORE_STATES, *(list(column) for column in zip(*states, strict=True)))
-    if seen is not None:
-        columns = [list(column) for column in zip(*seen, strict=True)] or [[]] * 4
-        await connection.execute(STORE_SEEN, collector, *columns)
+
+
+async def store_seen(connection: Connection, health: CollectorHealth, seen: list[Pace]) -> None:
+    """Store, from time to time, which devices answered and how fast, and how the collector does: a sign of life."""
+    await connection.execute(STORE_HEALTH, *health)
+    if seen:
+        await connection.execute(STORE_SEEN, *(list(column) for column in zip(*seen, strict=True)))

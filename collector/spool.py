@@ -4,6 +4,7 @@ One file a batch, written under another name and renamed when it is whole and on
 there is complete. Names sort by age. Bounded; what does not fit is counted by the caller.
 """
 
+import logging
 import os
 import time
 import zlib
@@ -15,11 +16,17 @@ import orjson
 
 from collector.decode import READINGS, Batch, Text
 
+logger = logging.getLogger("ddms.collector")
+
 _MAGIC = b"DDMS\x01"
 
 
 class SpoolFullError(Exception):
     """The spool, or the disk, takes no more."""
+
+
+class SpoolUnreadableError(Exception):
+    """The spool cannot be read at the moment."""
 
 
 class Spool:
@@ -79,14 +86,25 @@ class Spool:
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            raise SpoolFullError(f"the spool cannot be written: {error}") from error
+            raise SpoolFullError(f"{self.directory} cannot be written ({error.strerror})") from error
         self._files[path] = len(body)
 
     def read(self, path: Path) -> Batch | None:
-        """Read a batch; None, and the file set aside as `.damaged`, when it is not as it was written."""
-        body = path.read_bytes()
+        """Read a batch; None when it is gone, or not as it was written, and then set aside as `.damaged`.
+
+        Raises `SpoolUnreadableError` when it may be read later.
+        """
+        try:
+            body = path.read_bytes()
+        except FileNotFoundError:
+            logger.error("a batch of readings is gone from the spool: %s", path)  # noqa: TRY400 - the sentence says all
+            self._files.pop(path, None)
+            return None
+        except OSError as error:
+            raise SpoolUnreadableError(f"{self.directory} cannot be read ({error.strerror})") from error
         batch = _decode(body)
         if batch is None:
+            logger.error("a damaged batch of readings was set aside: %s", path.with_suffix(".damaged"))
             self.set_aside(path, ".damaged")
         return batch
 

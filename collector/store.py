@@ -4,15 +4,26 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from time import monotonic
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.complaints import Complaints
 from collector.decode import Answer, Batch, PointArrays, decode
-from collector.flush import MAKE_INCOMING, replay, store, store_states
+from collector.flush import (
+    AWAY,
+    COMMIT_SECONDS,
+    MAKE_INCOMING,
+    CollectorHealth,
+    replay,
+    store,
+    store_seen,
+    store_states,
+)
+from collector.replay import replay_spool
 from collector.spool import Spool, SpoolFullError
 from collector.units import DeviceState, Pace
 from ddms import VERSION
@@ -25,7 +36,6 @@ from ddms.settings import Settings
 RECONNECT_SECONDS = 5.0
 SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
 GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
-COMMIT_SECONDS = 20.0
 SEEN_SECONDS = 10.0
 
 logger = logging.getLogger("ddms.collector")
@@ -35,19 +45,6 @@ REGISTER_COLLECTOR = """-- ddms:register_collector
 INSERT INTO collectors (name, version) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence
 """
-# What says that the database is away, or cannot write now; anything else is the batch's own fault.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server ended the session just as we spoke
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InvalidTransactionStateError,
-    asyncpg.ReadOnlySQLTransactionError,
-    DdmsError,
-)
 
 
 @dataclass(slots=True)
@@ -63,6 +60,8 @@ class StoreStatistics:
     spooled: int = 0
     replayed: int = 0
     lost: int = 0
+    lost_at: datetime | None = None
+    lost_told: int = 0
     refused: int = 0
 
 
@@ -83,7 +82,7 @@ class Store:
         self._seen_stored = monotonic()
         self._connection: asyncpg.Connection | None = None
         self._sequence = 0
-        self._complained = ""
+        self._complaints = Complaints()
 
     @property
     def connected(self) -> bool:
@@ -155,10 +154,11 @@ class Store:
         self._sequence += 1
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                await store(self._connection, self._settings.collector_name, self._sequence, batch)
-        except asyncpg.UniqueViolationError:
-            # The clock was set back to the very microsecond of another reading.
-            await replay(self._connection, self._settings.collector_name, batch)
+                try:
+                    await store(self._connection, self._settings.collector_name, self._sequence, batch)
+                except asyncpg.UniqueViolationError:
+                    # The clock was set back to the very microsecond of another reading.
+                    await replay(self._connection, self._settings.collector_name, batch)
         except AWAY as error:
             self._disconnect(error)
             return False
@@ -177,10 +177,17 @@ class Store:
         states, self._states = self._states, {}
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                await store_states(self._connection, self._settings.collector_name, list(states.values()), seen)
+                await store_states(self._connection, list(states.values()))
+                if seen is not None:
+                    await store_seen(self._connection, self._health(), seen)
         except AWAY as error:
             self._states = states | self._states
             self._disconnect(error)
+
+    def _health(self) -> CollectorHealth:
+        statistics, spool = self.statistics, self.spool
+        lost, statistics.lost_told = statistics.lost - statistics.lost_told, statistics.lost
+        return CollectorHealth(self._settings.collector_name, lost, statistics.lost_at, spool.bytes, spool.age())
 
     def _count(self, batch: Batch, seconds: float) -> None:
         statistics, readings = self.statistics, batch.readings
@@ -198,49 +205,15 @@ class Store:
             await asyncio.to_thread(self.spool.append, batch)
         except SpoolFullError as error:
             self.statistics.lost += len(batch.readings)
-            self._complain(f"readings are lost: {error}")
+            self.statistics.lost_at = datetime.now(UTC)
+            self._complaints.about("spool", f"readings are lost: {error}")
         else:
             self.statistics.spooled += len(batch.readings)
+            self._complaints.over("spool")
 
     async def replay_spool(self) -> None:
-        """Bring the spool into the database, oldest first, on a connection of its own; new readings do not wait."""
-        while True:
-            path = self.spool.oldest()
-            if path is None or not self.connected:
-                await asyncio.sleep(1)
-                continue
-            try:
-                connection = await connect(self._settings, "collector-replay")
-            except DdmsError:
-                await asyncio.sleep(RECONNECT_SECONDS)
-                continue
-            try:
-                await connection.execute(MAKE_INCOMING)
-                while (path := self.spool.oldest()) is not None:
-                    await self._replay_file(connection, path)
-            except AWAY as error:
-                self._complain(f"the replay waits: {explain(error).message}")
-                await asyncio.sleep(RECONNECT_SECONDS)
-            finally:
-                connection.terminate()
-
-    async def _replay_file(self, connection: Connection, path: Path) -> None:
-        batch = await asyncio.to_thread(self.spool.read, path)
-        if batch is None:
-            logger.error("a damaged batch of readings was set aside: %s", path.with_suffix(".damaged"))
-            return
-        try:
-            async with asyncio.timeout(COMMIT_SECONDS * 3):
-                await replay(connection, self._settings.collector_name, batch)
-        except AWAY:
-            raise
-        except asyncpg.PostgresError:
-            logger.exception("the database refuses a batch of the spool; it was set aside: %s", path)
-            self.statistics.refused += len(batch.readings)
-            await asyncio.to_thread(self.spool.set_aside, path, ".refused")
-            return
-        self.statistics.replayed += len(batch.readings)
-        await asyncio.to_thread(self.spool.remove, path)
+        """Bring the spool into the database whenever it is back; for ever."""
+        await replay_spool(self._settings, self.spool, self.statistics, self._complaints, lambda: self.connected)
 
     # -- connection
 
@@ -254,7 +227,7 @@ class Store:
                 except DdmsError as error:
                     if error.code is Code.SCHEMA_VERSION:
                         raise
-                    self._complain(f"readings go to the spool: {error.message}")
+                    self._complaints.about("database", f"readings go to the spool: {error.message}")
             self._pending.set()
 
     async def connect(self) -> None:
@@ -266,7 +239,7 @@ class Store:
             connection.terminate()
             raise
         self._connection = connection
-        self._complained = ""
+        self._complaints.over("database")
         logger.info("connected to the database; %d batches wait in the spool", self.spool.count)
 
     async def _register(self, connection: Connection) -> None:
@@ -283,13 +256,7 @@ class Store:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-        self._complain(f"readings go to the spool: {explain(error).message}")
-
-    def _complain(self, sentence: str) -> None:
-        """Log a trouble once, not with every batch that meets it."""
-        if sentence != self._complained:
-            logger.warning(sentence)
-            self._complained = sentence
+        self._complaints.about("database", f"readings go to the spool: {explain(error).message}")
 
     async def close(self) -> None:
         """Store what is pending, and hang up."""

@@ -1,4 +1,4 @@
-"""`ddms probe`, `scan`, `plan` and `doctor`, as an engineer calls them."""
+"""`ddms probe`, `scan` and `plan`, as an engineer calls them."""
 
 import asyncio
 import json
@@ -116,34 +116,3 @@ async def test_plan_shows_requests_cycle_and_load(settings, owner, make_device):
         assert "Overrun: none (the intervals can be kept). Times are as measured." in out
     code, _, error = await ddms("plan", "nobody", settings=settings)
     assert (code, "there is no device 'nobody'" in error) == (1, True)
-
-
-async def findings(settings) -> tuple[int, dict[str, tuple[str, str]]]:
-    code, out, _ = await ddms("doctor", "--json", settings=settings)
-    return code, {f["check"]: (f["state"], f["text"]) for f in json.loads(out)}
-
-
-async def test_the_doctor_finds_what_is_wrong(settings, owner, make_device):
-    code, found = await findings(settings)
-    assert code == 1
-    assert found["schema"][0] == "ok"
-    assert found["collectors"] == ("bad", "none is alive")
-    assert found["devices"] == ("warn", "there are none")
-    await owner.execute("INSERT INTO collectors (name, version) VALUES ('line 1', '1')")
-    device_id = await make_device()
-    sql = "INSERT INTO device_states (device_id, state, last_error) VALUES ($1, 'offline', 'cable') ON CONFLICT (device_id) DO UPDATE SET state = 'offline', last_error = 'cable'"
-    await owner.execute(sql, device_id)
-    _, found = await findings(settings)
-    assert found["collectors"][0] == "ok"
-    assert found["devices"][0] == "bad"
-    assert found["devices"][1].endswith(": cable")
-    await owner.execute("UPDATE device_states SET state = 'online'")
-    code, found = await findings(settings)
-    assert found["devices"] == ("ok", "1 of 1 online")
-
-
-async def test_the_doctor_works_without_a_database():
-    code, out, _ = await ddms("doctor")
-    assert code == 1
-    assert "bad   database" in out
-    assert "→ readings go to the spool until it is back" in out

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from test_plan import point
 
+from collector import store as store_module
 from collector.decode import READINGS, Batch, Text
-from collector.spool import Spool, SpoolFullError
+from collector.spool import Spool, SpoolFullError, SpoolUnreadableError
 from collector.store import Store
 from collector.units import DeviceState
 from ddms.database import listen
@@ -253,6 +254,47 @@ def test_a_full_spool_says_so_and_keeps_what_it_has(tmp_path):
     with pytest.raises(SpoolFullError, match="DDMS_SPOOL_MAX_BYTES"):
         spool.append(batch_of(6, 1, 2.0))
     assert spool.count == 1
+
+
+async def test_what_is_lost_is_logged_once_counted_and_told_to_the_database(
+    settings, owner, database_url, caplog, monkeypatch
+):
+    monkeypatch.setattr(store_module, "SEEN_SECONDS", 0.0)
+    async with opened(replace(settings, spool_max_bytes=10)) as store:
+        device = Device(store)
+        async with database_away(owner, database_url):
+            for number in (1, 2, 3):
+                device.answers(number)
+                await store.flush()
+        assert store.statistics.lost == 9
+        told = [r.message for r in caplog.records if "readings are lost" in r.message]
+        assert len(told) == 1
+        await store.connect()
+        for _ in range(2):
+            device.answers(4)
+            await store.flush()
+        row = await owner.fetchrow("SELECT lost_readings, lost_at, spool_bytes, spool_since FROM collectors")
+        assert (row["lost_readings"], row["spool_bytes"], row["spool_since"]) == (9, 0, None)
+        assert row["lost_at"] is not None
+
+
+def test_a_spool_whose_folder_cannot_be_used_waits_and_one_whose_file_is_gone_goes_on(tmp_path):
+    spool = Spool(tmp_path / "spool", 10_000)
+    spool.open()
+    for value in (1.0, 2.0):
+        spool.append(batch_of(5, 1, value))
+    spool.directory.rename(tmp_path / "aside")
+    spool.directory.write_text("")
+    with pytest.raises(SpoolFullError, match="Not a directory"):
+        spool.append(batch_of(5, 1, 3.0))
+    with pytest.raises(SpoolUnreadableError, match="Not a directory"):
+        spool.read(spool.oldest())
+    assert spool.count == 2
+    spool.directory.unlink()
+    (tmp_path / "aside").rename(spool.directory)
+    spool.oldest().unlink()
+    assert spool.read(spool.oldest()) is None
+    assert spool.read(spool.oldest()).readings["value"][0] == 2.0
 
 
 def test_a_disk_that_is_full_is_a_full_spool():

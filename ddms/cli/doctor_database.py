@@ -1,0 +1,166 @@
+"""What the doctor asks the database: clock, collectors, devices by endpoint, lines that cannot keep up, readings."""
+
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+
+import asyncpg
+
+from ddms import VERSION
+from ddms.cli.findings import Finding, State, ago, size
+from ddms.database import Connection, check_schema, read_edition
+from ddms.errors import DdmsError
+
+CLOCK_WARN_SECONDS, CLOCK_BAD_SECONDS = 2.0, 30.0
+MOST_NAMED = 10
+LOST_RECENTLY = 86_400.0
+
+READ_COLLECTORS = """-- ddms:doctor_collectors
+SELECT name, version, extract(epoch FROM now() - started_at)::float8 AS runs, extract(epoch FROM now() - seen_at)::float8 AS silent,
+       seen_at > now() - interval '30 s' AND stopped_at IS NULL AS alive, stopped_at IS NOT NULL AS stopped,
+       lost_readings, extract(epoch FROM now() - lost_at)::float8 AS lost_ago, spool_bytes,
+       extract(epoch FROM now() - spool_since)::float8 AS spool_age
+  FROM collectors ORDER BY name
+"""
+READ_UNPOLLED = """-- ddms:doctor_unpolled
+SELECT c.endpoint FROM connections c LEFT JOIN leases l ON l.connection_id = c.id AND l.expires_at > now()
+ WHERE l.connection_id IS NULL AND EXISTS (SELECT FROM devices d JOIN points p ON p.device_id = d.id AND p.enabled
+                                            WHERE d.connection_id = c.id AND d.enabled AND d.deleted_at IS NULL) ORDER BY 1
+"""
+READ_DEVICES = """-- ddms:doctor_devices
+SELECT d.device AS name, d.endpoint, d.state, extract(epoch FROM now() - coalesce(d.first_failure, d.since))::float8 AS lasts,
+       d.last_error, p.overrun_since IS NOT NULL AS overrun, extract(epoch FROM now() - p.overrun_since)::float8 AS overrun_lasts
+  FROM grafana.devices d LEFT JOIN grafana.polling p USING (device_id) WHERE d.state <> 'disabled' ORDER BY d.endpoint, d.device
+"""
+READ_NEWEST = "-- ddms:doctor_newest\nSELECT extract(epoch FROM now() - max(time))::float8 FROM latest"
+READ_CLOCK = "-- ddms:doctor_clock\nSELECT extract(epoch FROM clock_timestamp())::float8"
+
+
+async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
+    """Make all checks that need the database."""
+    yield Finding("database", State.OK, f"reachable, storage edition {await read_edition(connection)}")
+    try:
+        await check_schema(connection)
+    except DdmsError as error:
+        yield Finding("schema", State.BAD, error.message)
+        return
+    yield Finding("schema", State.OK, "belongs to this version")
+    try:
+        yield await _clock(connection)
+        collectors = await connection.fetch(READ_COLLECTORS)
+        unpolled = [row["endpoint"] for row in await connection.fetch(READ_UNPOLLED)]
+        devices = await connection.fetch(READ_DEVICES)
+        newest = await connection.fetchval(READ_NEWEST)
+    except asyncpg.PostgresError as error:
+        yield Finding("database", State.BAD, f"a question was refused: {error}", "look into the database's log")
+        return
+    for finding in (*_collectors(collectors, unpolled), *_devices(devices), *_overrun(devices), _readings(newest)):
+        yield finding
+
+
+async def _clock(connection: Connection) -> Finding:
+    off = await connection.fetchval(READ_CLOCK) - time.time()
+    state = State.BAD if abs(off) > CLOCK_BAD_SECONDS else State.WARN if abs(off) > CLOCK_WARN_SECONDS else State.OK
+    text = f"this machine's and the database's differ by {abs(off):.1f} s"
+    return Finding("clock", state, text, "" if state is State.OK else "let both follow one time server (chrony, NTP)")
+
+
+def _collectors(rows: list[Any], unpolled: list[str]) -> Iterator[Finding]:
+    alive = [row for row in rows if row["alive"]]
+    dead = tuple(
+        f"{r['name']} was last heard of {ago(r['silent'])} ago" for r in rows if not r["alive"] and not r["stopped"]
+    )
+    if not alive:
+        stopped = tuple(f"{r['name']} was stopped {ago(r['silent'])} ago" for r in rows if r["stopped"])
+        text = "none is running: nothing is polled" if rows else "none was ever started: nothing is polled"
+        advice = "start one: `ddms collector`, or its container or service; the last lines of its log say why it ended"
+        yield Finding("collectors", State.BAD, text, advice, dead + stopped)
+        return
+    said = ", ".join(f"{r['name']} for {ago(r['runs'])}" for r in alive)
+    strange = tuple(
+        f"{r['name']} is version {r['version']}, this is {VERSION}" for r in alive if r["version"] != VERSION
+    )
+    advice = "the others took its devices over: start it again; its log says why it ended" if dead else ""
+    yield Finding("collectors", State.WARN if dead or strange else State.OK, f"running: {said}", advice, dead + strange)
+    if unpolled:
+        text = f"{len(unpolled)} endpoints are polled by no collector, though one runs"
+        advice = "if it lasts longer than 30 s, look into the collector's log, and restart it"
+        yield Finding("collectors", State.BAD, text, advice, _some(unpolled))
+    yield from _durability(alive)
+
+
+def _durability(alive: list[Any]) -> Iterator[Finding]:
+    lost = tuple(
+        f"{r['name']} lost readings {ago(r['lost_ago'])} ago, {r['lost_readings']:,} since it was installed"
+        for r in alive if r["lost_ago"] is not None and r["lost_ago"] < LOST_RECENTLY
+    )  # fmt: skip
+    if lost:
+        advice = "make room on its disk, or raise DDMS_SPOOL_MAX_BYTES; these readings will not come back"
+        yield Finding("lost", State.BAD, "neither the database nor a spool took all readings", advice, lost)
+    waiting = tuple(
+        f"{r['name']}: {size(r['spool_bytes'])}, the oldest {ago(r['spool_age'] or 0)} old"
+        for r in alive
+        if r["spool_bytes"]
+    )
+    if waiting:
+        yield Finding("replay", State.WARN, "spooled readings are on their way into the database",
+                      "nothing to do, while the sizes go down", waiting)  # fmt: skip
+
+
+def _devices(rows: list[Any]) -> Iterator[Finding]:
+    if not rows:
+        yield Finding("devices", State.WARN, "there are none", "add one: `ddms scan`, then `ddms devices import`")
+        return
+    online = sum(row["state"] == "online" for row in rows)
+    by_endpoint: dict[str, list[Any]] = {}
+    for row in rows:
+        by_endpoint.setdefault(row["endpoint"], []).append(row)
+    dead = {
+        at: there for at, there in by_endpoint.items() if len(there) > 1 and {r["state"] for r in there} == {"offline"}
+    }
+    alone = [row for row in rows if row["state"] in {"offline", "error"} and row["endpoint"] not in dead]
+    silent = [row for row in rows if row["state"] == "unknown"]
+    state = State.BAD if online == 0 else State.WARN if online < len(rows) else State.OK
+    advice = "`ddms read NAME` asks one now; see docs/commissioning.md, When nothing answers" if alone else ""
+    if silent:
+        advice = "unknown is what no collector reports: see collectors above"
+    yield Finding("devices", state, f"{online} of {len(rows)} online{_counted(rows)}", advice, _some(map(_said, alone)))
+    for endpoint, there in dead.items():
+        lasts = min(row["lasts"] for row in there)
+        text = f"{endpoint}: all {len(there)} devices behind it are offline for {ago(lasts)}: {there[0]['last_error']}"
+        yield Finding("gateway", State.BAD, text, "it is the gateway, its network or its power rather than the devices")
+
+
+def _counted(rows: list[Any]) -> str:
+    counts = {state: sum(row["state"] == state for row in rows) for state in ("offline", "error", "unknown")}
+    return "".join(f", {count} {state}" for state, count in counts.items() if count)
+
+
+def _said(row: Any) -> str:
+    return f"{row['name']} ({row['endpoint']}): {row['state']} for {ago(row['lasts'] or 0)}: {row['last_error']}"
+
+
+def _some(lines: Iterable[str]) -> tuple[str, ...]:
+    lines = tuple(lines)
+    more = (f"and {len(lines) - MOST_NAMED} more",) if len(lines) > MOST_NAMED else ()
+    return lines[:MOST_NAMED] + more
+
+
+def _overrun(rows: list[Any]) -> Iterator[Finding]:
+    slow: dict[str, list[Any]] = {}
+    for row in rows:
+        if row["overrun"]:
+            slow.setdefault(row["endpoint"], []).append(row)
+    for endpoint, there in slow.items():
+        lasts = ago(max(row["overrun_lasts"] for row in there))
+        text = f"{endpoint}: polls of {len(there)} devices are skipped for {lasts}: it is asked for more than it can do"
+        advice = f'`ddms plan "{there[0]["name"]}"` shows on what its time goes: ask less often, or fill larger gaps (max_gap)'
+        yield Finding("overrun", State.WARN, text, advice)
+
+
+def _readings(age: float | None) -> Finding:
+    if age is None:
+        return Finding("readings", State.WARN, "there are none yet")
+    if age < 3700:  # the longest interval is an hour
+        return Finding("readings", State.OK, f"the newest is {ago(age)} old")
+    return Finding("readings", State.BAD, f"the newest is {ago(age)} old", "see collectors and devices above")
