@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults lock clean
+.PHONY: help demo test lint format bench faults fuzz lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -31,6 +31,9 @@ bench: $(READY) ## Measure against the peers (BENCH=live: that one); each prints
 
 faults: $(READY) ## Kill collector and database at random (KILLS=20), count what is lost or doubled
 	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20)
+
+fuzz: ## Ask a running API (URL=…, TOKEN=…) what nobody thought of, 20,000 times; needs schemathesis and an API without worth
+	@uv run --quiet --no-project --with schemathesis --with httpx2 python -m bench.fuzz --examples $(or $(EXAMPLES),20000)
 
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock

@@ -1,10 +1,13 @@
 """The schema as a promise: described to the last value, committed, never broken unseen."""
 
 import os
+import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from graphql import (
+    BreakingChangeType,
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
@@ -12,13 +15,31 @@ from graphql import (
     GraphQLSchema,
     build_schema,
     find_breaking_changes,
+    parse,
+    validate,
 )
 
 from api import permissions
+from api.permissions import PERMISSIONS
+from api.reference import EXAMPLES, FOLDER, pages
 from api.schema import build
 
-COMMITTED = Path(__file__).parent.parent / "schema.graphql"
+ROOT = Path(__file__).parent.parent
+COMMITTED, RELEASED = ROOT / "schema.graphql", ROOT / "schema.released.graphql"
 WRITE = "WRITE_SCHEMA"
+HOW = f"Write schema.graphql and docs/api anew: {WRITE}=1 python -m pytest --no-cov tests/{Path(__file__).name}"
+_KEEP = "Keep it, deprecated with a reason and a date, for one release."
+_ADD = "Add a field or an argument of a new name instead, and deprecate this one."
+ADVICE: defaultdict[BreakingChangeType, str] = defaultdict(
+    lambda: _KEEP,
+    {
+        BreakingChangeType.FIELD_CHANGED_KIND: _ADD,
+        BreakingChangeType.ARG_CHANGED_KIND: _ADD,
+        BreakingChangeType.TYPE_CHANGED_KIND: _ADD,
+        BreakingChangeType.REQUIRED_ARG_ADDED: "Give it a default.",
+        BreakingChangeType.REQUIRED_INPUT_FIELD_ADDED: "Give it a default.",
+    },
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +77,70 @@ def test_the_committed_schema_breaks_for_nobody_and_is_up_to_date(printed: str, 
     if os.environ.get(WRITE):
         COMMITTED.write_text(printed, encoding="utf-8")
     committed = COMMITTED.read_text(encoding="utf-8")
-    breaking = [change.description for change in find_breaking_changes(build_schema(committed), schema)]
-    assert breaking == [], "clients would break; if it is meant, regenerate schema.graphql and tell CHANGELOG.md"
-    assert committed == printed, f"schema.graphql is old: run `{WRITE}=1 pytest {Path(__file__).name}`"
+    breaking = words(build_schema(committed), schema)
+    assert breaking == [], "\n".join(["clients would break; if it is meant, CHANGELOG.md says", *breaking, HOW])
+    assert committed == printed, f"schema.graphql is old. {HOW}"
+
+
+def words(old: GraphQLSchema, new: GraphQLSchema) -> list[str]:
+    """Return what breaks between two schemas, in the words of a change log."""
+    return [
+        f"- **Breaking:** {named(change.description)} {ADVICE[change.type]}"
+        for change in find_breaking_changes(old, new)
+    ]
+
+
+def named(description: str) -> str:
+    """Put what is named into the marks of code."""
+    return re.sub(r"\b[A-Z]\w*(?:(?:\.\w+)+|(?= was removed))", lambda match: f"`{match[0]}`", description)
+
+
+def unreleased() -> str:
+    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1]
+
+
+def test_what_breaks_since_the_last_release_stands_in_the_change_log(schema: GraphQLSchema):
+    if not RELEASED.exists():
+        pytest.skip("nothing is released: at a release schema.graphql is copied to schema.released.graphql")
+    for line in words(build_schema(RELEASED.read_text(encoding="utf-8")), schema):
+        assert line in unreleased(), f"keep what clients use, or write into CHANGELOG.md under Unreleased:\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("type Query { a: Int b: Int }", "type Query { a: Int }", "`Query.b` was removed. Keep it, deprecated"),
+        ("type Query { a: Int! }", "type Query { a: [Int!]! }", "`Query.a` changed type from Int! to [Int!]!."),
+        ("type Query { a(x: Int): Int }", "type Query { a(x: Int!): Int }", "has changed type from Int to Int!."),
+        ("enum E { A B } type Query { a: E }", "enum E { A } type Query { a: E }", "`E.B` was removed"),
+        ("type T { x: Int } type Query { a: T }", "type U { x: Int } type Query { a: U }", "`T` was removed"),
+        ("type Query { a: Int }", "type Query { a: Int b: Int }", None),
+    ],
+)
+def test_a_breaking_change_is_told_in_the_words_of_a_change_log(old, new, told):
+    lines = words(build_schema(old), build_schema(new))
+    assert not lines if told is None else any(told in line for line in lines), lines
+
+
+@pytest.fixture(scope="module")
+def reference(schema: GraphQLSchema) -> dict[str, str]:
+    return pages(schema)
+
+
+def test_each_root_field_has_one_example_that_fits_the_schema(schema: GraphQLSchema):
+    for name in PERMISSIONS:
+        path = EXAMPLES / f"{name}.graphql"
+        assert path.exists(), f"write an example that can be run, {path}"
+        assert validate(schema, parse(path.read_text(encoding="utf-8"))) == [], path
+    assert {path.stem for path in EXAMPLES.iterdir()} == PERMISSIONS.keys()
+
+
+def test_the_reference_is_up_to_date(reference: dict[str, str]):
+    if os.environ.get(WRITE):
+        for name, text in reference.items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
+    for name, text in reference.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"docs/api/{name} is old. {HOW}"
 
 
 def test_every_payload_of_a_mutation_has_typed_errors(schema: GraphQLSchema):
