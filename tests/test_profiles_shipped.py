@@ -50,7 +50,9 @@ def test_every_register_is_in_order_and_no_two_points_are_the_same(name):
 def test_no_two_points_overlap(name):
     ordered = sorted(profile(name).points, key=lambda p: (p.register_table, p.address))
     for one, next_one in zip(ordered, ordered[1:], strict=False):
-        assert one.register_table != next_one.register_table or one.register.end <= next_one.address, next_one.key
+        bits_of_one_word = one.bit is not None and next_one.bit is not None and one.bit != next_one.bit
+        apart = one.register_table != next_one.register_table or one.register.end <= next_one.address
+        assert apart or bits_of_one_word, next_one.key
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -95,6 +97,13 @@ GOLDEN = [
     ("schneider_iem3000", "power", [0x40B0, 0x0000], 5.5),
     ("schneider_pm3200", "voltage_l1_l2", [0x43C8, 0x0000], 400),
     ("schneider_pm3200", "energy_export", [0xFFFF, 0xFFFF, 0xFFF0, 0xBDC0], -1000),
+    ("vacon_10", "frequency", [0xEC78], -50),
+    ("vacon_10", "current", [1234], 12.34),
+    ("vacon_10", "fault", [0b1011], 1),
+    ("vacon_10", "zero_speed", [0b1011], 0),
+    ("grundfos_magna3_cim", "liquid_temperature", [31315], 40),
+    ("grundfos_magna3_cim", "flow", [0xFFFF], None),
+    ("grundfos_magna3_cim", "power", [0x0001, 0x0000], 65536),
     ("sunspec_inverter_float", "manufacturer", [0x4672, 0x6F6E, 0x6975, 0x7300] + [0] * 12, "Fronius"),
     ("sunspec_inverter_float", "power", [0x459C, 0x4000], 5000),
 ]
