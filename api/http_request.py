@@ -1,5 +1,6 @@
 """A request of GraphQL over HTTP: what it asks for, and what is no such request."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive, Scope
 
-from api.limits import BODY_BYTES, PARAMETERS
+from api.limits import BODY_BYTES, BODY_SECONDS, PARAMETERS
 from api.trusted import id_in
 
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -111,6 +112,13 @@ class HttpRequest:
         length = self.header(b"content-length")
         if length.isdecimal() and int(length) > BODY_BYTES:
             raise _too_large()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._received()
+        except TimeoutError as error:
+            raise Refused(408, "the body did not come in time", {"Connection": "close"}) from error
+
+    async def _received(self) -> bytes:
         body = b""
         while True:
             message = await self._receive()

@@ -14,6 +14,7 @@ from graphql import (
 )
 
 BODY_BYTES = 1_000_000
+BODY_SECONDS = 30.0
 PARAMETERS = 20
 MESSAGE_BYTES = 1_000_000
 DEADLINE_SECONDS = 20.0
@@ -21,6 +22,7 @@ STATEMENT_TIMEOUT_MS = 25_000
 PAGE_SIZE = 100
 IN_FLIGHT = 200
 SUBSCRIPTIONS_PER_SOCKET = 100
+INIT_SECONDS = 10.0
 LIVE_CONNECTIONS = 2_000
 """Websockets, and event streams, that one token may have open."""
 

@@ -27,7 +27,7 @@ from api.broadcast import Result
 from api.context import Context
 from api.execution import BadDocument, Documents, encode, execute
 from api.follow import follow
-from api.limits import SUBSCRIPTIONS_PER_SOCKET
+from api.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
 from api.messages import LANGUAGE, language_of
 from api.metrics import ERRORS, SOCKETS
 from api.tokens import Tokens, of_header
@@ -35,7 +35,7 @@ from api.websocket_protocol import EXTENSION, WebSocketProtocol, text_frame
 from ddms.errors import DdmsError
 
 _UNAUTHORIZED = 4401
-_BAD_REQUEST = 4400
+_TRY_AGAIN_LATER = 1013
 _BY_ID = "\0documentId:"
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
 
@@ -100,6 +100,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         """Serve the socket until it ends."""
         SOCKETS.inc()
         self.view.open.add(self)
+        self.connection_init_wait_timeout = timedelta(seconds=INIT_SECONDS)
         try:
             await super().handle()
         finally:
@@ -112,6 +113,9 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         """Find the caller; the socket ends when the token does."""
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.caller and not self._expiry:
+            if sum(other.context.caller == self.context.caller for other in self.view.open) > LIVE_CONNECTIONS:
+                await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one token")
+                return
             self._expiry = asyncio.create_task(self._end_at(self.context.caller.expires_at))
 
     async def _end_at(self, moment: datetime) -> None:
@@ -180,7 +184,7 @@ class Sockets(GraphQL[Context, None]):
             schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=timedelta(seconds=10),
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
             max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET,
             allowed_origins=allowed_origins,
         )
