@@ -17,6 +17,7 @@ from api.broadcast import Broadcasts
 from api.database import Database, Row
 from api.metrics import LIVE_LAG, READINGS
 from api.mirror import Arrived, Mirror, State
+from api.newest import NewestOfAll
 from api.resume import Span
 from api.tokens import Tokens
 from ddms.database import listen
@@ -84,6 +85,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._configured = False
+        self._replayed = False
         self._tokens_changed = False
         self._states: set[int] = set()
         self._heard = 0.0
@@ -91,6 +93,7 @@ class Hub:
         self._requests: set[int] = set()
         self._followers: WeakSet[Follower] = WeakSet()
         self.mirror = Mirror()
+        self.newest = NewestOfAll(self.mirror)
         self.broadcasts = Broadcasts(self.mirror)
         self.connected = asyncio.Event()
         self.on_tokens_changed: Callable[[], None] = lambda: None
@@ -160,6 +163,9 @@ class Hub:
             if self._configured:
                 self._configured = False
                 await self.refresh()
+            if self._replayed:
+                self._replayed = False
+                await self.mirror.load_newest(self._database)
             if self._states:
                 devices, self._states = self._states, set()
                 self._publish_states(await self.mirror.load_states(self._database, sorted(devices)))
@@ -198,6 +204,8 @@ class Hub:
     def _hear_replay(self, payload: str) -> None:
         told = orjson.loads(payload)
         self.mirror.hear(told["collector"], 0, told["sequence"])
+        self._replayed = True
+        self._wake.set()
         if told["first"]:
             self.broadcasts.publish(
                 Replayed(Span(datetime.fromisoformat(told["first"]), datetime.fromisoformat(told["last"])))

@@ -90,6 +90,10 @@ class Mirror:
         await self.load_states(database, None)
         for row in await database.rows(READ_HEARD):  # before the readings: what is heard of is in them
             self.hear(row["name"], row["sequence"], row["replays"])
+        await self.load_newest(database)
+
+    async def load_newest(self, database: Database) -> None:
+        """Read the newest readings; one that the stream brought stays when it is newer."""
         row = await database.row(READ_NEWEST)
         assert row is not None  # noqa: S101 - an aggregate has one row
         points = columns.integers(row["points"])

@@ -24,7 +24,7 @@ import numpy as np
 
 from api.database import Statements
 from api.history import READ_SERIES
-from api.latest import READ_LATEST
+from api.newest import READ_LATEST
 from api.roles import Role
 from api.tokens import create, lifetime
 from bench.latest import free_port, prepared

@@ -16,7 +16,7 @@ import httpx2
 import orjson
 
 from api.database import Statements
-from api.latest import READ_LATEST
+from api.newest import READ_LATEST
 from api.roles import Role
 from api.tokens import create, lifetime
 from bench.collector import fill, fresh_database

@@ -1,5 +1,6 @@
 """The newest readings and the history of points."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +32,9 @@ async def test_latest_brings_all_devices_as_columns_in_one_order(api: Api, owner
     await api.read(owner, {second["points"]["flow"]: None, first["points"]["flow"]: 2.5}, at=now)
     mode = first["points"]["mode"]
     await api.read(owner, {mode: None}, at=now + 1, **{f"p{mode}": "auto"})
-    latest = await api.ask(LATEST)
+    async with asyncio.timeout(20):
+        while (latest := await api.ask(LATEST))["count"] < 3:
+            await asyncio.sleep(0.01)
     columns = latest["columns"]
     assert latest["count"] == 3
     assert columns["pointId"] == [f"pt_{n}" for n in (first["points"]["flow"], mode, second["points"]["flow"])]
@@ -45,6 +48,33 @@ async def test_latest_brings_all_devices_as_columns_in_one_order(api: Api, owner
     assert (await api.ask(LATEST, points=[f"pt_{mode}"]))["count"] == 1
     assert (await api.ask(LATEST, points=[]))["count"] == 0
     assert (await api.ask(LATEST, devices=["dev_12345"]))["columns"]["pointId"] == []
+
+
+async def test_latest_is_the_same_from_the_stream_and_from_the_database(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow, running, mode = (device["points"][key] for key in ("flow", "running", "mode"))
+    await api.read(owner, {flow: 2.5, running: None, mode: None}, **{f"p{mode}": "auto"})
+    async with asyncio.timeout(20):
+        while (streamed := await api.ask(LATEST))["count"] < 3:
+            await asyncio.sleep(0.01)
+    some = await api.ask(LATEST, points=[f"pt_{mode}"], devices=["dev_999"])
+    api.parts.hub.connected.clear()  # as while the stream has lost the database
+    assert await api.ask(LATEST) == streamed
+    assert await api.ask(LATEST, points=[f"pt_{mode}"], devices=["dev_999"]) == some
+    api.parts.hub.connected.set()
+
+
+async def test_latest_knows_what_was_replayed_from_a_spool(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow = device["points"]["flow"]
+    await api.read(owner, {flow: 1.0})
+    await owner.execute("UPDATE latest SET value = 2, time = time + interval '1 s'")
+    await owner.execute(
+        """SELECT pg_notify('ddms_replays', '{"collector": "test", "sequence": 1, "first": null, "last": null}')"""
+    )
+    async with asyncio.timeout(20):
+        while (await api.ask(LATEST))["columns"]["value"] != [2.0]:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_point_shows_its_newest_reading_as_an_object(api: Api, owner: asyncpg.Connection):
