@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -148,6 +149,11 @@ class Choice:
             raise DdmsError(Code.INVALID, sentence, field="from")
         if self.step and (self.level is not Level.RAW or self.shape is not Shape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
+        if self.format is Format.PARQUET and self.shape is Shape.WIDE:
+            raise DdmsError(Code.INVALID, "Parquet has the long shape: its readers turn it themselves", field="shape")
+        if self.format is Format.PARQUET and find_spec("pyarrow") is None:
+            sentence = "Parquet is not installed on this server (`pip install 'ddms[parquet]'`): take CSV"
+            raise DdmsError(Code.INVALID, sentence, field="format")
 
 
 def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -108,13 +108,20 @@ def _labels(point: Exported, delimiter: str, after: int = 1) -> str:
     return delimiter + delimiter.join(cell(name, delimiter) for name in names) + delimiter * after
 
 
+async def source_of(plan: Plan, database: Statements) -> tuple[str, datetime]:
+    """Return the level whose rollups make up the buckets, and where the first bucket begins."""
+    choice = plan.choice
+    if choice.level is not Level.DAY:
+        return choice.level.value, plan.grid_start
+    row = await database.row(PLACE_OF_DAYS, choice.timezone, choice.from_, choice.to)
+    assert row is not None  # noqa: S101 - it has no FROM
+    return ["1m", "1m", "1h", "1d"][row["place"]], row["starts"]
+
+
 async def statements(plan: Plan, database: Statements) -> Iterator[Statement]:
     """Return the statements whose lines, one after the other, are the file."""
-    choice, source, starts = plan.choice, str(plan.choice.level), plan.grid_start
-    if choice.level is Level.DAY:
-        row = await database.row(PLACE_OF_DAYS, choice.timezone, choice.from_, choice.to)
-        assert row is not None  # noqa: S101 - it has no FROM
-        source, starts = ["1m", "1m", "1h", "1d"][row["place"]], row["starts"]
+    choice = plan.choice
+    source, starts = await source_of(plan, database)
     if choice.shape is Shape.WIDE:
         return _wide(plan, source, starts)
     return _raw(plan) if choice.level is Level.RAW else _levels(plan, source, starts)

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from api.database import Statements
+from api.export_choice import Format
 from api.export_plan import Plan
 from api.export_sql import COPY, header, statements
+from api.parquet import write_parquet
 from ddms.database import Connection, check_schema, connect
 from ddms.settings import Settings
 
@@ -40,6 +42,8 @@ async def write(connection: Connection, plan: Plan, sink: Sink) -> int:
     """Write the whole file; return how many rows it has."""
     database = Statements(connection)
     await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
+    if plan.choice.format is Format.PARQUET:
+        return await write_parquet(connection, plan, sink)
     return await _write_csv(connection, plan, sink)
 
 

@@ -310,3 +310,43 @@ async def test_without_a_time_zone_times_are_the_sites(api: Api, owner):
     assert rows[1][0] == "2026-03-28T17:30:00+05:30"
     days = await table(api, device=pump["id"], level="1d", **during())
     assert days[1][0] == "2026-03-28T00:00:00+05:30"
+
+
+@pytest.mark.parametrize("level", ["raw", "1m"])
+async def test_parquet_holds_what_csv_holds(api: Api, owner, level):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pump = await add(api)
+    await put(owner, pump["points"]["flow"], [1.5, None, -3, 0], step=timedelta(seconds=30))
+    await owner.execute("INSERT INTO texts VALUES ($1, $2, '=AUTO', 0)", START, pump["points"]["mode"])
+    asked = {"device": "Pump", "level": level, "timezone": "UTC"} | during()
+    response = await fetch(api, format="parquet", **asked)
+    assert response.headers["Content-Type"] == "application/vnd.apache.parquet"
+    rows = parquet.read_table(io.BytesIO(response.content)).to_pylist()
+    (names, *lines) = await table(api, **asked)
+    assert len(rows) == len(lines) == (5 if level == "raw" else 2)
+    for row, line in zip(rows, lines, strict=True):
+        assert list(row) == names
+        assert row["time"] == datetime.fromisoformat(line[0])
+        for name, text in zip(names[1:], line[1:], strict=True):
+            found = "" if row[name] is None else row[name]
+            assert (float(text) if isinstance(found, float | int) else text.removeprefix("'")) == found, name
+
+
+async def test_parquet_of_many_rows_is_whole(api: Api, owner, long_history):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    response = await api.client.get(api.url + long_history + "&format=parquet", headers=api.headers("viewer"))
+    file = parquet.ParquetFile(io.BytesIO(response.content))
+    assert (file.metadata.num_rows, file.num_row_groups) == (400_000, 4)
+    values = file.read(columns=["value"])["value"].to_numpy()
+    assert (values[0], values[-1], len(set(values))) == (1, 400_000, 400_000)
+
+
+async def test_parquet_that_is_not_installed_or_wide_is_refused(api: Api, monkeypatch):
+    await add(api)
+    asked = {"device": "Pump", "format": "parquet"} | during()
+    wide = (await fetch(api, shape="wide", **asked)).json()["errors"][0]
+    assert wide["extensions"]["field"] == "shape"
+    monkeypatch.setattr("api.export_choice.find_spec", lambda name: None)
+    missing = (await fetch(api, **asked)).json()["errors"][0]
+    assert missing["extensions"]["field"] == "format"
+    assert "ddms[parquet]" in missing["message"]
