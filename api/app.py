@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
 from api.over_events import EventStreams
 from api.over_websocket import Sockets, end_invalid
-from api.scheduler import Scheduler
+from api.scheduler import Job, Scheduler
 from api.schema import build
 from api.tokens import Tokens
 from api.trusted import Trusted
@@ -47,7 +47,7 @@ logger = logging.getLogger("api.app")
 class Parts:
     """What the program is made of; lives in `app.state`."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, jobs: Sequence[Job]) -> None:
         self.settings = settings
         self.database = database
         self.tokens = Tokens(database)
@@ -56,7 +56,7 @@ class Parts:
         self.streams = EventStreams()
         self.hub = Hub(settings, database, self.tokens)
         self.health = Health(database)
-        self.scheduler = Scheduler(settings, JOBS)
+        self.scheduler = Scheduler(settings, jobs)
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
@@ -128,15 +128,15 @@ def _died(task: asyncio.Task[None]) -> None:
         logger.critical("a part of the program died, so the program ends", exc_info=task.exception())
 
 
-def create_app(settings: Settings, *, stop: Callable[[], None] = lambda: None) -> Starlette:
-    """Make the ASGI application; `stop` is called when one of its side tasks dies."""
+def create_app(settings: Settings, *, jobs: Sequence[Job] = JOBS, stop: Callable[[], None] = lambda: None) -> Starlette:
+    """Make the ASGI application, with what it does from time to time; `stop` is called when one of its side tasks dies."""
     endpoint = GraphQLEndpoint(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         edition = await wait_until_ready(settings, "api")
         pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
-        parts = Parts(settings, Database(pool, edition))
+        parts = Parts(settings, Database(pool, edition), jobs)
         app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
         endpoint.parts = parts
         sweeper = _Sweeper(endpoint.sockets, parts)

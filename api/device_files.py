@@ -200,6 +200,8 @@ def _header_problem(names: list[str]) -> str | None:
 def _read_row(row: dict[str, Any], line: int, entries: dict[str, Entry]) -> None:
     if "" in row:
         raise wrong(line, "", "more cells than columns: a text with a comma is put in quotes")
+    if not row.get("device"):
+        raise wrong(line, "device", "each row names its device; only the device's other columns may be left empty")
     own = {name: row[column] for column, name in DEVICE_COLUMNS.items() if row.get(column)}
     values = _values(own, _DEVICE_READERS, ("name",), line)
     name = values["name"].strip().lower()

@@ -156,8 +156,8 @@ class ConnectionTask:
     async def _work(self, polls: list[PollState]) -> None:
         """Poll units in turn: those that answer in one run, then those that failed, each in the time that is left."""
         while polls:
-            well = [poll for poll in polls if not poll.unit.failures]
             failing = [poll for poll in polls if poll.unit.failures]
+            well = [poll for poll in polls if not poll.unit.failures] if failing else polls
             if well:
                 polls = await self._poll(well) + failing
             elif self._next is None:
@@ -168,8 +168,9 @@ class ConnectionTask:
 
     async def _poll(self, polls: list[PollState]) -> list[PollState]:
         """Poll until a unit does not answer; return what is left to be polled."""
+        now = time.monotonic()
         for poll in polls:
-            poll.begin(time.monotonic())
+            poll.begin(now)
         run = Run([request for poll in polls for request in poll.active], self._take)
         timeout = self._timeout(polls[0].unit)
         failed = None

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from api.database import Statements
 from api.http_protocol import HttpProtocol
 from api.limits import MESSAGE_BYTES
 from api.roles import Role
+from api.scheduler import Job
 from api.tokens import create, lifetime
 from api.websocket_protocol import WebSocketProtocol
 from ddms.settings import Settings
@@ -143,9 +144,9 @@ SET time = excluded.time, value = excluded.value, quality = excluded.quality, te
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[str, Any]]:
-    """Serve the API; give its address and its parts."""
-    app = create_app(settings)
+async def serving(settings: Settings, jobs: Sequence[Job] = ()) -> AsyncIterator[tuple[str, Any]]:
+    """Serve the API, without its jobs unless told; give its address and its parts."""
+    app = create_app(settings, jobs=jobs)
     config = uvicorn.Config(
         app,
         port=0,
@@ -183,9 +184,9 @@ async def tokens_fixture(owner: asyncpg.Connection) -> dict[str, str | None]:
 
 
 @pytest.fixture(name="api")
-async def api_fixture(settings: Settings, tokens: dict[str, str | None]) -> AsyncIterator[Api]:
-    """The API on a fresh database."""
-    async with serving(settings) as (url, parts), httpx2.AsyncClient(timeout=20) as client:
+async def api_fixture(settings: Settings, jobs: Sequence[Job], tokens: dict[str, str | None]) -> AsyncIterator[Api]:
+    """The API on a fresh database; a test that needs the jobs overrides `jobs`."""
+    async with serving(settings, jobs) as (url, parts), httpx2.AsyncClient(timeout=20) as client:
         yield Api(url=url, client=client, tokens=tokens, parts=parts)
 
 

@@ -1,11 +1,12 @@
 """What every test may ask for: a fresh, migrated database, connections to it in each role, the storage edition."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
 import pytest
 
+from api.scheduler import Job
 from ddms.database import connect, open_pool
 from ddms.settings import Settings
 from tests.database import Found, create, drop, find, new_name
@@ -128,3 +129,9 @@ def make_device(owner: asyncpg.Connection) -> Callable[..., Awaitable[int]]:
         return device_id
 
     return make
+
+
+@pytest.fixture
+def jobs() -> Sequence[Job]:
+    """What the API under test does from time to time: nothing, unless a test that needs the jobs overrides this."""
+    return ()

@@ -13,7 +13,7 @@ PROBE = """mutation ($endpoint: String!, $expected: Float) {
     errors { code field message } refused
     candidates { address offset dataType byteOrder length words value text scale score why } } }"""
 SCAN = """mutation ($endpoint: String!, $unitTo: Int = 3) {
-  scan(endpoint: $endpoint, tables: [HOLDING], unitTo: $unitTo, addressTo: 20, timeoutMs: 100) {
+  scan(endpoint: $endpoint, tables: [HOLDING], unitTo: $unitTo, addressTo: 20, timeoutMs: 500) {
     errors { code field message } scan { id state progress } } }"""
 LOOK = """query ($id: ID!) { scan(id: $id) { state progress error finishedAt requests notes
   units { unitId reason milliseconds notes ranges { registerTable address count } } } }"""
@@ -80,7 +80,7 @@ FOLLOW = "subscription ($id: ID!) { scanProgress(id: $id) { state progress reque
 
 async def test_a_scan_is_followed_to_its_end(api: Api, collector):  # noqa: F811
     async with scripted(unit_two) as device, api.socket("admin") as first, api.socket("admin") as second:
-        answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=20)
+        answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=8)
         told = []
         for socket in (first, second):
             await socket.subscribe(FOLLOW, id=answer["scan"]["id"])

@@ -115,7 +115,7 @@ async def test_a_poll_that_fails_beside_one_that_does_not_makes_one_lasting_erro
     async with scripted(behave) as device:
         points = [point(1, 0, interval_s=2), point(2, 1, interval_s=2), point(3, 100, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points))) as (_, notebook):
-            await until(lambda: len(notebook.values(1)) >= 3 and len(notebook.values(3)) >= 4)
+            await until(lambda: len(notebook.values(1)) >= 3 and len(notebook.values(3)) >= 4, 30)
         told = [(state.state, state.last_error) for state in notebook.states]
         error = f"p1 and 1 more: {Reason.DEVICE_FAILURE.explanation}"
         assert told[-1] == ("error", error)
@@ -130,7 +130,7 @@ async def test_a_block_that_is_only_too_long_for_the_device_is_no_error():
     async with scripted(behave) as device:
         points = [point(n, n, interval_s=1) for n in range(1, 7)]
         async with polling(configuration(device.port, unit(1, *points))) as (_, notebook):
-            await until(lambda: len(notebook.values(6)) >= 3)
+            await until(lambda: len(notebook.values(6)) >= 3, 30)
         assert {state.state for state in notebook.states} == {"online"}
         assert {quality for _, quality in notebook.values(1)} == {0}
 

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
 from api import scheduler
+from api.jobs import JOBS
 from api.scheduler import Job, Scheduler
 from tests.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
-JOBS = "{ jobs { name startedAt finishedAt error lastSuccess } }"
+LIST = "{ jobs { name startedAt finishedAt error lastSuccess } }"
 RUN = "mutation ($name: String!) { runJob(name: $name) { errors { code field } job } }"
 
 
@@ -101,9 +102,15 @@ async def test_only_the_newest_runs_are_kept(settings, owner):
     assert await owner.fetchval("SELECT count(*) FROM job_runs WHERE job = 'b'") == 700
 
 
+@pytest.fixture(name="jobs")
+def jobs_fixture() -> Sequence[Job]:
+    """For the API of these tests."""
+    return JOBS
+
+
 async def test_the_owner_sees_the_jobs_and_runs_one_at_once(api: Api, owner):
     async def finished():
-        (job,) = [job for job in await api.ask(JOBS, actor="viewer") if job["name"] == "rollups"]
+        (job,) = [job for job in await api.ask(LIST, actor="viewer") if job["name"] == "rollups"]
         return job["finishedAt"]
 
     async with asyncio.timeout(20):
