@@ -61,11 +61,13 @@ async def _fill(url: str, settings: Settings) -> None:
     connection = await asyncpg.connect(url)
     try:
         rows = [(r.value, r.quality.value, r.label, r.explanation) for r in Reason]
-        await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
-        await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
-        for role, setting in _ROLES.items():
-            if password := getattr(settings, setting):
-                await set_password(connection, role, password)
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
+            await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
+            for role, setting in _ROLES.items():
+                if password := getattr(settings, setting):
+                    await set_password(connection, role, password)
     finally:
         await connection.close()
 

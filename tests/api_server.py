@@ -118,7 +118,7 @@ class Api:
     async def read(
         self, owner: asyncpg.Connection, values: dict[int, float | None], *, at: float | None = None, **texts: str
     ) -> None:
-        """Do as a collector does: store readings of points and tell everybody, in one transaction."""
+        """Do as a collector does: store readings and tell everybody, in one transaction; wait until the API heard it."""
         self.sequence += 1
         readings = np.zeros(len(values), READING)
         readings["point_id"] = list(values)
@@ -134,6 +134,10 @@ class Api:
                 await owner.execute(STORE_LATEST, *row)
             for payload in pack(flush):
                 await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+        with contextlib.suppress(TimeoutError):  # the stream may be cut on purpose
+            async with asyncio.timeout(1):
+                while (heard := self.parts.hub.mirror.heard.get("test")) is None or heard.sequence < self.sequence:
+                    await asyncio.sleep(0.002)
 
 
 STORE_READING = """INSERT INTO readings (time, point_id, value, quality)
