@@ -40,8 +40,8 @@ from ddms.errors import Code, DdmsError
 
 _RULES = (*specified_rules, *recommended_rules)
 _NO_VARIABLES = VariableValues({}, {})
-_CACHED_DOCUMENTS = 512
 _CACHED_LENGTH = 20_000
+_CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundred bytes
 
 
 class BadDocument(Exception):  # noqa: N818 - it is the document that is bad
@@ -143,7 +143,10 @@ class Operation:
 
 
 class Documents:
-    """The documents that were seen lately, by their text; bad ones are remembered too."""
+    """The good documents that were seen lately, by their text.
+
+    A bad one is not kept: its errors hold on to all that was read of it, and who sends many would fill the memory.
+    """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, introspection: bool = True) -> None:
         self._schema = schema
@@ -151,25 +154,23 @@ class Documents:
         """Whether nothing is told of the schema, not even by suggestions."""
         self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._limits = limits
-        self._cache: dict[tuple[str, str | None], Operation | BadDocument] = {}
+        self._cache: dict[tuple[str, str | None], Operation] = {}
+        self._cached_length = 0
 
     def operation(self, text: str, name: str | None) -> Operation:
         """Return the operation `name` of a document (or its only one); raises `BadDocument`."""
-        known = self._cache.get((text, name)) or self._remembered(text, name)
-        if isinstance(known, BadDocument):
-            raise BadDocument(known.problems)
-        return known
+        return self._cache.get((text, name)) or self._remembered(text, name)
 
-    def _remembered(self, text: str, name: str | None) -> Operation | BadDocument:
-        try:
-            read: Operation | BadDocument = self._read(text, name)
-        except BadDocument as bad:
-            read = bad
+    def _remembered(self, text: str, name: str | None) -> Operation:
+        operation = self._read(text, name)
         if len(text) <= _CACHED_LENGTH:
-            if len(self._cache) >= _CACHED_DOCUMENTS:
-                del self._cache[next(iter(self._cache))]
-            self._cache[text, name] = read
-        return read
+            self._cache[text, name] = operation
+            self._cached_length += len(text)
+            while self._cached_length > _CACHED_ALTOGETHER:
+                oldest = next(iter(self._cache))
+                self._cached_length -= len(oldest[0])
+                del self._cache[oldest]
+        return operation
 
     def _read(self, text: str, name: str | None) -> Operation:
         document = self._validated(text)

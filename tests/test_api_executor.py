@@ -1,10 +1,13 @@
 """The short ways of execution answer as graphql-core's long one does."""
 
+import contextlib
+import gc
+
 import pytest
 import strawberry
-from graphql import execute, parse
+from graphql import DocumentNode, execute, parse
 
-from api.execution import Documents, response
+from api.execution import BadDocument, Documents, response
 from api.executor import shorten
 from api.limits import Limits
 
@@ -65,6 +68,24 @@ async def test_an_answer_is_the_same_as_by_the_long_way_each_time(document, vari
         answer = response(await result if hasattr(result, "__await__") else result)
         assert without_ids(answer) == without_ids(expected)
         assert list(answer["data"] or ()) == list(expected["data"] or ())
+
+
+def documents_alive(documents: Documents, text: str, count: int) -> int:
+    """Return how many parsed documents are left of `count` that differ in a comment."""
+    for number in range(count):
+        with contextlib.suppress(BadDocument):
+            documents.operation(f"{text} # {number}", None)
+    gc.collect()
+    return sum(type(thing) is DocumentNode for thing in gc.get_objects())
+
+
+def test_documents_are_kept_in_a_bounded_memory_and_bad_ones_not_at_all():
+    documents = Documents(SHORT, Limits())
+    before = documents_alive(documents, "{ __typename }", 0)
+    assert documents_alive(documents, "{ leaf { name " + "wrong " * 500 + "} }", 100) == before
+    long = "{ leaf { name " + " " * 5_000 + "} }"
+    assert 90 <= documents_alive(documents, long, 200) - before <= 100
+    assert documents.operation(f"{long} # 199", None) is documents.operation(f"{long} # 199", None)
 
 
 def without_ids(answer):
