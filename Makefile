@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults fuzz lock clean
+.PHONY: help demo test lint format bench faults fuzz examples lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -35,12 +35,27 @@ faults: $(READY) ## Kill collector and database at random (KILLS=20), count what
 fuzz: ## Ask a running API (URL=…, TOKEN=…) what nobody thought of, 20,000 times; needs schemathesis and an API without worth
 	@uv run --quiet --no-project --with schemathesis --with httpx2 python -m bench.fuzz --examples $(or $(EXAMPLES),20000)
 
+examples: ## Install what examples/ need beside DDMS: code generators for Python and, where npm is, TypeScript
+	@if uv --version >/dev/null 2>&1; then \
+		uv venv --quiet --clear --python '>=3.11' examples/python/.venv && \
+		uv pip install --quiet --python examples/python/.venv/bin/python --requirement examples/python/requirements.txt; \
+	else \
+		python3 -m venv --clear examples/python/.venv && \
+		examples/python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement examples/python/requirements.txt; \
+	fi
+	@cd examples/python && .venv/bin/ariadne-codegen >/dev/null
+	@if npm --version >/dev/null 2>&1; then \
+		cd examples/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent generate >/dev/null; \
+	else \
+		echo 'npm is not here: the example in TypeScript is left out'; \
+	fi
+
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock
 	$(LOCK) --constraints requirements.lock --output-file requirements.runtime.lock
 
 clean: ## Remove .venv, caches, builds and the demo's data
-	rm -rf .venv .ddms build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv when it runs (a second), else the standard library (a minute). Both check each package's hash.

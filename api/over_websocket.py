@@ -15,11 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as Running
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types.unset import UNSET, UnsetType
 
 from api import errors
@@ -28,14 +31,17 @@ from api.context import Context
 from api.execution import BadDocument, Documents, encode, execute
 from api.follow import follow
 from api.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
-from api.messages import LANGUAGE, language_of
+from api.messages import LANGUAGE, language_of, told
 from api.metrics import ERRORS, SOCKETS
 from api.tokens import Tokens, of_header
 from api.websocket_protocol import EXTENSION, WebSocketProtocol, text_frame
-from ddms.errors import DdmsError
+from ddms.errors import Code, DdmsError
 
 _UNAUTHORIZED = 4401
+_FORBIDDEN = 4403
 _TRY_AGAIN_LATER = 1013
+_REASON_BYTES = 123
+"""What a close frame has room for (RFC 6455, 5.5)."""
 _BY_ID = "\0documentId:"
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
 
@@ -111,12 +117,25 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         """Find the caller; the socket ends when the token does."""
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init({**message, "payload": message.get("payload") or {}})
+        except DdmsError as refused:
+            away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT}
+            await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, _shortened(told(refused.message)))
         if self.connection_acknowledged and self.context.caller and not self._expiry:
             if sum(other.context.caller == self.context.caller for other in self.view.open) > LIVE_CONNECTIONS:
                 await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one token")
                 return
             self._expiry = asyncio.create_task(self._end_at(self.context.caller.expires_at))
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, unless there are too many."""
+        if len(self.operations) < SUBSCRIPTIONS_PER_SOCKET or not self.connection_acknowledged:
+            await super().handle_subscribe(message)
+            return
+        sentence = f"a websocket carries at most {SUBSCRIPTIONS_PER_SOCKET} operations at once: complete some of them, or open another one"
+        problem = errors.refused(DdmsError(Code.RATE_LIMITED, sentence))
+        await self.send_message(cast("Any", {"id": message["id"], "type": "error", "payload": [problem]}))
 
     async def _end_at(self, moment: datetime) -> None:
         await asyncio.sleep((moment - datetime.now(UTC)).total_seconds())
@@ -185,7 +204,6 @@ class Sockets(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
-            max_subscriptions_per_connection=SUBSCRIPTIONS_PER_SOCKET,
             allowed_origins=allowed_origins,
         )
         self.documents = documents
@@ -208,17 +226,21 @@ class Sockets(GraphQL[Context, None]):
         return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """Find the caller by the token in connection_init's payload, or in the handshake's header."""
-        try:
-            if isinstance(language := _named(context.connection_params or {}, "accept-language"), str):
-                LANGUAGE.set(language_of(language))
-            token = _token(context.connection_params or {}) or of_header(context.authorization)
-            context.caller = await context.tokens.find(token) if token else None
-        except DdmsError as error:
-            raise ConnectionRejectionError from error
-        if context.caller is None:
-            raise ConnectionRejectionError
+        """Find the caller by the token in connection_init's payload, or in the handshake's header; raises `DdmsError`."""
+        parameters = context.connection_params or {}
+        if isinstance(language := _named(parameters, "accept-language"), str):
+            LANGUAGE.set(language_of(language))
+        token = _token(parameters) or of_header(context.authorization)
+        if not token:
+            raise DdmsError(
+                Code.UNAUTHENTICATED, "send a token in the payload of connection_init, as `token` or `Authorization`"
+            )
+        context.caller = await context.tokens.find(token)
         return cast("UnsetType", UNSET)
+
+
+def _shortened(reason: str) -> str:
+    return reason.encode()[:_REASON_BYTES].decode(errors="ignore")
 
 
 class Live(Protocol):

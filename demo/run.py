@@ -22,6 +22,8 @@ from demo.processes import Child, environment
 from demo.welcome import Running, farewell, welcome
 
 _DATABASE = "ddms"
+CHART_PORT = 8001
+"""Where docs/guide.md serves its page from."""
 _PATIENCE = 60.0
 _FIRST_VALUE = "{ latest { columns { time value } } }"
 
@@ -156,7 +158,8 @@ class Demo:
             "DDMS_SPOOL_DIRECTORY": spool,
         }
         self._child("Collector", ["ddms", "collector"], env=settings | collector)
-        self._child("API", ["ddms", "api"], env=settings | {"DDMS_API_PORT": str(api)})
+        allowed = {"DDMS_ALLOWED_ORIGINS": f"http://127.0.0.1:{CHART_PORT},http://localhost:{CHART_PORT}"}
+        self._child("API", ["ddms", "api"], env=settings | allowed | {"DDMS_API_PORT": str(api)})
         grafana = self._start_grafana()
         running = Running(
             directory=self.directory,

@@ -24,9 +24,26 @@ async def well(api: Api) -> None:
 @pytest.mark.parametrize("payload", [{}, {"token": "ddms_wrong"}, {"Authorization": "Basic x"}, {"token": 7}, None])
 async def test_init_without_a_good_token_is_closed_with_4403(api: Api, payload):
     async with api.raw_socket() as socket:
-        await socket.send(type="connection_init", **({} if payload is None else {"payload": payload}))
+        await socket.send(type="connection_init", payload=payload)
         assert await socket.closed() == 4403
+        assert "token" in socket.connection.close_reason or "Bearer" in socket.connection.close_reason
     await well(api)
+
+
+async def test_the_reason_of_the_close_is_in_the_callers_language_and_fits(api: Api):
+    async with api.raw_socket() as socket:
+        await socket.send(type="connection_init", payload={"token": "ddms_wrong", "Accept-Language": "zh"})
+        assert await socket.closed() == 4403
+        assert "令牌" in socket.connection.close_reason
+    assert len(over_websocket._shortened("令" * 100).encode()) == 123
+
+
+async def test_while_the_database_is_away_a_client_is_told_to_come_again(api: Api):
+    api.parts.database._pool.terminate()
+    async with api.raw_socket() as socket:
+        await socket.send(type="connection_init", payload={"token": "ddms_unknown"})
+        assert await socket.closed() == 1013
+        assert "try again" in socket.connection.close_reason
 
 
 async def test_init_that_does_not_come_is_closed_with_4408(api: Api, monkeypatch):
@@ -89,6 +106,7 @@ async def test_subscriptions_of_one_socket_are_limited_and_ended_ones_make_room(
         await socket.subscribe(STATES, "more")
         refused = await socket.receive()
         assert (refused["type"], refused["id"]) == ("error", "more")
+        assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
         await socket.send(type="complete", id="7")
         await socket.subscribe(STATES, "more")
         assert (await socket.receive())["type"] == "next"
