@@ -5,6 +5,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --no-emit-find-links --no-header
 
 help: ## List what can be made
@@ -35,7 +36,7 @@ faults: $(READY) ## Kill collector and database at random (KILLS=20), count what
 fuzz: ## Ask a running API (URL=…, TOKEN=…) what nobody thought of, 20,000 times; needs schemathesis and an API without worth
 	@uv run --quiet --no-project --with schemathesis --with httpx2 python -m bench.fuzz --examples $(or $(EXAMPLES),20000)
 
-examples: ## Install what examples/ need beside DDMS: code generators for Python and, where npm is, TypeScript
+examples: ## Install what examples/ and the tests of known clients need: ariadne-codegen and, where npm is, packages of npm
 	@if uv --version >/dev/null 2>&1; then \
 		uv venv --quiet --clear --python '>=3.11' examples/python/.venv && \
 		uv pip install --quiet --python examples/python/.venv/bin/python --requirement examples/python/requirements.txt; \
@@ -45,9 +46,10 @@ examples: ## Install what examples/ need beside DDMS: code generators for Python
 	fi
 	@cd examples/python && .venv/bin/ariadne-codegen >/dev/null
 	@if npm --version >/dev/null 2>&1; then \
-		cd examples/typescript && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run --silent generate >/dev/null; \
+		for folder in tests/clients examples/typescript; do $(NPM_CI) --prefix $$folder || exit 1; done && \
+		npm --prefix examples/typescript run --silent generate >/dev/null; \
 	else \
-		echo 'npm is not here: the example in TypeScript is left out'; \
+		echo 'npm is not here: the example in TypeScript and the tests of clients are left out'; \
 	fi
 
 lock: ## Choose new versions of all dependencies (needs uv)
@@ -55,7 +57,7 @@ lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --constraints requirements.lock --output-file requirements.runtime.lock
 
 clean: ## Remove .venv, caches, builds and the demo's data
-	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated tests/clients/node_modules build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv when it runs (a second), else the standard library (a minute). Both check each package's hash.

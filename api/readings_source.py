@@ -14,6 +14,9 @@ from api.live_events import EventKind, GapReason, ReadingsEvent, ReadingsGap, Sn
 from api.mirror import Arrived, Mirror, Readings
 from api.resume import Heard, Token, missed, token_of
 
+EVENT_READINGS = 10_000
+"""The most readings in an event of what was missed."""
+
 
 class Endless(ABC):
     """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
@@ -84,16 +87,21 @@ class ReadingsSource(Endless):
         return self._event(self.mirror.newest(np.array(points, np.intp)), None)
 
     async def resumed(self, token: str, until: Mapping[str, Heard]) -> list[ReadingsEvent]:
-        """Return what was missed since the token and before `until`; each text of a point needs an event of its own."""
+        """Return what was missed since the token and before `until`; each text of a point needs an event of its own.
+
+        Only the last event goes on after all of them: who stops earlier has to hear them again.
+        """
         found = await missed(self.database, Token.of(token), until, self._chosen.tolist())
-        gaps = ReadingsGap.of(found.too_old, GapReason.TOO_OLD) + ReadingsGap.of(found.too_many, GapReason.TOO_MANY)
         read = Readings(
             points=found.points, times=found.times, values=found.numbers, qualities=found.qualities, texts={}
         )
-        return [
-            self._event(read, None, EventKind.RESUMED, gaps),
-            *(self._event(readings, None, EventKind.RESUMED) for readings in texts_apart(found.texts)),
+        events = [
+            self._event(readings, None, EventKind.RESUMED, token=token)
+            for readings in (*in_parts(read), *texts_apart(found.texts))
         ]
+        events[0].gaps = ReadingsGap.of(found.too_old, GapReason.TOO_OLD) + ReadingsGap.of(found.too_many, GapReason.TOO_MANY)  # fmt: skip
+        events[-1].resume_token = token_of(until)
+        return events
 
     def _event(
         self,
@@ -101,15 +109,30 @@ class ReadingsSource(Endless):
         reason: SnapshotReason | None,
         kind: EventKind | None = None,
         gaps: list[ReadingsGap] | None = None,
+        token: str | None = None,
     ) -> ReadingsEvent:
         return ReadingsEvent(
             kind=kind or (EventKind.SNAPSHOT if reason else EventKind.CHANGES),
             reason=reason,
-            resume_token=token_of(self.mirror.heard),
+            resume_token=token or token_of(self.mirror.heard),
             gaps=gaps or [],
             readings_=readings,
             directory=self.mirror.directory,
         )
+
+
+def in_parts(read: Readings) -> list[Readings]:
+    """Return readings in events of a size that clients take: many refuse messages of more than 1 MiB."""
+    return [
+        Readings(
+            points=read.points[start : start + EVENT_READINGS],
+            times=read.times[start : start + EVENT_READINGS],
+            values=read.values[start : start + EVENT_READINGS],
+            qualities=read.qualities[start : start + EVENT_READINGS],
+            texts={},
+        )
+        for start in range(0, max(len(read.points), 1), EVENT_READINGS)
+    ]
 
 
 def texts_apart(rows: list[Row]) -> list[Readings]:

@@ -17,6 +17,9 @@ from api.database import Database, Row, Statements
 from ddms.errors import Code, DdmsError
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
+_APOLLO = re.compile("[0-9a-f]{64}")
+SEND_THE_TEXT = "PersistedQueryNotFound"
+"""What Apollo's and urql's clients wait for to send the document itself."""
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 1_000
 
@@ -40,6 +43,8 @@ class Trusted:
         bound = caller is not None and caller.trusted_only
         if not query and document_id is not None:
             text = await self._find(hash_of_id(document_id))
+            if text is None and not bound and _APOLLO.fullmatch(document_id):
+                raise DdmsError(Code.NOT_FOUND, SEND_THE_TEXT, field="extensions.persistedQuery")
             if text is None:
                 raise DdmsError(
                     Code.NOT_FOUND, f"no document is registered as {document_id[:80]}: `ddms documents add` does it",

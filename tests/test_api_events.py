@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import json
-import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -14,6 +11,7 @@ import pytest
 
 from api import over_events
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.node import ENVIRONMENT, needs_node_clients
 from tests.test_api_resume import Collector, heard_by
 
 EVENTS = "text/event-stream"
@@ -178,16 +176,11 @@ const client = createClient({ url, headers: { Authorization: 'Bearer ' + token }
 """
 
 
-def has_client() -> bool:
-    folders = os.environ.get("NODE_PATH", "").split(os.pathsep)
-    return bool(shutil.which("node")) and any((Path(folder) / "graphql-sse").is_dir() for folder in folders if folder)
-
-
-@pytest.mark.skipif(not has_client(), reason="node with graphql-sse in NODE_PATH is not here")
+@needs_node_clients
 async def test_graphql_sse_the_known_client_works_unchanged(api: Api, owner: asyncpg.Connection):
     device = await add(api)
     command = ["node", "-e", CLIENT, f"{api.url}/graphql", api.tokens["viewer"], device["id"]]
-    client = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    client = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=ENVIRONMENT)
     async with asyncio.timeout(30):
         assert json.loads(await client.stdout.readline())["kind"] == "SNAPSHOT"
         await api.read(owner, {device["points"]["flow"]: 4.0})

@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
-from pathlib import Path
-
-import pytest
 
 from tests.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.node import ENVIRONMENT, needs_node_clients
 
 AUDIT = """
 const { serverAudits } = require('graphql-http');
@@ -23,14 +19,11 @@ const url = process.argv[1];
 """
 
 
-def has_audit() -> bool:
-    folders = os.environ.get("NODE_PATH", "").split(os.pathsep)
-    return bool(shutil.which("node")) and any((Path(folder) / "graphql-http").is_dir() for folder in folders if folder)
-
-
-@pytest.mark.skipif(not has_audit(), reason="node with graphql-http in NODE_PATH is not here")
+@needs_node_clients
 async def test_every_must_and_should_of_the_audit_passes(api: Api):
-    audit = await asyncio.create_subprocess_exec("node", "-e", AUDIT, f"{api.url}/graphql", stdout=subprocess.PIPE)
+    audit = await asyncio.create_subprocess_exec(
+        "node", "-e", AUDIT, f"{api.url}/graphql", stdout=subprocess.PIPE, env=ENVIRONMENT
+    )
     async with asyncio.timeout(60):
         printed, _ = await audit.communicate()
     results = [json.loads(line) for line in printed.splitlines()]

@@ -9,7 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from api import broadcast, resume
+from api import broadcast, readings_source, resume
 from api.resume import Heard, Span, Token, joined
 from collector.decode import READINGS, Batch, Text
 from collector.flush import MAKE_INCOMING, replay, store
@@ -160,6 +160,49 @@ async def test_every_text_that_was_missed_is_given(api: Api, owner: asyncpg.Conn
     await heard_by(api, collector)
     *resumed, _ = await follow(api, device, first["resumeToken"], count=4)
     assert [event["columns"]["text"] for event in resumed] == [[], ["off"], ["auto"]]
+
+
+async def test_who_breaks_off_while_resuming_goes_on_without_a_gap(api: Api, owner: asyncpg.Connection, monkeypatch):
+    monkeypatch.setattr(readings_source, "EVENT_READINGS", 2)
+    device = await add(api)
+    flow, mode = device["points"]["flow"], device["points"]["mode"]
+    collector = await Collector.started(owner)
+    await collector.flush((flow, 0.0))
+    await heard_by(api, collector)
+    (first,) = await follow(api, device)
+    await collector.flush(*((flow, float(value)) for value in range(1, 6)), texts=[(mode, "off"), (mode, "auto")])
+    await heard_by(api, collector)
+    told = await follow(api, device, first["resumeToken"], count=6)
+    assert [event["columns"]["value"] for event in told[:3]] == [[1.0, 2.0], [3.0, 4.0], [5.0]]
+    assert [event["columns"]["text"] for event in told[3:5]] == [["off"], ["auto"]]
+    assert [event["resumeToken"] == first["resumeToken"] for event in told] == [True] * 4 + [False] * 2
+    nothing, _ = await follow(api, device, told[4]["resumeToken"], count=2)
+    assert (nothing["kind"], nothing["columns"]["value"]) == ("RESUMED", [])
+
+
+async def test_what_arrives_while_the_past_is_read_is_not_in_the_token_of_the_past(api: Api, owner, monkeypatch):
+    device = await add(api)
+    flow = device["points"]["flow"]
+    collector = await Collector.started(owner)
+    await collector.flush((flow, 1.0))
+    await heard_by(api, collector)
+    (first,) = await follow(api, device)
+    await collector.flush((flow, 2.0))
+    await heard_by(api, collector)
+    missed = readings_source.missed
+
+    async def slowly(*arguments):
+        found = await missed(*arguments)
+        await collector.flush((flow, 3.0))
+        await heard_by(api, collector)
+        return found
+
+    monkeypatch.setattr(readings_source, "missed", slowly)
+    (resumed,) = await follow(api, device, first["resumeToken"])
+    monkeypatch.undo()
+    assert resumed["columns"]["value"] == [2.0]
+    again, _ = await follow(api, device, resumed["resumeToken"], count=2)
+    assert again["columns"]["value"] == [3.0]
 
 
 async def test_what_cannot_be_given_is_told(api: Api, owner: asyncpg.Connection, monkeypatch):

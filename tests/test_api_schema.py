@@ -135,6 +135,12 @@ def test_each_root_field_has_one_example_that_fits_the_schema(schema: GraphQLSch
     assert {path.stem for path in EXAMPLES.iterdir()} == PERMISSIONS.keys()
 
 
+def test_each_example_has_a_name_of_its_own_as_code_generators_want_it():
+    named = [re.match(r"\w+ (\w+)", path.read_text(encoding="utf-8")) for path in EXAMPLES.iterdir()]
+    names = [match[1] for match in named if match]
+    assert len(names) == len(set(names)) == len(named)
+
+
 def test_the_reference_is_up_to_date(reference: dict[str, str]):
     if os.environ.get(WRITE):
         for name, text in reference.items():

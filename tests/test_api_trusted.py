@@ -77,6 +77,17 @@ async def test_an_id_that_is_wrong_or_unknown_is_refused(bound: Api):
         assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, code), id_
 
 
+async def test_clients_that_send_apollos_hash_first_are_asked_for_the_text_unless_their_token_is_bound(bound: Api):
+    text = "{ devices { totalCount } }"
+    persisted = {"persistedQuery": {"version": 1, "sha256Hash": id_of(text)[7:]}}
+    (error,) = (await post(bound, "viewer", extensions=persisted)).json()["errors"]
+    assert (error["message"], error["extensions"]["code"]) == ("PersistedQueryNotFound", "NOT_FOUND")
+    answer = await post(bound, "viewer", query=text, extensions=persisted)
+    assert answer.json()["data"] == {"devices": {"totalCount": 0}}
+    (error,) = (await post(bound, extensions=persisted)).json()["errors"]
+    assert "ddms documents add" in error["message"]
+
+
 async def test_a_websocket_calls_documents_by_id_and_holds_a_bound_token_to_them(bound: Api):
     async with bound.socket("bound") as socket:
         await socket.send(id="1", type="subscribe", payload={"documentId": id_of(LIVE)})
