@@ -18,8 +18,8 @@ from ddms.errors import Code, DdmsError
 READ_CONFIGURATION = "-- ddms:read_configuration\nSELECT * FROM configuration"
 LOCK_CONFIGURATION = "-- ddms:lock_configuration\nSELECT * FROM configuration FOR UPDATE"
 UPDATE_CONFIGURATION = """-- ddms:update_configuration
-UPDATE configuration SET time_zone = $1, language = $2, cleanup_time = $3, compress_after_days = $4, rollup_1m_days = $5,
-       rollup_1h_days = $6, rollup_1d_days = $7, version = version + 1, updated_at = now()
+UPDATE configuration SET time_zone = $1, language = $2, cleanup_time = $3, compress_after_days = $4, retention_days = $5,
+       rollup_1m_days = $6, rollup_1h_days = $7, rollup_1d_days = $8, version = version + 1, updated_at = now()
 """
 
 
@@ -46,6 +46,7 @@ class Site:
     language: Language
     cleanup_time: time
     compress_after_days: int
+    retention_days: int
     rollup_1m_days: int
     rollup_1h_days: int
     rollup_1d_days: int
@@ -73,6 +74,9 @@ class Configuration:
         description="When expired readings are removed each day, `02:00`, in the site's time zone."
     )
     compress_after_days: int = field(description="Readings older than this are compressed, in days.")
+    retention_days: int = field(
+        description="How long a new device keeps its readings unless it says otherwise, in days; those that are there keep what they have."
+    )
     rollup_1m_days: int = field(
         name="rollup1mDays",
         description="How long rollups of a minute are kept, in days; at least as long as their readings.",
@@ -100,6 +104,9 @@ class ConfigurationChanges:
         default=strawberry.UNSET, description="When expired readings are removed each day, `02:00`."
     )
     compress_after_days: int | None = field(default=strawberry.UNSET, description="1 to 365 days.")
+    retention_days: int | None = field(
+        default=strawberry.UNSET, description="How long a new device keeps its readings, 1 to 3650 days."
+    )
     rollup_1m_days: int | None = field(default=strawberry.UNSET, name="rollup1mDays", description="1 to 36500 days.")
     rollup_1h_days: int | None = field(
         default=strawberry.UNSET, name="rollup1hDays", description="At least rollup1mDays, at most 36500 days."
@@ -130,6 +137,8 @@ def _checked(values: dict[str, Any]) -> Site:
     except ValueError as error:
         raise DdmsError(Code.INVALID, "write a time of day as 02:00", field="cleanup_time") from error
     _check_range(values, "compress_after_days", 1, 365)
+    if not 1 <= values["retention_days"] <= 3650:
+        raise DdmsError(Code.INVALID, "give 1 to 3650 days", field="retention_days")
     _check_range(values, "rollup_1m_days", 1, 36500)
     _check_range(values, "rollup_1h_days", values["rollup_1m_days"], 36500)
     _check_range(values, "rollup_1d_days", values["rollup_1h_days"], 36500)

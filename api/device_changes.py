@@ -18,6 +18,8 @@ from api.device_store import (
     unknown,
 )
 from api.devices import Device, by_number
+from api.erasures import Erasure
+from api.erasures import by_number as erasure_by_number
 from api.errors import UserError
 from api.points import PointInput
 from api.profile_points import followed
@@ -68,6 +70,10 @@ class DeleteDevicePayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     deleted_id: strawberry.ID | None = field(default=None, description="The device that is gone.")
+    erasure: Erasure | None = field(
+        default=None,
+        description="With keepHistory: false, how far its history is erased; ask `erasure` again for progress.",
+    )
 
 
 @strawberry.type
@@ -124,14 +130,16 @@ class DeviceMutations:
         id: Annotated[strawberry.ID, argument("The device.")],  # noqa: A002 - GraphQL's word
         keep_history: Annotated[bool, argument("Whether its readings stay (true) or go with it, for ever (false).")],
     ) -> DeleteDevicePayload:
-        """Delete a device. With keepHistory its readings can still be read by the ids of its points."""
+        """Delete a device; it is gone from lists and polling at once. With keepHistory its readings can still be read by
+        the ids of its points; without, they are erased in the background. A device that was deleted with its history
+        kept can be deleted again without."""
         try:
             number = from_id(IdKind.DEVICE, id)
             async with info.context.database.transaction() as statements:
-                await delete_device(statements, info.context, number, keep_history=keep_history)
+                erasure = await delete_device(statements, info.context, number, keep_history=keep_history)
         except DdmsError as error:
             return DeleteDevicePayload(errors=[UserError.of(error)])
-        return DeleteDevicePayload(deleted_id=id)
+        return DeleteDevicePayload(deleted_id=id, erasure=await erasure_by_number(info.context.database, erasure))
 
 
 async def _update(

@@ -9,6 +9,7 @@ from api.context import Context
 from api.database import Row, Statements
 from api.described import field, input_type
 from api.devices import FIND_DEVICE
+from api.erasures import forget
 from api.group_store import checked_names, put_in_groups
 from api.points import MOST_POINTS, PointInput
 from api.profile_points import followed, mark_points
@@ -22,16 +23,17 @@ ON CONFLICT (endpoint) DO NOTHING
 """
 INSERT_DEVICE = """-- ddms:insert_device
 INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id)
-SELECT $1, $2, c.id, $4, $5, $6, $7, $8, $9, (SELECT id FROM profiles WHERE lower(name) = lower($10)) FROM connections c WHERE c.endpoint = $3
+SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)) FROM connections c WHERE c.endpoint = $3
 RETURNING id
 """
 UPDATE_DEVICE = """-- ddms:update_device
 UPDATE devices SET name = $2, description = $3, connection_id = (SELECT id FROM connections WHERE endpoint = $4),
-       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = $10, profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)),
+       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)),
        version = version + 1, updated_at = now()
  WHERE id = $1
 """
 LOCK_DEVICE = "-- ddms:lock_device\nSELECT version FROM devices WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
+LOCK_ANY_DEVICE = "-- ddms:lock_any_device\nSELECT version FROM devices WHERE id = $1 FOR UPDATE"
 READ_POINTS = "-- ddms:read_points\nSELECT * FROM points WHERE device_id = $1 ORDER BY id"
 PUT_POINTS = """-- ddms:put_points
 INSERT INTO points AS p (device_id, key, name, unit, register_table, address, data_type, bit, length, byte_order, scale,
@@ -47,13 +49,8 @@ ON CONFLICT (device_id, key) DO UPDATE SET name = excluded.name, unit = excluded
        sentinels = excluded.sentinels, enabled = excluded.enabled
 """
 REMOVE_POINTS = """-- ddms:remove_points
-WITH gone AS (DELETE FROM points WHERE device_id = $1 AND key = any($2::text[]) RETURNING id),
-     newest AS (DELETE FROM latest WHERE point_id IN (SELECT id FROM gone))
-SELECT array_agg(id) FROM gone
+WITH gone AS (DELETE FROM points WHERE device_id = $1 AND key = any($2::text[]) RETURNING id) SELECT array_agg(id) FROM gone
 """
-FORGET_READINGS = "-- ddms:forget_readings\nDELETE FROM readings WHERE point_id = any($1::int[])"
-FORGET_TEXTS = "-- ddms:forget_texts\nDELETE FROM texts WHERE point_id = any($1::int[])"
-FORGET_LATEST = "-- ddms:forget_latest\nDELETE FROM latest WHERE point_id = any($1::int[])"
 LIST_POINT_NUMBERS = "-- ddms:list_point_numbers\nSELECT coalesce(array_agg(id), '{}') FROM points WHERE device_id = $1"
 HIDE_DEVICE = (
     "-- ddms:hide_device\nUPDATE devices SET deleted_at = now(), enabled = false, version = version + 1 WHERE id = $1"
@@ -75,7 +72,10 @@ class DeviceInput:
     max_gap: int = field(
         default=16, description="Unwanted registers that may be read along to join two requests into one, 0 to 124."
     )
-    retention_days: int = field(default=90, description="How long its readings are kept, 1 to 3650 days.")
+    retention_days: int | None = field(
+        default=None,
+        description="How long its readings are kept, 1 to 3650 days; left out, a new device gets what the configuration says.",
+    )
     profile: str | None = field(
         default=None,
         description="Name of the profile that it follows: the points of the profile come to those that are given here; "
@@ -103,7 +103,8 @@ class DeviceInput:
         if len(self.description) > 2000:
             yield "description", "a description has at most 2,000 characters"
         for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high:
+            value = getattr(self, name)
+            if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, f"it must be from {low} to {high}"
 
     def own(self) -> dict[str, Any]:
@@ -199,7 +200,8 @@ async def store_device(
     own = after.own()
     await statements.value(UPDATE_DEVICE, number, *(own[name] for name in _STORED))
     if missing:
-        await forget(statements, await statements.value(REMOVE_POINTS, number, missing))
+        gone = await statements.value(REMOVE_POINTS, number, missing)
+        await forget(statements, context, gone, subject=_subject(after.name, missing))
     known = {point.key: point for point in before.points}
     await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
     if before.profile != after.profile:
@@ -211,32 +213,39 @@ async def store_device(
     )
 
 
+def _subject(device: str, keys: list[str]) -> str:
+    return f"{device}: {', '.join(keys[:10])}{', …' if keys[10:] else ''}"
+
+
 async def put_points(statements: Statements, number: int, points: list[PointInput]) -> None:
     """Insert points, or change those of the same keys."""
     if points:
         await statements.value(PUT_POINTS, number, [point.row() for point in points])
 
 
-async def forget(statements: Statements, points: list[int]) -> None:
-    """Delete all that was read of points that are gone."""
-    for statement in (FORGET_READINGS, FORGET_TEXTS, FORGET_LATEST):
-        await statements.value(statement, points)
+async def delete_device(
+    statements: Statements, context: Context | None, number: int, *, keep_history: bool
+) -> int | None:
+    """Delete a device, hiding it only or with its history; that is erased in the background: return the erasure's number.
 
-
-async def delete_device(statements: Statements, context: Context | None, number: int, *, keep_history: bool) -> None:
-    """Delete a device, with its readings or hiding it only."""
+    One that was deleted with its history kept can be deleted again without.
+    """
+    erasure = None
+    locked = await statements.value(LOCK_DEVICE if keep_history else LOCK_ANY_DEVICE, number)
     before = await read_device(statements, number)
-    if await statements.value(LOCK_DEVICE, number) is None or before is None:
+    if locked is None or before is None:
         raise unknown(number)
     if keep_history:
         await statements.value(HIDE_DEVICE, number)
     else:
-        await forget(statements, await statements.value(LIST_POINT_NUMBERS, number))
+        points = await statements.value(LIST_POINT_NUMBERS, number)
         await statements.value(DELETE_DEVICE, number)
+        erasure = await forget(statements, context, points, subject=before.name, device=number)
     subject = to_id(IdKind.DEVICE, number)
     await audit.record(
         statements, context, "device.delete", subject, before=plain(before), after={"keep_history": keep_history}
     )
+    return erasure
 
 
 def unknown(number: int) -> DdmsError:

@@ -94,6 +94,8 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         added = [ImportChange(device=wanted.name, after="device")]
         added += [ImportChange(device=wanted.name, point=point.key, after="point") for point in wanted.points]
         return Step(line=entry.line, before=None, after=wanted, changes=added)
+    if wanted.retention_days is None:
+        wanted = replace(wanted, retention_days=before.device.retention_days)
     if wanted.groups is None or _same(wanted.groups, before.device.groups or []):
         wanted = replace(wanted, groups=before.device.groups)
     if not prune:

@@ -1,20 +1,23 @@
 """The scheduled jobs, what they did, and how the owner runs one at once."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from api import audit
 from api.context import Info
-from api.database import Database, Row
+from api.database import Row
 from api.described import argument, field, mutation, output_type, resolver
+from api.erasures import JOB as ERASURES
+from api.erasures import erase_deleted
 from api.errors import UserError
+from api.retention_run import retention
+from api.rollups import refresh_rollups
 from api.scheduler import CHANNEL, Job
 from api.storage import record_storage
 from ddms.errors import Code, DdmsError
 
-REFRESH_ROLLUPS = "-- ddms:refresh_rollups\nCALL refresh_rollups()"
 LIST_JOB_RUNS = """-- ddms:list_job_runs
 SELECT job.name AS job, run.started_at, run.finished_at, run.error, run.details, done.finished_at AS last_success
   FROM unnest($1::text[]) WITH ORDINALITY AS job (name, place)
@@ -25,15 +28,11 @@ SELECT job.name AS job, run.started_at, run.finished_at, run.error, run.details,
 TELL_JOB = "-- ddms:tell_job\nSELECT pg_notify($1, $2)"
 
 
-async def refresh_rollups(database: Database) -> dict[str, Any] | None:
-    """Bring the rollups up to date."""
-    await database.value(REFRESH_ROLLUPS)
-    return None
-
-
 JOBS = (
     Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),
     Job(name="storage", every=timedelta(hours=1), work=record_storage),
+    Job(name="retention", every=timedelta(minutes=1), work=retention),
+    Job(name=ERASURES, every=timedelta(seconds=15), work=erase_deleted),
 )
 
 

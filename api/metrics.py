@@ -50,6 +50,14 @@ JOB_SUCCESS = Gauge(
     "ddms_job_last_success_timestamp_seconds", "When a scheduled job was last done here", ["job"], registry=REGISTRY
 )
 JOB_FAILURES = Counter("ddms_job_failures_total", "Runs of a scheduled job that failed", ["job"], registry=REGISTRY)
+RETENTION_DUE = Gauge(
+    "ddms_retention_due_timestamp_seconds",
+    "When the next announced retention run will erase something",
+    registry=REGISTRY,
+)
+RETENTION_DUE_ROWS = Gauge("ddms_retention_due_rows", "How many rows it will erase, about", registry=REGISTRY)
+RETENTION_ROWS = Counter("ddms_retention_rows_total", "Rows that retention erased", registry=REGISTRY)
+RETENTION_BYTES = Counter("ddms_retention_bytes_total", "What they took, in bytes, about", registry=REGISTRY)
 READINGS = Counter("ddms_live_readings_total", "Readings heard from the collectors' stream", registry=REGISTRY)
 
 _MOST_NAMES = 200

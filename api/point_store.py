@@ -5,7 +5,8 @@ from typing import Any
 from api import audit
 from api.context import Context
 from api.database import Row, Statements
-from api.device_store import LOCK_DEVICE, checked_points, forget, put_points, unknown
+from api.device_store import LOCK_DEVICE, checked_points, put_points, unknown
+from api.erasures import forget
 from api.points import MOST_POINTS, PointInput
 from api.profile_points import mark_points
 from api.scalars import IdKind, to_id
@@ -92,7 +93,8 @@ async def delete_points(statements: Statements, context: Context, points: list[i
         keys = [row["key"] for row in rows]
         await audit.record(statements, context, "point.delete", to_id(IdKind.DEVICE, device), before={"points": keys})
     await statements.value(DELETE_POINTS, points)
-    await forget(statements, points)
+    named = ", ".join(row["key"] for row in found[:10]) + (", …" if found[10:] else "")
+    await forget(statements, context, points, subject=f"points: {named}")
 
 
 def _no_point(number: int, field: str = "id") -> DdmsError:

@@ -13,7 +13,7 @@ from typing import Any
 from api import audit
 from api.context import Context
 from api.database import Statements
-from api.device_store import FORGET_LATEST, FORGET_READINGS, FORGET_TEXTS
+from api.erasures import forget
 from api.points import COLUMNS, POINT_FIELDS
 from api.scalars import IdKind, to_id
 from ddms.errors import Code, DdmsError
@@ -123,8 +123,8 @@ async def bring(
 ) -> None:
     """Do what `differing` said: bring these devices to the profile of this number."""
     gone = await statements.value(REMOVE_POINTS, devices, [point["key"] for point in after])
-    for statement in (FORGET_READINGS, FORGET_TEXTS, FORGET_LATEST) if gone else ():
-        await statements.value(statement, gone)
+    if gone:
+        await forget(statements, context, gone, subject=f"{len(gone)} points that the profile has no more")
     await statements.value(WRITE_POINTS, devices, after, before)
     touched = sorted({change.device_number for change in changes if change.device_number is not None})
     await statements.value(FOLLOW_PROFILE, devices, number, touched)

@@ -20,6 +20,7 @@ class IdKind(StrEnum):
 
     CONNECTION = "con"
     DEVICE = "dev"
+    ERASURE = "era"
     GROUP = "grp"
     POINT = "pt"
     PROFILE = "prof"
@@ -31,6 +32,7 @@ class IdKind(StrEnum):
 _NAMES = {
     IdKind.CONNECTION: "connection",
     IdKind.DEVICE: "device",
+    IdKind.ERASURE: "erasure",
     IdKind.GROUP: "group",
     IdKind.POINT: "point",
     IdKind.PROFILE: "profile",

@@ -77,7 +77,7 @@ class Scheduler:
                 await asyncio.sleep(RETRY_SECONDS)
             await connection.add_listener(CHANNEL, self._hear)
             edition = await read_edition(connection)
-            pool = await open_pool(self._settings, "api-jobs", size=3, command_timeout=None)
+            pool = await open_pool(self._settings, "api-jobs", size=6, command_timeout=None)
             try:
                 await self._lead(Database(pool, edition), lost)
             finally:

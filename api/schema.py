@@ -8,18 +8,21 @@ from api.configuration import ConfigurationMutations, ConfigurationQueries
 from api.connections import ConnectionMutations, ConnectionQueries
 from api.device_changes import DeviceMutations
 from api.devices import DeviceQueries
+from api.erasures import ErasureQueries
 from api.executor import shorten
 from api.field_requests import FieldRequestMutations, FieldRequestQueries
 from api.groups import GroupMutations, GroupQueries
 from api.imports import ImportMutations
 from api.jobs import JobMutations, JobQueries
 from api.latest import LatestQueries
+from api.notices import NoticeQueries
 from api.permissions import enforce
 from api.plans import PlanQueries
 from api.point_changes import PointMutations
 from api.points import PointQueries
 from api.profile_changes import ProfileMutations
 from api.profiles import ProfileQueries
+from api.retention import RetentionQueries
 from api.scalars import SCALARS
 from api.series import SeriesQueries
 from api.storage import StorageQueries
@@ -34,6 +37,7 @@ class Query(
     ConfigurationQueries,
     ConnectionQueries,
     DeviceQueries,
+    ErasureQueries,
     FieldRequestQueries,
     GroupQueries,
     JobQueries,
@@ -41,6 +45,8 @@ class Query(
     PointQueries,
     ProfileQueries,
     LatestQueries,
+    NoticeQueries,
+    RetentionQueries,
     SeriesQueries,
     StorageQueries,
     SystemQueries,

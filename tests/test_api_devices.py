@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from api.erasures import erase_deleted
 from tests.api_server import (  # noqa: F401 - fixtures
     CREATE,
     Api,
@@ -145,6 +146,7 @@ async def test_points_keep_their_ids_when_their_list_is_replaced(api: Api, owner
     assert [(e["code"], e["field"]) for e in refused["errors"]] == [("INVALID", "points")]
     done = await api.ask(UPDATE, **asked, remove=True)
     assert done["device"]["points"] == [{"id": f"pt_{flow}", "key": "flow", "unit": "l/s"}]
+    await erase_deleted(api.parts.database)
     for table in ("readings", "latest"):
         assert [row["point_id"] for row in await owner.fetch(f"SELECT point_id FROM {table}")] == [flow]
 
@@ -167,6 +169,7 @@ async def test_a_deleted_device_keeps_its_history_only_if_asked_to(api: Api, own
     assert await api.ask(DELETE, id=device["id"], keep=keep) == {"errors": [], "deletedId": device["id"]}
     assert (await api.ask("{ devices { nodes { id } } }"))["nodes"] == []
     assert (await api.ask("{ latest { count } }"))["count"] == 0
+    await erase_deleted(api.parts.database)
     assert await owner.fetchval("SELECT count(*) FROM readings") == (1 if keep else 0)
     found = await api.ask(DEVICE, id=device["id"])
     assert (found is not None and found["deletedAt"] is not None) == keep

@@ -27,6 +27,7 @@ async def plant(api: Api, owner: asyncpg.Connection) -> Api:
     await owner.execute(
         "INSERT INTO field_requests (kind, parameters, requested_by, state, finished_at) VALUES ('scan', '{}', 'ann', 'done', now())"
     )
+    await owner.execute("INSERT INTO erasures (subject, points, requested_by) VALUES ('Pump 3', '{}', 'ann')")
     return api
 
 

@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from api.erasures import erase_deleted
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 CREATE = """mutation ($device: ID!, $points: [PointInput!]!) { createPoints(device: $device, points: $points) {
@@ -100,6 +101,7 @@ async def test_points_are_deleted_with_their_readings_and_no_others(api: Api, ow
     assert payload == {"errors": [], "deletedIds": ids}
     assert await keys(api, pump) == (2, {"running", "mode"})
     assert await keys(api, oven) == (2, {"flow", "running"})
+    await erase_deleted(api.parts.database)
     assert await owner.fetchval("SELECT count(*) FROM readings") == 3
     assert await owner.fetchval("SELECT count(*) FROM audit_log WHERE action = 'point.delete'") == 2
 

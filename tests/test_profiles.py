@@ -5,6 +5,7 @@ import time
 import asyncpg
 import pytest
 
+from api.erasures import erase_deleted
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 CREATE = "mutation ($input: ProfileInput!) { createProfile(input: $input) { errors { code field message } profile { id name version deviceCount points { key address } } } }"
@@ -141,6 +142,7 @@ async def test_points_go_with_their_readings_only_if_asked_for(api: Api, owner: 
     assert (await api.ask(UPDATE, **asked, dry=True))["difference"]["removed"] == 1
     assert (await api.ask(UPDATE, **asked, remove=True))["difference"]["removed"] == 1
     left = {numbers["spare"], numbers["current"]}
+    await erase_deleted(api.parts.database)
     for table in ("readings", "latest"):
         assert {row[0] for row in await owner.fetch(f"SELECT point_id FROM {table}")} == left
     assert set(await points_of(owner, device)) == {"spare", "current"}

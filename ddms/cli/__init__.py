@@ -21,6 +21,7 @@ _COMMANDS = {
     "documents": "documents",
     "config": "configuration",
     "storage": "storage",
+    "retention": "retention",
     "devices": "devices",
     "profiles": "profiles",
     "export": "export",

@@ -20,11 +20,11 @@ def storage(as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(values).decode())
         return
-    click.echo(f"database     {_size(values['bytes'])} ({values['edition']}, PostgreSQL {values['server_version']})")
+    click.echo(f"database     {size(values['bytes'])} ({values['edition']}, PostgreSQL {values['server_version']})")
     growth = values["growth_bytes_per_day"]
-    click.echo(f"growth       {'not known before the second day' if growth is None else _size(growth) + ' a day'}")
+    click.echo(f"growth       {'not known before the second day' if growth is None else size(growth) + ' a day'}")
     free = values["disk_free_bytes"]
-    click.echo(f"disk free    {'not visible from here (DDMS_DISK_PATH)' if free is None else _size(free)}")
+    click.echo(f"disk free    {'not visible from here (DDMS_DISK_PATH)' if free is None else size(free)}")
     if values["full_on"]:
         click.echo(f"full on      {values['full_on'].date()}, if it goes on like this")
     click.echo(f"\n{'table':<12} {'rows':>14} {'size':>9} {'a row':>7} {'chunks':>7} {'compressed':>10} {'saved':>6}")
@@ -36,10 +36,11 @@ def _line(table: dict[str, Any]) -> str:
     each = "" if table["bytes_per_row"] is None else f"{table['bytes_per_row']:.0f} B"
     saved = "" if table["saved"] is None else f"{table['saved']:.0%}"
     chunks, compressed = ("" if table[name] is None else table[name] for name in ("chunks", "compressed_chunks"))
-    return f"{table['name']:<12} {table['rows']:>14,} {_size(table['bytes']):>9} {each:>7} {chunks:>7} {compressed:>10} {saved:>6}"
+    return f"{table['name']:<12} {table['rows']:>14,} {size(table['bytes']):>9} {each:>7} {chunks:>7} {compressed:>10} {saved:>6}"
 
 
-def _size(number: float) -> str:
+def size(number: float) -> str:
+    """Return bytes as a person reads them: `1.23 GB`."""
     place = 0
     while abs(number) >= 1000 and place < len(_UNITS) - 1:
         number, place = number / 1000, place + 1
