@@ -3,14 +3,18 @@
 import asyncio
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import asyncpg
 import httpx2
 import pytest
+from graphql import parse, validate
 
 from api.exports import AT_ONCE
+from api.schema import build
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
@@ -212,6 +216,13 @@ async def test_a_viewer_may_export_and_somebody_without_a_token_may_not(api: Api
         assert (await fetch(api, actor, device="Pump", **during())).status_code == status
     wrong = await api.client.get(f"{api.url}/export", headers={"Authorization": "Bearer ddms_wrong"})
     assert (wrong.status_code, wrong.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_what_the_page_asks_for_is_in_the_schema():
+    script = (Path(__file__).parents[1] / "api/static/export/page.js").read_text(encoding="utf-8")
+    asked = re.findall(r'"((?:query |mutation |\{ )[^"]+)"', script)
+    assert len(asked) == 4
+    assert [validate(build()._schema, parse(document)) for document in asked] == [[]] * 4
 
 
 async def test_the_page_is_served_to_browsers_and_its_form_brings_the_token_in_the_body(api: Api):

@@ -4,13 +4,18 @@
 const page = document.querySelector("#export");
 const kept = "ddms-export-token";
 const preview = document.querySelector("#preview");
+const refused = document.querySelector("#refused");
 const download = document.querySelector("#download");
 let token = sessionStorage.getItem(kept);
 let points = [];
 let asked = 0;
 
 const field = (name) => page.elements[name];
-const tell = (text, wrong = false) => { preview.textContent = text; preview.classList.toggle("wrong", wrong); };
+function tell(text, wrong = false) {
+  preview.textContent = page.inert ? "" : text;
+  refused.textContent = page.inert ? text : "";
+  preview.classList.toggle("wrong", wrong);
+}
 
 async function graphql(query, variables = {}) {
   const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
@@ -49,12 +54,12 @@ function offer(list, values) {
 
 async function offerNames() {
   const text = field("device").value;
-  const data = await graphql("query ($text: String) { groups { name } devices(first: 100, text: $text) { nodes { name } } }",
+  const data = await graphql("query ($text: String) { groups(first: 100) { nodes { name } } devices(first: 100, text: $text) { nodes { name } } }",
     { text: /^dev_\d+$/.test(text) ? null : text || null });
-  offer("#groups", data.groups.map((group) => group.name));
+  offer("#groups", data.groups.nodes.map((group) => group.name));
   offer("#devices", data.devices.nodes.map((device) => device.name));
-  if (points.length && points.length <= 500) {
-    const found = (await graphql("query ($ids: [ID!]) { points(ids: $ids) { key unit device { name } } }", { ids: points })).points;
+  if (points.length && points.length <= 100) {
+    const found = (await graphql("query ($ids: [ID!]) { points(ids: $ids, first: 100) { nodes { key unit device { name } } } }", { ids: points })).points.nodes;
     document.querySelector("#points ul").replaceChildren(...found.map((point) =>
       Object.assign(document.createElement("li"), { textContent: `${point.device.name} / ${point.key} ${point.unit}` })));
   }
