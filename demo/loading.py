@@ -22,6 +22,8 @@ INSERT INTO points (device_id, key, name, unit, register_table, address, data_ty
                     value_offset, interval_s, deadband, valid_min, valid_max, sentinels)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
+INSERT_GROUP = "-- ddms:demo_insert_group\nINSERT INTO groups (name, description) VALUES ($1, $2) RETURNING id"
+JOIN_GROUP = "-- ddms:demo_join_group\nINSERT INTO device_groups (group_id, device_id) VALUES ($1, $2)"
 HAS_DEVICES = "-- ddms:demo_has_devices\nSELECT EXISTS (SELECT FROM devices)"
 # All gateways move at once, so that two that swap their ports do not meet.
 MOVE_DEVICES = """-- ddms:demo_move_devices
@@ -50,15 +52,20 @@ def endpoint(port: int) -> str:
 async def load(
     connection: asyncpg.Connection, inventory: Inventory, ports: Mapping[str, int], before: Mapping[str, int]
 ) -> None:
-    """Insert all devices at the first start; later let those of a gateway follow it from its port `before`."""
+    """Insert all devices at the first start, those of a gateway as a group; later let those of a gateway follow it from its port `before`."""
     async with connection.transaction():
         for port in ports.values():
             await connection.execute(INSERT_CONNECTION, endpoint(port))
         if await connection.fetchval(HAS_DEVICES):
             await _move(connection, ports, before)
             return
+        groups = {
+            gateway.key: await connection.fetchval(INSERT_GROUP, gateway.key.capitalize(), gateway.description)
+            for gateway in inventory.gateways
+        }
         for device in inventory.devices:
-            await _insert(connection, device, endpoint(ports[device.gateway]))
+            number = await _insert(connection, device, endpoint(ports[device.gateway]))
+            await connection.execute(JOIN_GROUP, groups[device.gateway], number)
 
 
 async def _move(connection: asyncpg.Connection, ports: Mapping[str, int], before: Mapping[str, int]) -> None:
@@ -68,9 +75,10 @@ async def _move(connection: asyncpg.Connection, ports: Mapping[str, int], before
     await connection.execute(FORGET_CONNECTIONS, list(gone))
 
 
-async def _insert(connection: asyncpg.Connection, device: Device, where: str) -> None:
-    device_id = await connection.fetchval(INSERT_DEVICE, device.name, device.description, where, device.unit_id)
+async def _insert(connection: asyncpg.Connection, device: Device, where: str) -> int:
+    device_id: int = await connection.fetchval(INSERT_DEVICE, device.name, device.description, where, device.unit_id)
     await connection.executemany(INSERT_POINT, [(device_id, *_row(point)) for point in device.points])
+    return device_id
 
 
 def _row(point: Point) -> tuple[object, ...]:

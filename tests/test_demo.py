@@ -148,6 +148,8 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
 
 async def test_what_is_loaded_is_what_the_collector_polls(owner: asyncpg.Connection):
     await loading.load(owner, INVENTORY, PORTS, {})
+    grouped = "SELECT count(DISTINCT group_id), count(*) FROM device_groups"
+    assert tuple(await owner.fetchrow(grouped)) == (len(INVENTORY.gateways), len(INVENTORY.devices))
     found = of_rows(await owner.fetch(READ_LINES, None, None))
     units = {unit.name: unit for line in found.values() for unit in line.units}
     assert len(found) == len(INVENTORY.gateways)
