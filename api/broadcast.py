@@ -24,7 +24,7 @@ class Source(Protocol):
     """What a subscription shows: made by its resolver, asked by its broadcast."""
 
     def snapshot(self, reason: str) -> object:
-        """Return all that the subscriber watches, as it is now."""
+        """Return all that the subscriber watches, as it is now; null when there were errors."""
 
     def react(self, event: object) -> object | None:
         """Return what an event changes for the subscriber, or None."""

@@ -45,9 +45,11 @@ class TestedRequest:
     __test__ = False
 
     register_table: RegisterTable = field(description="The table that was read.")
-    address: int = field(description="First address.")
+    address: int = field(description="First address, counted from 0.")
     count: int = field(description="How many registers, or bits.")
-    milliseconds: float | None = field(description="How long the answer took.")
+    milliseconds: float | None = field(
+        description="How long the answer took, in milliseconds; null when there was none."
+    )
     words: list[int] | None = field(description="The raw words (or bits); null when there was no answer.")
     reason: Reason = field(description="GOOD, or what went wrong.")
     explanation: str = field(description="What an engineer should know, or do.")
@@ -60,9 +62,9 @@ class TestedValue:
     __test__ = False
 
     key: str = field(description="The point's key.")
-    raw: float | None = field(description="The decoded number before scale and offset.")
-    value: float | None = field(description="The value in the point's unit.")
-    text: str | None = field(description="The text of a string point.")
+    raw: float | None = field(description="The decoded number before scale and offset; null when there is none.")
+    value: float | None = field(description="The value in the point's unit; null when there is none.")
+    text: str | None = field(description="The text of a string point; null where the point has a number.")
     reason: Reason = field(description="GOOD, or why there is no value.")
     explanation: str = field(description="What an engineer should know, or do.")
 

@@ -103,16 +103,26 @@ class ConfigurationChanges:
     cleanup_time: str | None = field(
         default=strawberry.UNSET, description="When expired readings are removed each day, `02:00`."
     )
-    compress_after_days: int | None = field(default=strawberry.UNSET, description="1 to 365 days.")
+    compress_after_days: int | None = field(
+        default=strawberry.UNSET, description="After how many days readings are compressed, 1 to 365."
+    )
     retention_days: int | None = field(
         default=strawberry.UNSET, description="How long a new device keeps its readings, 1 to 3650 days."
     )
-    rollup_1m_days: int | None = field(default=strawberry.UNSET, name="rollup1mDays", description="1 to 36500 days.")
+    rollup_1m_days: int | None = field(
+        default=strawberry.UNSET,
+        name="rollup1mDays",
+        description="How long rollups of a minute are kept, 1 to 36,500 days.",
+    )
     rollup_1h_days: int | None = field(
-        default=strawberry.UNSET, name="rollup1hDays", description="At least rollup1mDays, at most 36500 days."
+        default=strawberry.UNSET,
+        name="rollup1hDays",
+        description="How long rollups of an hour are kept, in days: at least rollup1mDays, at most 36,500.",
     )
     rollup_1d_days: int | None = field(
-        default=strawberry.UNSET, name="rollup1dDays", description="At least rollup1hDays, at most 36500 days."
+        default=strawberry.UNSET,
+        name="rollup1dDays",
+        description="How long rollups of a day are kept, in days: at least rollup1hDays, at most 36,500.",
     )
 
 
@@ -121,7 +131,9 @@ class ConfigurationPayload:
     """The answer of updateConfiguration."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    configuration: Configuration | None = field(default=None, description="The configuration, as it is now.")
+    configuration: Configuration | None = field(
+        default=None, description="The configuration, as it is now; null when there were errors."
+    )
 
 
 def shown(row: Any) -> dict[str, Any]:

@@ -126,12 +126,22 @@ class ConnectionChanges:
         default=strawberry.UNSET,
         description="Its new address, when the gateway moved: all devices behind it go along.",
     )
-    baud_rate: int | None = field(default=strawberry.UNSET, description="300 to 4,000,000; of a serial line only.")
+    baud_rate: int | None = field(
+        default=strawberry.UNSET, description="Bits a second, 300 to 4,000,000; of a serial line only."
+    )
     parity: Parity | None = field(default=strawberry.UNSET, description="The check bit; of a serial line only.")
-    stop_bits: int | None = field(default=strawberry.UNSET, description="1 or 2; of a serial line only.")
-    timeout_ms: int | None = field(default=strawberry.UNSET, description="50 to 30,000 ms.")
-    connect_pause_ms: int | None = field(default=strawberry.UNSET, description="0 to 10,000 ms.")
-    request_pause_ms: int | None = field(default=strawberry.UNSET, description="0 to 10,000 ms.")
+    stop_bits: int | None = field(
+        default=strawberry.UNSET, description="Bits that end a character, 1 or 2; of a serial line only."
+    )
+    timeout_ms: int | None = field(
+        default=strawberry.UNSET, description="How long to wait for each answer, 50 to 30,000 ms."
+    )
+    connect_pause_ms: int | None = field(
+        default=strawberry.UNSET, description="How long to rest after connecting, 0 to 10,000 ms."
+    )
+    request_pause_ms: int | None = field(
+        default=strawberry.UNSET, description="How long to rest between two requests, 0 to 10,000 ms."
+    )
     max_in_flight: int | None = field(
         default=strawberry.UNSET,
         description="1 to 16; more than 1 only for Modbus TCP, and only if the device takes it.",
@@ -146,7 +156,9 @@ class ConnectionPayload:
     """The answer of updateConnection."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    connection: ModbusConnection | None = field(default=None, description="The connection, as it is now.")
+    connection: ModbusConnection | None = field(
+        default=None, description="The connection, as it is now; null when there were errors."
+    )
 
 
 async def _read(info: Info, number: int | None, text: str | None = None) -> list[ModbusConnection]:

@@ -36,9 +36,14 @@ class DeviceChanges:
     unit_id: int | None = field(default=strawberry.UNSET, description="Its Modbus unit id, 0 to 255.")
     description: str | None = field(default=strawberry.UNSET, description="What a person should know of it.")
     enabled: bool | None = field(default=strawberry.UNSET, description="Whether it is polled.")
-    max_words: int | None = field(default=strawberry.UNSET, description="Most registers in one request.")
-    max_bits: int | None = field(default=strawberry.UNSET, description="Most bits in one request.")
-    max_gap: int | None = field(default=strawberry.UNSET, description="Unwanted registers that may be read along.")
+    max_words: int | None = field(default=strawberry.UNSET, description="Most registers in one request, 1 to 125.")
+    max_bits: int | None = field(
+        default=strawberry.UNSET, description="Most coils or discrete inputs in one request, 1 to 2000."
+    )
+    max_gap: int | None = field(
+        default=strawberry.UNSET,
+        description="Unwanted registers that may be read along to join two requests into one, 0 to 124.",
+    )
     retention_days: int | None = field(default=strawberry.UNSET, description="How long its readings are kept, in days.")
     profile: str | None = field(
         default=strawberry.UNSET,
@@ -61,7 +66,7 @@ class DevicePayload:
     """The answer of createDevice and updateDevice."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    device: Device | None = field(default=None, description="The device, as it is now.")
+    device: Device | None = field(default=None, description="The device, as it is now; null when there were errors.")
 
 
 @output_type
@@ -69,7 +74,9 @@ class DeleteDevicePayload:
     """The answer of deleteDevice."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    deleted_id: strawberry.ID | None = field(default=None, description="The device that is gone.")
+    deleted_id: strawberry.ID | None = field(
+        default=None, description="The device that is gone; null when there were errors."
+    )
     erasure: Erasure | None = field(
         default=None,
         description="With keepHistory: false, how far its history is erased; ask `erasure` again for progress.",

@@ -79,7 +79,9 @@ class DeviceStatus:
     since: datetime | None = field(description="Since when it is in this state.")
     last_seen: datetime | None = field(description="When it last answered.")
     failures: int = field(description="Failed attempts in a row.")
-    first_failure: datetime | None = field(description="The first of the failed attempts in a row.")
+    first_failure: datetime | None = field(
+        description="The first of the failed attempts in a row; null while it answers."
+    )
     last_error: str | None = field(description="What the last failed attempt said.")
 
     @classmethod
@@ -132,8 +134,8 @@ class Device:
     endpoint: str = field(description="Where it is: `tcp://host:502`, `rtu+tcp://host:502`, `serial:///dev/ttyUSB0`.")
     unit_id: int = field(description="Its Modbus unit id, 0 to 255.")
     enabled: bool = field(description="Whether it is polled.")
-    max_words: int = field(description="Most registers in one request.")
-    max_bits: int = field(description="Most coils or discrete inputs in one request.")
+    max_words: int = field(description="Most registers in one request, 1 to 125.")
+    max_bits: int = field(description="Most coils or discrete inputs in one request, 1 to 2000.")
     max_gap: int = field(description="Unwanted registers that may be read along to join two requests into one.")
     retention_days: int = field(description="How long its readings are kept, in days.")
     profile: str | None = field(

@@ -63,7 +63,12 @@ describe_enum(
     Reason,
     name="Reason",
     description="Why a reading is what it is.",
-    values={reason.name: reason.explanation[0].upper() + reason.explanation[1:] + "." for reason in Reason},
+    values={
+        reason.name: reason.explanation[0].upper()
+        + reason.explanation[1:].rstrip("?.")
+        + ("?" if reason.explanation.endswith("?") else ".")
+        for reason in Reason
+    },
 )
 _REASONS = {reason.value: reason for reason in Reason}
 

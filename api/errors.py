@@ -20,7 +20,7 @@ logger = logging.getLogger("api.errors")
 describe_enum(
     Code,
     name="ErrorCode",
-    description="What kind of mistake it was. Stable: programs may act on it.",
+    description="What kind of mistake it was. Stable: programs may act on it. `extensions.code` of GraphQL's errors has the same words, and `INTERNAL` for our own mistakes.",
     values={
         "INVALID": "An input does not fit; `field` names it and the message says what fits.",
         "NOT_FOUND": "Nothing has this id, or it was deleted.",
@@ -67,7 +67,8 @@ class UserError:
     code: Code = strawberry.field(description="What kind of mistake it was.")
     message: str = strawberry.field(description="What to do, in a sentence.")
     field: str | None = strawberry.field(
-        default=None, description="The input that was wrong, as the caller named it: `endpoint`, `points.2.address`."
+        default=None,
+        description="The input that was wrong, as the caller named it: `endpoint`, `points.2.address`; null when it was none of them.",
     )
 
     @classmethod

@@ -55,10 +55,10 @@ class ProbeCandidate:
     offset: int = field(description="The same, from the address that was asked: -1, 0 or 1.")
     data_type: DataType = field(description="The type.")
     byte_order: ByteOrder = field(description="The byte order.")
-    length: int | None = field(description="Registers of a text.")
+    length: int | None = field(description="Registers of a text; null for a number.")
     words: list[int] = field(description="The raw words, as the device sent them.")
     value: float | None = field(description="The number that this would be; null for a text and for no number.")
-    text: str | None = field(description="The text that this would be.")
+    text: str | None = field(description="The text that this would be; null for a number.")
     scale: float = field(description="What the value is to be multiplied with, to come near the expected one.")
     score: float = field(description="Plausibility, 0 to 100.")
     why: list[str] = field(description="What speaks for it and against it.")
@@ -88,7 +88,7 @@ class ScannedUnit:
 
     unit_id: int = field(description="Its Modbus unit id.")
     reason: Reason = field(description="GOOD, or the exception that it answered first.")
-    milliseconds: float = field(description="How long its first answer took.")
+    milliseconds: float = field(description="How long its first answer took, in milliseconds.")
     ranges: list[RegisterRange] = field(description="What can be read.")
     notes: list[str] = field(description="What else was noticed.")
 
@@ -99,8 +99,8 @@ class Scan:
 
     id: strawberry.ID = field(description="Opaque, `req_12`.")
     state: FieldRequestState = field(description="How far it is.")
-    progress: float = field(description="0 to 1.")
-    error: str | None = field(description="Why it failed.")
+    progress: float = field(description="How far it is, 0 to 1.")
+    error: str | None = field(description="Why it failed; null unless it did.")
     created_at: datetime = field(description="When it was asked.")
     finished_at: datetime | None = field(description="When it ended.")
     units: list[ScannedUnit] = field(description="The units found so far.")
@@ -184,7 +184,7 @@ class FieldRequestMutations:
         address: Annotated[int, argument("The address, counted from 0; the one before and after are tried too.")],
         unit_id: Annotated[int, argument("Its Modbus unit id, 0 to 255.")] = 1,
         expected: Annotated[
-            float | None, argument("What the device's display shows: what is nearest comes first.")
+            float | None, argument("What the device's display shows, in the point's unit: what is nearest comes first.")
         ] = None,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
     ) -> ProbePayload:
@@ -205,10 +205,10 @@ class FieldRequestMutations:
         *,
         endpoint: Annotated[str, argument("Where to look: `tcp://host:502`, …")],
         tables: Annotated[list[RegisterTable], argument("Register tables to try; the first finds the units.")],
-        unit_from: Annotated[int, argument("First unit id.")] = 1,
-        unit_to: Annotated[int, argument("Last unit id.")] = 247,
-        address_from: Annotated[int, argument("First address.")] = 0,
-        address_to: Annotated[int, argument("Last address.")] = 999,
+        unit_from: Annotated[int, argument("First unit id, 0 to 255.")] = 1,
+        unit_to: Annotated[int, argument("Last unit id, 0 to 255.")] = 247,
+        address_from: Annotated[int, argument("First address, 0 to 65535, counted from 0.")] = 0,
+        address_to: Annotated[int, argument("Last address, 0 to 65535, counted from 0.")] = 999,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 300,
     ) -> ScanPayload:
         """Start to look for units and their registers; it can take minutes, see the query `scan`."""

@@ -92,7 +92,7 @@ class GroupPayload:
     """The answer of createGroup and updateGroup."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    group: Group | None = field(default=None, description="The group, as it is now.")
+    group: Group | None = field(default=None, description="The group, as it is now; null when there were errors.")
 
 
 @output_type
@@ -100,7 +100,9 @@ class DeleteGroupPayload:
     """The answer of deleteGroup."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    deleted_id: strawberry.ID | None = field(default=None, description="The group that is gone.")
+    deleted_id: strawberry.ID | None = field(
+        default=None, description="The group that is gone; null when there were errors."
+    )
 
 
 @strawberry.type

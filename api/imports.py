@@ -197,7 +197,9 @@ class ImportDevicesPayload:
     errors: list[UserError] = field(
         default_factory=list, description="What was wrong, with its line; then nothing was imported."
     )
-    changes: list[ImportChange] = field(default_factory=list, description="What is different, or would be.")
+    changes: list[ImportChange] = field(
+        default_factory=list, description="What is different, or would be; null when there were errors."
+    )
     applied: bool = field(default=False, description="Whether it was done; false for a dry run.")
 
 

@@ -106,8 +106,8 @@ class LiveReading:
     key: str = field(description="The point's key, unique in its device.")
     unit: str = field(description="Unit of the value, `°C`.")
     time: datetime = field(description="When it was read.")
-    value: float | None = field(description="The value; null when it is bad or a text.")
-    text: str | None = field(description="The text of a string point.")
+    value: float | None = field(description="The value in the point's unit; null when it is bad or a text.")
+    text: str | None = field(description="The text of a string point; null where the point has a number.")
     quality: Quality = field(description="How far it can be trusted.")
     reason: Reason = field(description="Why it is not better.")
 

@@ -52,7 +52,7 @@ class PageInfo:
 
     has_next_page: bool = field(description="Whether more follow; pass endCursor as `after`.")
     has_previous_page: bool = field(description="Whether there are some before; pass startCursor as `before`.")
-    start_cursor: str | None = field(description="Cursor of the first one.")
+    start_cursor: str | None = field(description="Cursor of the first one; null when there are none.")
     end_cursor: str | None = field(description="Cursor of the last one.")
 
 

@@ -45,7 +45,9 @@ class PlannedRequest:
     filled: int = field(description="Registers read along because they lie between wanted ones.")
     points: list[str] = field(description="Keys of the points that it brings.")
     interval_seconds: int = field(description="How often it is sent, in seconds.")
-    expected_seconds: float = field(description="How long it keeps the line busy, with the pause before it.")
+    expected_seconds: float = field(
+        description="How long it keeps the line busy, with the pause before it, in seconds."
+    )
     measured: bool = field(
         description="Whether the time was measured; else it is assumed from others on the line, or 20 ms."
     )
@@ -60,8 +62,10 @@ class PlannedLoad:
     wanted: int = field(description="Registers that a point uses.")
     filled: int = field(description="Registers read along because they lie between wanted ones.")
     requests_per_second: float = field(description="Requests a second, on average.")
-    cycle_seconds: float = field(description="Expected time of a cycle in which all of them are due.")
-    budget_seconds: int | None = field(description="The time for it: the shortest interval; null without a request.")
+    cycle_seconds: float = field(description="Expected time of a cycle in which all of them are due, in seconds.")
+    budget_seconds: int | None = field(
+        description="The time for it, in seconds: the shortest interval; null without a request."
+    )
     busy: float = field(description="Share of the line's time that they take, 0.25 for a quarter; above 1 is too much.")
     overrun: Overrun = field(description="Whether the intervals can be kept.")
     measured: bool = field(description="Whether all times were measured; false while some are assumed.")
@@ -83,9 +87,11 @@ class Plan:
     line_units: int = field(description="Units that share its connection, this one included.")
     line_load: PlannedLoad = field(description="What all units of its connection cost together: they share its time.")
     answer_seconds: float | None = field(
-        description="Mean answer time that a collector measured; null before the first."
+        description="Mean answer time that a collector measured, in seconds; null before the first."
     )
-    late_seconds: float | None = field(description="Mean time by which its polls began late in the last minute.")
+    late_seconds: float | None = field(
+        description="Mean time by which its polls began late in the last minute, in seconds."
+    )
     overrun_since: datetime | None = field(
         description="Since when polls are skipped because the line is too slow; null while the intervals are kept."
     )

@@ -21,12 +21,12 @@ NULLABLE = frozenset({"bit", "length", "valid_min", "valid_max"})
 class PointChanges:
     """What shall be different; what is left out stays. Null takes away bit, length, validMin and validMax."""
 
-    key: str | None = field(default=strawberry.UNSET, description="Its short name, unique in its device.")
+    key: str | None = field(default=strawberry.UNSET, description="Its short name, unique in its device: `flow_rate`.")
     register_table: RegisterTable | None = field(default=strawberry.UNSET, description="The table it is read from.")
     address: int | None = field(default=strawberry.UNSET, description="Protocol address, counted from 0.")
     data_type: DataType | None = field(default=strawberry.UNSET, description="What its bits mean.")
-    name: str | None = field(default=strawberry.UNSET, description="A name for people.")
-    unit: str | None = field(default=strawberry.UNSET, description="Unit of the value, at most 24 characters.")
+    name: str | None = field(default=strawberry.UNSET, description="A name for people, `Flow rate`.")
+    unit: str | None = field(default=strawberry.UNSET, description="Unit of the value, `m³/h`, at most 24 characters.")
     bit: int | None = field(default=strawberry.UNSET, description="Which bit of the word, 0 to 15; only for BIT.")
     length: int | None = field(
         default=strawberry.UNSET, description="Words of two characters, 1 to 125; only for STRING."
@@ -38,13 +38,18 @@ class PointChanges:
         default=strawberry.UNSET, description="How often it is read, 1 to 3600 seconds."
     )
     deadband: float | None = field(
-        default=strawberry.UNSET, description="A change smaller than this is not stored before the heartbeat."
+        default=strawberry.UNSET,
+        description="A change smaller than this, in its unit, is not stored before the heartbeat.",
     )
     heartbeat_seconds: int | None = field(
         default=strawberry.UNSET, description="With a deadband it is stored at least this often, 1 to 86400 seconds."
     )
-    valid_min: float | None = field(default=strawberry.UNSET, description="A value below this is bad; null: no limit.")
-    valid_max: float | None = field(default=strawberry.UNSET, description="A value above this is bad; null: no limit.")
+    valid_min: float | None = field(
+        default=strawberry.UNSET, description="A value below this, in the point's unit, is bad; null: no limit."
+    )
+    valid_max: float | None = field(
+        default=strawberry.UNSET, description="A value above this, in the point's unit, is bad; null: no limit."
+    )
     sentinels: list[float] | None = field(
         default=strawberry.UNSET, description="Raw values that mean no value, at most 8."
     )
@@ -64,7 +69,7 @@ class PointPayload:
     """The answer of updatePoint."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    point: Point | None = field(default=None, description="The point, as it is now.")
+    point: Point | None = field(default=None, description="The point, as it is now; null when there were errors.")
 
 
 @output_type

@@ -37,7 +37,7 @@ class Reading:
 
     time: datetime = field(description="When it was read.")
     value: float | None = field(description="The value in the point's unit; null when it is bad or a text.")
-    text: str | None = field(description="The text of a string point.")
+    text: str | None = field(description="The text of a string point; null where the point has a number.")
     quality: Quality = field(description="How far it can be trusted.")
     reason: Reason = field(description="Why it is not better.")
 
@@ -49,21 +49,23 @@ class Point:
     id: strawberry.ID = field(description="Opaque and stable, `pt_345`.")
     device_id: strawberry.ID = field(description="The device it belongs to.")
     key: str = field(description="Its short name, unique in its device: `flow_rate`.")
-    name: str = field(description="Its name for people.")
+    name: str = field(description="Its name for people, `Flow rate`.")
     unit: str = field(description="Unit of the value, `°C`; empty when it has none.")
     register_table: RegisterTable = field(description="The table it is read from.")
     address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
     data_type: DataType = field(description="What its bits mean.")
-    bit: int | None = field(description="Which bit of the word, 0 (least significant) to 15; only for the type BIT.")
-    length: int | None = field(description="Words of two characters; only for the type STRING.")
+    bit: int | None = field(
+        description="Which bit of the word, 0 (least significant) to 15; null except for the type BIT."
+    )
+    length: int | None = field(description="Words of two characters; null except for the type STRING.")
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
     interval_seconds: int = field(description="How often it is read, in seconds.")
     deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
-    valid_min: float | None = field(description="A value below this is bad.")
-    valid_max: float | None = field(description="A value above this is bad.")
+    valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
+    valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
     sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
     enabled: bool = field(description="Whether it is read.")
     latest: Reading | None = field(description="The newest reading; null before the first one.")
@@ -125,7 +127,7 @@ class PointInput:
     address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
     data_type: DataType = field(description="What its bits mean.")
     name: str = field(default="", description="A name for people; the key when left out.")
-    unit: str = field(default="", description="Unit of the value, at most 24 characters.")
+    unit: str = field(default="", description="Unit of the value, `m³/h`, at most 24 characters.")
     bit: int | None = field(default=None, description="Which bit of the word, 0 to 15; only for BIT.")
     length: int | None = field(default=None, description="Words of two characters, 1 to 125; only for STRING.")
     byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
@@ -139,8 +141,12 @@ class PointInput:
     heartbeat_seconds: int = field(
         default=600, description="With a deadband it is stored at least this often, 1 to 86400 seconds."
     )
-    valid_min: float | None = field(default=None, description="A value below this is bad.")
-    valid_max: float | None = field(default=None, description="A value above this is bad.")
+    valid_min: float | None = field(
+        default=None, description="A value below this, in the point's unit, is bad; null: no limit."
+    )
+    valid_max: float | None = field(
+        default=None, description="A value above this, in the point's unit, is bad; null: no limit."
+    )
     sentinels: list[float] = field(
         default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
     )

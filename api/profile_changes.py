@@ -20,7 +20,7 @@ class ProfilePayload:
     """The answer of createProfile."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    profile: Profile | None = field(default=None, description="The profile, as it is now.")
+    profile: Profile | None = field(default=None, description="The profile, as it is now; null when there were errors.")
 
 
 @output_type
@@ -28,8 +28,10 @@ class ChangeProfilePayload:
     """The answer of updateProfile and applyProfile."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; then nothing was changed.")
-    profile: Profile | None = field(default=None, description="The profile, as it is now.")
-    difference: ProfileDifference | None = field(default=None, description="What is different, or would be.")
+    profile: Profile | None = field(default=None, description="The profile, as it is now; null when there were errors.")
+    difference: ProfileDifference | None = field(
+        default=None, description="What is different, or would be; null when there were errors."
+    )
     applied: bool = field(default=False, description="Whether it was done; false for a dry run.")
 
 
@@ -38,7 +40,9 @@ class DeleteProfilePayload:
     """The answer of deleteProfile."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    deleted_id: strawberry.ID | None = field(default=None, description="The profile that is gone.")
+    deleted_id: strawberry.ID | None = field(
+        default=None, description="The profile that is gone; null when there were errors."
+    )
 
 
 async def _by_number(info: Info, number: int) -> Profile | None:

@@ -47,22 +47,24 @@ SELECT * FROM profile_points WHERE profile_id = any($1::int[])
 class ProfilePoint:
     """A point of a profile; each device that follows it has a copy."""
 
-    key: str = field(description="Its short name, unique in the profile.")
-    name: str = field(description="Its name for people.")
+    key: str = field(description="Its short name, unique in the profile: `flow_rate`.")
+    name: str = field(description="Its name for people, `Flow rate`.")
     unit: str = field(description="Unit of the value; empty when it has none.")
     register_table: RegisterTable = field(description="The table it is read from.")
     address: int = field(description="Protocol address, counted from 0.")
     data_type: DataType = field(description="What its bits mean.")
-    bit: int | None = field(description="Which bit of the word; only for the type BIT.")
-    length: int | None = field(description="Words of two characters; only for the type STRING.")
+    bit: int | None = field(
+        description="Which bit of the word, 0 (least significant) to 15; null except for the type BIT."
+    )
+    length: int | None = field(description="Words of two characters; null except for the type STRING.")
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
     interval_seconds: int = field(description="How often it is read, in seconds.")
-    deadband: float = field(description="A smaller change is not stored before the heartbeat.")
+    deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
-    valid_min: float | None = field(description="A value below this is bad.")
-    valid_max: float | None = field(description="A value above this is bad.")
+    valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
+    valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
     sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
     enabled: bool = field(description="Whether it is read.")
 

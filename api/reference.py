@@ -10,6 +10,7 @@ from typing import Any
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
+    GraphQLEnumValue,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -17,8 +18,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
-    Undefined,
-    ast_from_value,
+    NullValueNode,
     build_schema,
     get_named_type,
     is_required_argument,
@@ -62,7 +62,7 @@ def _roots(schema: GraphQLSchema, root: str, page: str) -> str:
 
 def _root_field(coordinate: str, name: str, field: GraphQLField) -> str:
     least = PERMISSIONS[coordinate]
-    told = [f"## {name}", f"{field.description}", f"{_linked(field.type)} · {least.value if least else 'everybody'}"]
+    told = [f"## {name}", _told(field), f"{_linked(field.type)} · {least.value if least else 'everybody'}"]
     told += [_table(field.args, is_required_argument, "argument")] if field.args else []
     example = (EXAMPLES / f"{coordinate}.graphql").read_text(encoding="utf-8").strip()
     return "\n\n".join([*told, f"```graphql\n{example}\n```"])
@@ -76,7 +76,7 @@ def _described(kind: GraphQLNamedType) -> str:
         case GraphQLInputObjectType():
             told.append(_table(kind.fields, is_required_input_field, "field"))
         case GraphQLEnumType():
-            rows = (f"| `{name}` | {_cell(value.description)} |" for name, value in kind.values.items())
+            rows = (f"| `{name}` | {_cell(_told(value))} |" for name, value in kind.values.items())
             told.append("\n".join(["| value | |", "|---|---|", *rows]))
         case _:
             pass
@@ -86,9 +86,8 @@ def _described(kind: GraphQLNamedType) -> str:
 def _output_table(kind: GraphQLObjectType) -> str:
     rows = ["| field | type | |", "|---|---|---|"]
     for name, field in kind.fields.items():
-        arguments = "".join(f" `{n}`: {_linked(a.type)}: {_cell(a.description)}" for n, a in field.args.items())
-        ended = f" Deprecated: {_cell(field.deprecation_reason)}" if field.deprecation_reason else ""
-        rows.append(f"| `{name}` | {_linked(field.type)} | {_cell(field.description)}{arguments}{ended} |")
+        arguments = "".join(f" `{n}`: {_linked(a.type)}: {_cell(_told(a))}" for n, a in field.args.items())
+        rows.append(f"| `{name}` | {_linked(field.type)} | {_cell(_told(field))}{arguments} |")
     return "\n".join(rows)
 
 
@@ -98,15 +97,13 @@ def _table(
     rows = [f"| {word} | type | default | |", "|---|---|---|---|"]
     for name, given in inputs.items():
         default = "needed" if required(given) else _default(given)
-        rows.append(f"| `{name}` | {_linked(given.type)} | {default} | {_cell(given.description)} |")
+        rows.append(f"| `{name}` | {_linked(given.type)} | {default} | {_cell(_told(given))} |")
     return "\n".join(rows)
 
 
 def _default(given: GraphQLArgument | GraphQLInputField) -> str:
-    if given.default_value is Undefined or given.default_value is None:
-        return ""
-    node = ast_from_value(given.default_value, given.type)
-    return f"`{print_ast(node)}`" if node else ""
+    node = given.ast_node and given.ast_node.default_value
+    return "" if node is None or isinstance(node, NullValueNode) else f"`{print_ast(node)}`"
 
 
 def _linked(kind: Any) -> str:
@@ -119,8 +116,13 @@ def _linked(kind: Any) -> str:
     return f"[`{kind}`]({page}.md#{named.name.lower()})"
 
 
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|").replace("\n", " ")
+def _told(described: GraphQLField | GraphQLArgument | GraphQLInputField | GraphQLEnumValue) -> str:
+    ended = f" **Deprecated:** {described.deprecation_reason}" if described.deprecation_reason else ""
+    return f"{described.description}{ended}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _page(title: str, about: str, sections: Iterator[str]) -> str:

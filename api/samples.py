@@ -20,10 +20,10 @@ class Sample:
 
     time: datetime = field(description="When it was read, or where the bucket begins.")
     value: float | None = field(description="The value, or the average; null when it is bad or a text.")
-    min: float | None = field(description="The lowest value.")
-    max: float | None = field(description="The highest value.")
+    min: float | None = field(description="The lowest value; null without one.")
+    max: float | None = field(description="The highest value; null without one.")
     count: int = field(description="How many readings with a value.")
-    text: str | None = field(description="The text of a string point.")
+    text: str | None = field(description="The text of a string point; null where the point has a number.")
     quality: Quality = field(description="How far it can be trusted; the worst of a bucket.")
     reason: Reason = field(description="Why it is not better.")
 

@@ -44,12 +44,18 @@ class StorageTable:
     bytes: BigInt = field(description="What it takes now, with its indexes, in bytes.")
     bytes_per_row: float | None = field(description="Bytes a row; null when there are none.")
     chunks: int | None = field(description="In how many chunks; null on plain PostgreSQL.")
-    compressed_chunks: int | None = field(description="How many of them are compressed.")
-    bytes_before: BigInt | None = field(description="What the compressed chunks took before, in bytes.")
-    bytes_after: BigInt | None = field(description="What they take now, in bytes.")
-    saved: float | None = field(description="Which share of it compression saved, 0 to 1.")
-    oldest: datetime | None = field(description="Where its oldest chunk begins.")
-    newest: datetime | None = field(description="Where its newest chunk ends.")
+    compressed_chunks: int | None = field(
+        description="How many of them are compressed; null where there are no chunks."
+    )
+    bytes_before: BigInt | None = field(
+        description="What the compressed chunks took before, in bytes; null when none is compressed."
+    )
+    bytes_after: BigInt | None = field(description="What they take now, in bytes; null when none is compressed.")
+    saved: float | None = field(
+        description="Which share of it compression saved, 0 to 1; null when none is compressed."
+    )
+    oldest: datetime | None = field(description="Where its oldest chunk begins; null where there are no chunks.")
+    newest: datetime | None = field(description="Where its newest chunk ends; null where there are no chunks.")
 
 
 @output_type
@@ -82,7 +88,7 @@ class Storage:
     disk_bytes: BigInt | None = field(
         description="Size of the disk in bytes; null when the API cannot see it (setting DDMS_DISK_PATH)."
     )
-    disk_free_bytes: BigInt | None = field(description="What is free of it, in bytes.")
+    disk_free_bytes: BigInt | None = field(description="What is free of it, in bytes; null when the API cannot see it.")
     full_on: datetime | None = field(
         description="When the disk will be full if it goes on like this; null when it does not grow, or nobody knows."
     )

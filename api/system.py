@@ -68,7 +68,7 @@ class Collector:
     started_at: datetime = field(description="When it started.")
     seen_at: datetime = field(description="When it was last heard of.")
     version: str = field(description="Its version of DDMS.")
-    sequence: BigInt = field(description="Number of its newest flush.")
+    sequence: BigInt = field(description="Number of its newest flush; each is one more than the one before.")
     lost_readings: BigInt = field(
         description="Readings that were lost because neither the database nor its spool took them, since it was installed."
     )

@@ -155,9 +155,10 @@ class CreateTokenPayload:
     """The answer of createToken."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    token: Token | None = field(default=None, description="The new token.")
+    token: Token | None = field(default=None, description="The new token; null when there were errors.")
     secret: str | None = field(
-        default=None, description="The token's text, `ddms_…`: shown this once, and kept nowhere."
+        default=None,
+        description="The token's text, `ddms_…`: shown this once, and kept nowhere; null when there were errors.",
     )
 
 
@@ -166,7 +167,7 @@ class RevokeTokenPayload:
     """The answer of revokeToken."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    token: Token | None = field(default=None, description="The revoked token.")
+    token: Token | None = field(default=None, description="The revoked token; null when there were errors.")
 
 
 async def create(

@@ -45,9 +45,12 @@ class SignInPayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     secret: str | None = field(
-        default=None, description="A token for the header `Authorization: Bearer …`, valid for 12 hours."
+        default=None,
+        description="A token for the header `Authorization: Bearer …`, valid for 12 hours; null when there were errors.",
     )
-    token: Token | None = field(default=None, description="The token's name, role and end.")
+    token: Token | None = field(
+        default=None, description="The token's name, role and end; null when there were errors."
+    )
 
 
 @output_type
@@ -55,7 +58,9 @@ class SignOutPayload:
     """The answer of signOut."""
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
-    token: Token | None = field(default=None, description="The token that is no longer valid.")
+    token: Token | None = field(
+        default=None, description="The token that is no longer valid; null when there were errors."
+    )
 
 
 @output_type

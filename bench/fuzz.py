@@ -32,6 +32,7 @@ from graphql import (
     get_named_type,
     introspection_from_schema,
     is_leaf_type,
+    is_required_argument,
 )
 
 SCHEMA = Path(__file__).parent.parent / "schema.graphql"
@@ -160,7 +161,7 @@ def leaves(field: GraphQLField, depth: int = 2) -> Iterator[str]:
     """Give what can be asked of a field without arguments, some levels deep."""
     kind = get_named_type(field.type)
     for name, child in kind.fields.items():
-        if any(argument.default_value is None for argument in child.args.values() if str(argument.type).endswith("!")):
+        if any(map(is_required_argument, child.args.values())):
             continue
         if is_leaf_type(get_named_type(child.type)):
             yield name

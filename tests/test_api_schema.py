@@ -122,6 +122,33 @@ def test_a_breaking_change_is_told_in_the_words_of_a_change_log(old, new, told):
     assert not lines if told is None else any(told in line for line in lines), lines
 
 
+def deprecated(schema: GraphQLSchema):
+    for name, kind in schema.type_map.items():
+        for child_name, child in (*getattr(kind, "fields", {}).items(), *getattr(kind, "values", {}).items()):
+            yield f"{name}.{child_name}", child.deprecation_reason
+            for argument_name, argument in getattr(child, "args", {}).items():
+                yield f"{name}.{child_name}({argument_name})", argument.deprecation_reason
+
+
+def test_what_is_deprecated_says_what_to_use_instead_and_when_it_goes(schema: GraphQLSchema):
+    for name, reason in deprecated(schema):
+        assert reason is None or re.fullmatch(r"Use .+: it goes on 20\d\d-\d\d-\d\d\.", reason), f"{name}: {reason}"
+
+
+def test_the_reference_shows_defaults_and_what_is_deprecated():
+    old = '@deprecated(reason: "Use name: it goes on 2027-01-01.")'
+    text = f"""
+    type Query {{ "Who asks." me("How often." times: Int = 3 {old}): Me }}
+    type Mutation {{ "Ends it." signOut: Int }} type Subscription {{ "States." deviceStates: Int }}
+    "Somebody." type Me {{ "Its title." title: String {old} "What it may." role: Role }}
+    "A role." enum Role {{ "All." OWNER {old} }}"""
+    written = pages(build_schema(text))
+    ended = "**Deprecated:** Use name: it goes on 2027-01-01."
+    assert f"| `times` | `Int` | `3` | How often. {ended} |" in written["queries.md"]
+    assert f"| `title` | `String` | Its title. {ended} |" in written["types.md"]
+    assert f"| `OWNER` | All. {ended} |" in written["enums.md"]
+
+
 @pytest.fixture(scope="module")
 def reference(schema: GraphQLSchema) -> dict[str, str]:
     return pages(schema)
