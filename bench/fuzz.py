@@ -200,10 +200,8 @@ class Asker:
         headers = {"Content-Type": "application/json", "Accept": accept}
         began = time.monotonic()
         with self.client.stream("POST", self.url, content=body, headers=headers) as response:
-            text = (
-                next(response.iter_text(), "") if "event-stream" in response.headers.get("content-type", "") else None
-            )
-            answer = json.loads(response.read()) if text is None else _of_event(text)
+            live = "event-stream" in response.headers.get("content-type", "")
+            answer = _first(response.iter_lines()) if live else json.loads(response.read())
         codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
         self.answers[f"{way}: {response.status_code} {codes[0] if codes else 'answered'}"] += 1
         if wrong := self._problem(response.status_code, codes, answer, time.monotonic() - began, document):
@@ -235,9 +233,9 @@ class Asker:
             ids[prefix] = [id_ for id_ in all_ids if id_.startswith(f"{prefix}_")] or [f"{prefix}_1"]
 
 
-def _of_event(text: str) -> Any:
+def _first(lines: Iterator[str]) -> Any:
     """Return the answer in the first event of a stream."""
-    return next((json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")), {})
+    return next((json.loads(line[6:]) for line in lines if line.startswith("data: {")), {})
 
 
 def main() -> None:

@@ -53,6 +53,14 @@ class Page:
                 await asyncio.sleep(0.1)
         return value
 
+    async def click(self, selector: str) -> None:
+        """Click into the middle of an element, as a hand does, once it is there."""
+        found = f"(e => e && e.getBoundingClientRect().toJSON())(document.querySelector({json.dumps(selector)}))"
+        box = await self.until(found)
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=kind, **at)
+
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
         await self.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState == 'complete'")

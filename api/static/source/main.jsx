@@ -6,13 +6,18 @@ import { createClient } from "graphql-ws";
 import "graphiql/graphiql.css";
 import "./page.css";
 
-const EXAMPLES = `# DDMS. Paste a token above (make one with \`ddms token create\`), then press Ctrl-Enter.
-# Ctrl-Space completes, the book on the left explains every type.
+const EXAMPLES = `# Paste a token above (\`ddms token create\` makes one),
+# put the cursor into a query and press Ctrl-Enter.
+# Ctrl-Space completes; the book explains every type.
 
 query Devices {
   devices(first: 20) {
     totalCount
-    nodes { id name endpoint status { state lastSeen } points { id key unit latest { time value quality } } }
+    nodes {
+      id name endpoint
+      status { state lastSeen lastError }
+      points { id key unit latest { time value quality } }
+    }
   }
 }
 
@@ -21,15 +26,22 @@ query Latest {
 }
 
 query LastHour {
-  series(points: ["pt_1"], from: "${new Date(Date.now() - 3600e3).toISOString()}") {
+  series(
+    points: ["pt_1"]
+    from: "${new Date(Date.now() - 3600e3).toISOString()}"
+    maxPoints: 60
+  ) {
     point { key unit }
-    truncated
+    source bucket
     columns { time value quality }
   }
 }
 
 subscription Live {
-  readings(devices: ["dev_1"]) { kind reason readings { device key value unit time quality } }
+  readings(devices: ["dev_1"]) {
+    kind reason resumeToken
+    readings { device key value unit time quality }
+  }
 }
 `;
 
@@ -45,8 +57,23 @@ function fetcherFor(token) {
   return createGraphiQLFetcher({ url: endpoint, headers: authorization(token), wsClient });
 }
 
+async function holderOf(token) {
+  const headers = { "Content-Type": "application/json", Accept: "application/graphql-response+json", ...authorization(token) };
+  const response = await fetch(endpoint, { method: "POST", headers, body: '{"query": "{ me { name role } }"}' });
+  const { data, errors } = await response.json();
+  return errors ? errors[0].message : `${data.me.name}, ${data.me.role.toLowerCase()}. Kept until this tab is closed.`;
+}
+
 function Page() {
   const [token, setToken] = React.useState(() => window.sessionStorage.getItem(KEY) || "");
+  const [holder, setHolder] = React.useState("");
+  React.useEffect(() => {
+    let current = true;
+    const tell = (sentence) => current && setHolder(sentence);
+    if (token) holderOf(token).catch(() => "The API does not answer.").then(tell);
+    else tell("No token yet.");
+    return () => { current = false; };
+  }, [token]);
   const fetcher = React.useMemo(() => fetcherFor(token), [token]);
   const keep = (event) => {
     const given = event.target.elements.token.value;
@@ -62,9 +89,9 @@ function Page() {
           Token <input name="token" type="password" defaultValue={token} placeholder="ddms_…" autoComplete="off" size="50" />
         </label>
         <button type="submit">Use it</button>
-        <span role="status">{token ? "Kept until this tab is closed." : "No token yet."}</span>
+        <span role="status">{holder}</span>
       </form>
-      <GraphiQL key={token} fetcher={fetcher} defaultQuery={EXAMPLES} defaultEditorToolsVisibility={true} isHeadersEditorEnabled={false} />
+      <GraphiQL key={token} fetcher={fetcher} defaultQuery={EXAMPLES} defaultEditorToolsVisibility={false} isHeadersEditorEnabled={false} />
     </div>
   );
 }
