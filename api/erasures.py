@@ -9,7 +9,7 @@ import strawberry
 from api.context import Context, Info
 from api.database import Database, Row, Statements
 from api.described import argument, describe_enum, field, output_type, resolver
-from api.erasing import ALWAYS, SOURCES, Batch, erase, reason
+from api.erasing import ALWAYS, BATCH_ROWS, SOURCES, Batch, Pace, erase, reason
 from api.scalars import BigInt, IdKind, from_id, to_id
 from api.scheduler import CHANNEL
 
@@ -25,7 +25,7 @@ INSERT INTO erasures (subject, device_id, points, requested_by) SELECT $1, $2, $
 LIST_OPEN = "-- ddms:list_open_erasures\nSELECT id, points, requested_at <= now() - make_interval(secs => $1) AS settled FROM erasures WHERE state <> 'done' ORDER BY id"
 START = "-- ddms:start_erasure\nUPDATE erasures SET state = 'running' WHERE id = $1 AND state = 'pending'"
 ERASE_BATCH = """-- ddms:erase_deleted
-UPDATE erasures x SET rows = x.rows + e.rows FROM erase_history($2, $3::int[], $4, $5) AS e (rows) WHERE x.id = $1 RETURNING e.rows
+UPDATE erasures x SET rows = x.rows + coalesce(e.rows, 0) FROM erase_history($2, $3::int[], $4, $5, $6) AS e (rows) WHERE x.id = $1 RETURNING e.rows
 """
 PROGRESS = (
     "-- ddms:progress_of_erasure\nUPDATE erasures SET progress = greatest(progress, $2), error = NULL WHERE id = $1"
@@ -83,15 +83,17 @@ async def erase_deleted(database: Database) -> dict[str, Any] | None:
 async def _erase(statements: Statements, number: int, points: list[int]) -> int:
     erased = 0
 
-    async def one(batch: Batch) -> int:
-        rows: int = await statements.value(ERASE_BATCH, number, batch.source, batch.points, batch.starts, batch.ends)
+    async def one(batch: Batch) -> int | None:
+        rows: int | None = await statements.value(
+            ERASE_BATCH, number, batch.source, batch.points, batch.starts, batch.ends, BATCH_ROWS
+        )
         nonlocal erased
-        erased += rows
+        erased += rows or 0
         return rows
 
     await statements.value(START, number)
     for place, source in enumerate(SOURCES):
-        async for part in erase(statements, source, points, ALWAYS, one):
+        async for part in erase(statements, source, points, ALWAYS, erase_batch=one, pace=Pace()):
             await statements.value(PROGRESS, number, (place + part) / len(SOURCES))
     await statements.value(ERASE_LATEST, points)
     return erased

@@ -6,7 +6,7 @@ from typing import Any
 
 from api import audit
 from api.database import Database, Row, Statements
-from api.erasing import SOURCES, Batch, erase, patiently, reason
+from api.erasing import BATCH_ROWS, SOURCES, Batch, Pace, erase, patiently, reason
 from api.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
 from api.rollups import REFRESH_ROLLUPS
 from ddms.errors import Code, DdmsError
@@ -70,8 +70,8 @@ LIST_POINTS_OF = (
 READ_WIDTH = "-- ddms:read_history_width\nSELECT width FROM history_widths() WHERE source = $1"
 # What goes and that it went are one transaction: a run that is killed has counted right.
 ERASE_BATCH = """-- ddms:erase_expired
-UPDATE retention_run_tables t SET rows = t.rows + e.rows, bytes = t.bytes + (e.rows * $6::float8)::bigint
-  FROM erase_history($2, $3::int[], $4, $5) AS e (rows) WHERE t.run_id = $1 AND t.source = $2 RETURNING e.rows
+UPDATE retention_run_tables t SET rows = t.rows + coalesce(e.rows, 0), bytes = t.bytes + coalesce(e.rows * $6::float8, 0)::bigint
+  FROM erase_history($2, $3::int[], $4, $5, $7) AS e (rows) WHERE t.run_id = $1 AND t.source = $2 RETURNING e.rows
 """
 FORGET_JOURNALS = "-- ddms:forget_journals\nSELECT forget_journals()"
 READ_RUN = """-- ddms:read_retention_run
@@ -155,6 +155,7 @@ class _Run:
         self._statements = statements
         self._number = number
         self._source = source
+        self._pace = Pace()
 
     async def erase(self, *, announced: bool) -> None:
         """Drop the chunks that no device needs any more, then erase what is expired of single devices."""
@@ -168,7 +169,14 @@ class _Run:
         for row in due:
             since = max(row["since"], cut) if dropped else row["since"]
             points = await self._statements.value(LIST_POINTS_OF, row["device_id"])
-            async for _ in erase(self._statements, self._source, points, (since, row["before"]), self._batch(width)):
+            async for _ in erase(
+                self._statements,
+                self._source,
+                points,
+                (since, row["before"]),
+                erase_batch=self._batch(width),
+                pace=self._pace,
+            ):
                 pass
             await self._statements.value(
                 END_ERASING, self._source, [row["device_id"]], [row["before"]], [row["changes"]]
@@ -186,9 +194,9 @@ class _Run:
         return dropped
 
     def _batch(self, width: float) -> Any:
-        async def one(batch: Batch) -> int:
-            rows: int = await self._statements.value(
-                ERASE_BATCH, self._number, batch.source, batch.points, batch.starts, batch.ends, width
+        async def one(batch: Batch) -> int | None:
+            rows: int | None = await self._statements.value(
+                ERASE_BATCH, self._number, batch.source, batch.points, batch.starts, batch.ends, width, BATCH_ROWS
             )
             return rows
 

@@ -10,13 +10,20 @@ from grafana.device import device
 from grafana.fleet import fleet
 from grafana.group import group
 from grafana.history import history
+from grafana.storage import storage
 
 FOLDER = Path(__file__).parent / "dashboards"
 
 
 def dashboards() -> dict[str, str]:
     """Return each dashboard's JSON by the name of its file."""
-    boards = {"fleet.json": fleet(), "device.json": device(), "group.json": group(), "history.json": history()}
+    boards = {
+        "fleet.json": fleet(),
+        "device.json": device(),
+        "group.json": group(),
+        "history.json": history(),
+        "storage.json": storage(),
+    }
     return {
         name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for name, board in boards.items()

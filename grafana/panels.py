@@ -18,12 +18,14 @@ FLEET_UID = "ddms-fleet"
 DEVICE_UID = "ddms-device"
 HISTORY_UID = "ddms-history"
 GROUP_UID = "ddms-group"
+STORAGE_UID = "ddms-storage"
 GROUP_URL = f"/d/{GROUP_UID}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
 DEVICE_URL = f"/d/{DEVICE_UID}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
 
 GREEN, YELLOW, RED, GREY, BLUE = "green", "yellow", "red", "#7b8087", "blue"
 STATE_COLOURS = {"online": GREEN, "error": YELLOW, "offline": RED, "disabled": GREY, "unknown": BLUE}
 QUALITY_COLOURS = {"good": GREEN, "uncertain": YELLOW, "bad": RED, "stale": BLUE, "none": BLUE, "disabled": GREY}
+RUN_COLOURS = {"done": GREEN, "running": BLUE, "pending": BLUE, "interrupted": YELLOW, "failed": RED}
 COLLECTOR_COLOURS = {"running": GREEN, "silent": RED}
 
 Property = dashboard.DynamicConfigValue

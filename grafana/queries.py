@@ -216,3 +216,18 @@ SELECT l.device, l.point,
  WHERE {_OF_GROUP}
  ORDER BY few.members DESC, few.first, lower(l.device)
 """
+
+# -- storage
+
+STORED = """
+SELECT name AS stored, rows, bytes, row_bytes, saved, chunks, compressed_chunks, oldest FROM storage_tables WHERE rows > 0 ORDER BY bytes DESC
+"""
+RETENTION_DUE = """
+SELECT device_id, device, name AS stored, retention_days, before, rows, bytes, due_at FROM retention_due ORDER BY bytes DESC, lower(device) LIMIT 200
+"""
+RETENTION_RUNS = """
+SELECT time AS began, seconds, state AS run_state, rows, bytes, chunks, requested_by, error FROM retention_runs ORDER BY time DESC LIMIT 50
+"""
+ERASURES = """
+SELECT time AS began, subject, state AS run_state, progress, rows, requested_by, error FROM erasures ORDER BY time DESC LIMIT 50
+"""

@@ -19,6 +19,8 @@ HISTORY_TITLE = "History"
 HISTORY_DESCRIPTION = "Points of several devices over any time: each reading when there is room for it, else means with the lowest and highest."
 GROUP_TITLE = "Group"
 GROUP_DESCRIPTION = "The devices of a group: how they do, their values side by side, their trends."
+STORAGE_TITLE = "Storage"
+STORAGE_DESCRIPTION = "What is stored in how many bytes, what will be erased because it is expired, what was erased."
 ALL_DEVICES = "All devices"
 SHOW_HISTORY = "History"
 EXPORT = "Export"
@@ -46,6 +48,13 @@ QUALITIES = {
     "disabled": "disabled",
 }
 COLLECTOR_STATES = {"running": "running", "silent": "silent"}
+RUN_STATES = {
+    "done": "done",
+    "running": "running",
+    "pending": "waiting",
+    "interrupted": "cut off",
+    "failed": "failed",
+}
 SWITCHES = {"0": "off", "1": "on", "0.5": "on and off"}
 
 COLUMNS: dict[str, str] = {
@@ -77,6 +86,24 @@ COLUMNS: dict[str, str] = {
     "device\\point": "Device",
     "changed": "Changed",
     "text": "Text",
+    "stored": "Table",
+    "rows": "Rows",
+    "bytes": "Size",
+    "row_bytes": "A row",
+    "saved": "Saved",
+    "chunks": "Chunks",
+    "compressed_chunks": "Compressed",
+    "oldest": "Since",
+    "due_at": "Erased at",
+    "before": "Older than",
+    "retention_days": "Kept, days",
+    "began": "Began",
+    "seconds": "Took",
+    "run_state": "State",
+    "progress": "Done",
+    "subject": "What",
+    "requested_by": "By",
+    "error": "Error",
 } | {state: text.capitalize() for state, text in STATES.items()}
 
 # Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.
@@ -188,4 +215,26 @@ HISTORY_QUALITY = Words(
     "Quality",
     "Green is good, yellow uncertain, red bad with its reason, of a step its worst; empty where nothing was read.",
     "Nothing was read in this time range: choose points above, or a wider range.",
+)
+
+STORED = Words(
+    "What is stored",
+    "Each table of history with its indexes; rows are estimates. Saved: which share of the compressed chunks compression saved.",
+    "Nothing is stored yet, or the database has not counted it yet: it does so by itself within minutes.",
+)
+RETENTION_DUE = Words(
+    "Will be erased",
+    "What is older than its device keeps it, as announced a day before; the 200 largest. Until then it can be exported. "
+    "A device's retention is changed by the updateDevice mutation.",
+    f"Nothing is due: no history is older than its device keeps it. {_IF_ASKED}",
+)
+RETENTION_RUNS = Words(
+    "Erased because it was expired",
+    "The newest 50 runs of the retention. Chunks are dropped whole; the rest is deleted device by device.",
+    f"No run yet: the first one is a day after the first announcement. {_IF_ASKED}",
+)
+ERASURES = Words(
+    "Erased because it was deleted",
+    "Histories of devices and points that were deleted with their history; the newest 50.",
+    f"No device and no point was deleted with its history. {_IF_ASKED}",
 )

@@ -166,10 +166,10 @@ async def test_one_erasure_that_fails_is_told_and_stops_no_other(api: Api, owner
     await api.ask(DELETE, id=second["id"], keep=False)
     whole = erasures.erase
 
-    def failing(statements, source, wanted, *more):
+    def failing(statements, source, wanted, *more, **options):
         if set(wanted) == set(points):
             raise RuntimeError("the disk is on fire")
-        return whole(statements, source, wanted, *more)
+        return whole(statements, source, wanted, *more, **options)
 
     monkeypatch.setattr(erasures, "erase", failing)
     with pytest.raises(RuntimeError):

@@ -36,6 +36,12 @@ INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 ho
 INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
 INSERT INTO device_groups SELECT 1, id FROM devices;
 INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
+INSERT INTO retention_notice (due_at) VALUES (now() + interval '1 day');
+INSERT INTO retention_state (device_id, source, due_before, due_rows, due_bytes) VALUES (1, 'readings', now() - interval '90 days', 8640, 500000);
+INSERT INTO retention_runs (requested_by, state, finished_at) VALUES ('schedule', 'done', now() + interval '3 s');
+INSERT INTO retention_run_tables (run_id, source, rows, bytes, chunks) VALUES (1, 'readings', 100, 6000, 1), (1, 'texts', 5, 500, 0);
+INSERT INTO erasures (subject, points, requested_by, progress, state) VALUES ('Old pump', '{77}', 'ann', 0.5, 'running');
+ANALYZE readings;
 """
 
 
@@ -84,7 +90,7 @@ def queries() -> Iterator[Any]:
         for panel in board["panels"]:
             for target in panel["targets"]:
                 yield pytest.param(target["rawSql"], id=f"{board['uid']}-{panel['title']}-{target['refId']}")
-        for variable in board["templating"]["list"]:
+        for variable in board["templating"].get("list", []):
             if variable["type"] == "query":
                 yield pytest.param(variable["query"], id=f"{board['uid']}-${variable['name']}")
 
@@ -140,6 +146,18 @@ async def test_an_operator_sees_how_fast_a_device_answers_and_that_polls_are_ski
     assert row["last_error"].startswith("polls are skipped")
     await filled.execute("UPDATE device_states SET last_seen = now() - interval '1 hour'")
     assert await viewer.fetchval("SELECT overrun FROM polling WHERE device_id = 1") is None, "nobody polls any more"
+
+
+async def test_administrators_see_what_will_be_erased_and_what_was(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    (due,) = await viewer.fetch(query("ddms-storage", "Will be erased"))
+    assert (due["device"], due["stored"], due["rows"], due["retention_days"]) == ("Pump", "readings", 8640, 90)
+    (run,) = await viewer.fetch(query("ddms-storage", "Erased because it was expired"))
+    assert (run["rows"], run["bytes"], run["chunks"], run["run_state"]) == (105, 6500, 1, "done")
+    assert run["seconds"] == pytest.approx(3)
+    (erasure,) = await viewer.fetch(query("ddms-storage", "Erased because it was deleted"))
+    assert (erasure["subject"], erasure["progress"]) == ("Old pump", 0.5)
 
 
 async def test_filters_take_a_name_literally(filled: asyncpg.Connection, viewer: asyncpg.Connection):
@@ -260,7 +278,7 @@ def test_a_changed_a_missing_and_a_foreign_file_are_found(tmp_path, monkeypatch,
     assert main(["--check"]) == 1
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == [
         f"grafana/dashboards/{name}"
-        for name in ("device.json", "fleet.json", "foreign.json", "group.json", "history.json")
+        for name in ("device.json", "fleet.json", "foreign.json", "group.json", "history.json", "storage.json")
     ]
     (tmp_path / "foreign.json").unlink()
     assert main([]) == 0
@@ -290,6 +308,7 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
         "device.json": "ddms-device",
         "group.json": "ddms-group",
         "history.json": "ddms-history",
+        "storage.json": "ddms-storage",
     }
     for board in BOARDS.values():
         assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, "10s")
@@ -304,7 +323,7 @@ def test_links_keep_the_time_range():
         for u in found
         if u.startswith("/d/ddms-device?var-device=${__data.fields.device_id}")
     ]
-    assert len(to_device) == 5
+    assert len(to_device) == 6
     assert (
         len([u for u in urls["fleet.json"] if u.startswith("/d/ddms-group?var-group=${__data.fields.group_id}")]) == 1
     )

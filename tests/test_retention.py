@@ -96,6 +96,36 @@ async def test_each_device_loses_what_is_older_than_it_keeps_and_no_rollup(plant
     assert tuple(state) == ("done", "a test", True)
 
 
+async def test_batches_are_small_however_many_points_a_device_has(plant, owner, database, monkeypatch):
+    monkeypatch.setattr(erasing, "BATCH_ROWS", 300)
+    monkeypatch.setattr(retention_run, "BATCH_ROWS", 300)
+    await owner.execute(
+        "INSERT INTO points (device_id, key, name, register_table, address, data_type)"
+        " SELECT $1, 'more' || n, 'P', 'holding', n, 'int16' FROM generate_series(1, 12) AS n",
+        plant.devices["short"],
+    )
+    await plant.fill("short", 20)
+    await owner.execute(
+        "INSERT INTO readings SELECT r.time, p.id, r.value, 0 FROM readings r, points p WHERE p.key ~ 'more' AND r.point_id = $1 AND p.device_id = $2",
+        plant.points["short"],
+        plant.devices["short"],
+    )
+    await plant.fill("short", 30, 29)  # with little to do the batches grow
+    sizes = []
+    whole = erasing.Pace.saw
+
+    def seen(pace, points, rows):
+        sizes.append(rows)
+        whole(pace, points, rows)
+
+    monkeypatch.setattr(erasing.Pace, "saw", seen)
+    await run(database, "a test", announced=False)
+    assert sum(filter(None, sizes)) == 15 * 144
+    assert max(filter(None, sizes)) <= 300
+    assert None in sizes
+    assert await owner.fetchval("SELECT count(*) FROM readings") == 0
+
+
 async def test_a_second_run_finds_nothing_to_do(plant, owner, database):
     await plant.fill("short", 30, 1)
     await run(database, "a test", announced=False)

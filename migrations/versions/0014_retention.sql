@@ -145,20 +145,28 @@ BEGIN
 END $$;
 
 -- Literals, so that the planner sees whole chunks: of compressed ones it then takes away whole batches, unpacking none.
-CREATE FUNCTION erase_history(source text, points int[], from_time timestamptz, to_time timestamptz) RETURNS bigint
+CREATE FUNCTION erase_history(source text, points int[], from_time timestamptz, to_time timestamptz, most int) RETURNS bigint
 LANGUAGE plpgsql SET lock_timeout = '2s' SET statement_timeout = '60s' AS $$
 DECLARE
     moment text := CASE WHEN source IN ('readings', 'texts') THEN 'time' ELSE 'bucket' END;
+    chosen text := format('FROM %1$I WHERE point_id = ANY (%2$L::int[]) AND %3$I >= %4$L AND %3$I < %5$L', source, points, moment, from_time, to_time);
     erased bigint;
 BEGIN
+    IF cardinality(points) > 1 THEN
+        EXECUTE format('SELECT count(*) FROM (SELECT %s LIMIT %s) few', chosen, most + 1) INTO erased;
+        IF erased > most THEN
+            RETURN NULL;
+        END IF;
+    END IF;
     IF compression_available() THEN
         SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
     END IF;
-    EXECUTE format('DELETE FROM %1$I WHERE point_id = ANY (%2$L::int[]) AND %3$I >= %4$L AND %3$I < %5$L', source, points, moment, from_time, to_time);
+    EXECUTE 'DELETE ' || chosen;
     GET DIAGNOSTICS erased = ROW_COUNT;
     RETURN erased;
 END $$;
-COMMENT ON FUNCTION erase_history(text, int[], timestamptz, timestamptz) IS 'Deletes one batch; returns how many rows';
+COMMENT ON FUNCTION erase_history(text, int[], timestamptz, timestamptz, int) IS
+    'Deletes one batch; returns how many rows, or null when several points have more than `most`: then take fewer points';
 
 CREATE FUNCTION drop_expired_chunk(source text, before timestamptz) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '2s' AS $$
