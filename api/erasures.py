@@ -14,6 +14,8 @@ from api.scalars import BigInt, IdKind, from_id, to_id
 from api.scheduler import CHANNEL
 
 JOB = "erasures"
+SHARES = {"readings": 0.7, "texts": 0.05, "rollup_1m": 0.2, "rollup_1h": 0.04, "rollup_1d": 0.01}
+"""How much of the work each table is, about: for the progress that is shown."""
 SETTLE_SECONDS = 15
 """So long after the deletion a collector may still store what it had read: only a later pass is the last one."""
 
@@ -92,9 +94,11 @@ async def _erase(statements: Statements, number: int, points: list[int]) -> int:
         return rows
 
     await statements.value(START, number)
-    for place, source in enumerate(SOURCES):
+    done = 0.0
+    for source in SOURCES:
         async for part in erase(statements, source, points, ALWAYS, erase_batch=one, pace=Pace()):
-            await statements.value(PROGRESS, number, (place + part) / len(SOURCES))
+            await statements.value(PROGRESS, number, done + part * SHARES[source])
+        done += SHARES[source]
     await statements.value(ERASE_LATEST, points)
     return erased
 

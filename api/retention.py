@@ -1,7 +1,7 @@
 """Retention for people: what will be erased, when, what it takes, and what earlier runs erased."""
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ SELECT coalesce(n.due_at, next_cleanup(now() + interval '23 hours')) AS due_at, 
 # What was announced goes at the next run; what was configured since then is announced by it, and goes a day later.
 PREVIEW = """-- ddms:preview_retention
 SELECT d.id AS device_id, d.name, d.deleted_at, d.retention_days, p.source, p.days, p.before, p.since, p.rows, p.bytes,
-       CASE WHEN p.before <= k.due_before OR NOT EXISTS (SELECT FROM retention_notice) THEN $1 ELSE next_cleanup($1::timestamptz + interval '23 hours') END AS erased_at
+       CASE WHEN $2 OR p.before <= k.due_before OR NOT EXISTS (SELECT FROM retention_notice) THEN $1 ELSE next_cleanup($1::timestamptz + interval '23 hours') END AS erased_at
   FROM retention_preview($1::timestamptz) p JOIN devices d ON d.id = p.device_id LEFT JOIN retention_state k ON k.device_id = p.device_id AND k.source = p.source
  WHERE p.rows > 0 ORDER BY lower(d.name), d.id, array_position(array['readings', 'texts', 'rollup_1m', 'rollup_1h', 'rollup_1d'], p.source)
 """
@@ -164,10 +164,12 @@ def _grouped(rows: list[Row], key: str) -> list[list[Row]]:
     return list(groups.values())
 
 
-async def read_preview(database: Database) -> RetentionPreview:
-    """Read what the next runs will erase, by what is configured now."""
-    due: Any = await database.row(READ_DUE)
-    rows = await database.rows(PREVIEW, due["due_at"])
+async def read_preview(database: Database, *, at_once: bool = False) -> RetentionPreview:
+    """Read what the next runs will erase, by what is configured now; or what one would that is started at once."""
+    due: Any = dict(await database.row(READ_DUE) or {})
+    if at_once:
+        due["due_at"] = datetime.now(UTC)
+    rows = await database.rows(PREVIEW, due["due_at"], at_once)
     devices = [ExpiringDevice.of(group) for group in _grouped(rows, "device_id")]
     return RetentionPreview(
         due_at=due["due_at"],

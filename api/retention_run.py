@@ -6,7 +6,7 @@ from typing import Any
 
 from api import audit
 from api.database import Database, Row, Statements
-from api.erasing import BATCH_ROWS, SOURCES, Batch, Pace, erase, patiently, reason
+from api.erasing import BATCH_ROWS, PASSING, SOURCES, Batch, Pace, erase, patiently, reason
 from api.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
 from api.rollups import REFRESH_ROLLUPS
 from ddms.errors import Code, DdmsError
@@ -120,8 +120,7 @@ async def run(database: Database, actor: str, *, announced: bool) -> int:
         number: int = await statements.value(INSERT_RUN, actor, list(SOURCES))
         try:
             await statements.value(REFRESH_ROLLUPS)
-            for source in SOURCES:
-                await _Run(statements, number, source).erase(announced=announced)
+            await _erase_all(statements, number, announced=announced)
             await statements.value(FORGET_JOURNALS)
         except Exception as error:
             await statements.value(FINISH_RUN, number, "failed", reason(error))
@@ -132,6 +131,19 @@ async def run(database: Database, actor: str, *, announced: bool) -> int:
         await _tell(statements, number)
         await statements.value(FREE_LOCK, _LOCK)
     return number
+
+
+async def _erase_all(statements: Statements, number: int, *, announced: bool) -> None:
+    """Erase each table; one that somebody holds is no reason to leave the others."""
+    held = []
+    for source in SOURCES:
+        try:
+            await _Run(statements, number, source).erase(announced=announced)
+        except PASSING as error:
+            held.append(f"{source}: {reason(error)}")
+    if held:
+        sentence = f"something that reads for long is in the way ({'; '.join(held)}): an export? The rest is erased"
+        raise DdmsError(Code.UNAVAILABLE, sentence)
 
 
 async def run_by_hand(database: Database) -> None:

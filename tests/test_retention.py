@@ -367,6 +367,29 @@ async def test_readings_are_stored_while_a_run_waits_for_somebody_who_reads(
         await reader.close()
 
 
+@pytest.mark.edition("community", "apache")
+async def test_who_reads_for_long_keeps_one_table_and_the_run_says_so(
+    plant, owner, database, database_url, monkeypatch
+):
+    await plant.fill("long", 60, 1)
+    await plant.fill("short", 60, 20, 1)
+    await owner.execute("INSERT INTO texts SELECT now() - interval '90 days', $1, 'x', 0", plant.points["long"])
+    monkeypatch.setattr(erasing, "RETRIES", 1)
+    reader = await asyncpg.connect(database_url)
+    try:
+        async with reader.transaction():
+            await reader.execute("SELECT count(*) FROM readings")
+            with pytest.raises(DdmsError, match="readings: canceling statement due to lock timeout"):
+                await run(database, "a test", announced=False)
+            assert await plant.ages("long", "texts") == []
+            assert await plant.ages("long") == [1, 60]
+    finally:
+        await reader.close()
+    await run(database, "a test", announced=False)
+    assert (await plant.ages("long"), await plant.ages("short")) == ([1], [1])
+    assert [r["state"] for r in await owner.fetch("SELECT state FROM retention_runs ORDER BY id")] == ["failed", "done"]
+
+
 async def test_journals_stay_bounded(owner, database, tokens):
     await owner.execute(
         "INSERT INTO flushes (collector, replayed, sequence, committed_at) SELECT 'gone', false, n, now() - interval '2 days' FROM generate_series(1, 50) n"
@@ -460,7 +483,8 @@ async def test_the_command_line_shows_asks_and_erases(database_url, plant):
     assert shown.returncode == 0, shown.stderr
     assert "144 rows" in shown.stdout
     assert "not announced yet" in shown.stdout
-    assert ddms("retention", "run", url=database_url).returncode == 1  # nobody answers the question
+    asked = ddms("retention", "run", url=database_url)
+    assert (asked.returncode, "144 rows" in asked.stdout) == (1, True)  # nobody answers the question
     assert await plant.ages("short") == [1, 30]
     done = ddms("retention", "run", "--yes", url=database_url)
     assert done.returncode == 0, done.stderr

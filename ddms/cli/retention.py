@@ -38,7 +38,7 @@ def run(yes: bool, as_json: bool) -> None:
     from api.retention_run import run_by_hand  # noqa: PLC0415
 
     if not yes:
-        _show(_with_database(read_preview), as_json=False)
+        _show(_with_database(lambda database: read_preview(database, at_once=True)), as_json=False)
         click.confirm("Erase what is expired by now, for ever?", abort=True)
     _with_database(run_by_hand)
     _show_runs(_with_database(lambda database: read_runs(database, 1)), as_json=as_json)
@@ -59,7 +59,7 @@ def _show(found: Any, *, as_json: bool) -> None:
         click.echo(orjson.dumps(dataclasses.asdict(found)).decode())
         return
     told = f"announced {found.announced_at:%Y-%m-%d %H:%M} UTC" if found.announced_at else "not announced yet"
-    click.echo(f"next run     {found.due_at:%Y-%m-%d %H:%M} UTC ({told})")
+    click.echo(f"run          {found.due_at:%Y-%m-%d %H:%M} UTC ({told})")
     click.echo(f"will erase   {found.rows:,} rows, about {size(found.bytes)}")
     if found.devices:
         click.echo(f"\n{'device':<32} {'keeps':>7} {'rows':>14} {'about':>9}  export until (UTC)")

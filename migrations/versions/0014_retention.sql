@@ -107,9 +107,9 @@ COMMENT ON FUNCTION history_count(text, int, timestamptz, timestamptz) IS 'How m
 
 CREATE FUNCTION history_widths() RETURNS TABLE (source text, width float8)
 LANGUAGE sql STABLE AS $$
-    SELECT name, coalesce(bytes::float8 / nullif(rows, 0), 60) FROM storage_tables()
+    SELECT name, least(coalesce(bytes::float8 / nullif(rows, 0), 60), 200) FROM storage_tables()
 $$;
-COMMENT ON FUNCTION history_widths() IS 'Bytes that a row takes, on average over the table and with its indexes';
+COMMENT ON FUNCTION history_widths() IS 'Bytes that a row takes, on average over the table and with its indexes; no more than one can take where deleted rows left room';
 
 CREATE FUNCTION retention_preview(at timestamptz) RETURNS TABLE (
     device_id int, source text, days int, before timestamptz, since timestamptz, rows bigint, bytes bigint)
