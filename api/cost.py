@@ -27,6 +27,7 @@ from graphql import (
     is_list_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
+from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
 from strawberry.types.field import StrawberryField
 
 from api.limits import PAGE_SIZE
@@ -62,8 +63,17 @@ LENGTHS: dict[str, Callable[[Arguments], int]] = {
     "ModbusConnection.devices": lambda _: _POINTS,
     "Query.series": lambda arguments: len(arguments["points"]),
     "Series.samples": lambda arguments: min(abs(arguments["first"]), 10_000),
+    "__Schema.types": lambda _: 200,
+    "__Type.fields": lambda _: 7,
+    "__Type.inputFields": lambda _: 2,
+    "__Type.enumValues": lambda _: 2,
+    "__Type.interfaces": lambda _: 1,
+    "__Type.possibleTypes": lambda _: 1,
+    "__Field.args": lambda _: 1,
+    "__Directive.args": lambda _: 1,
 }
-"""How long lists become; a page by `first` and `last` need not stand here."""
+"""How long lists become, those of the schema on average; a page by `first` and `last` need not stand here."""
+_ABOUT_THE_SCHEMA = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 ROWS: dict[str, Callable[[Arguments], int]] = {
     "Query.latest": _chosen,
     "Query.series": lambda arguments: _rows(arguments) // max(1, len(arguments["points"])),
@@ -144,8 +154,8 @@ class _Measure:
         return total
 
     def _field(self, parent: GraphQLObjectType, node: FieldNode, around: _Around) -> Cost:
-        field = parent.fields.get(node.name.value)
-        if field is None:  # __typename, __schema
+        field = parent.fields.get(node.name.value) or _ABOUT_THE_SCHEMA.get(node.name.value)
+        if field is None:  # __typename
             return Cost(1.0)
         name = f"{parent.name}.{node.name.value}"
         kind = get_named_type(field.type)

@@ -100,7 +100,8 @@ class Operation:
     def constant(self) -> bytes | None:
         """The encoded response when neither caller nor variables nor database can change it, else None."""
         if self._constant is None and self._is_constant:
-            encoded = encode(response(self._unbound.bound(None, _NO_VARIABLES).execute_operation()))
+            extensions = {"extensions": told_cost(self._priced(_NO_VARIABLES))}
+            encoded = encode(response(self._unbound.bound(None, _NO_VARIABLES).execute_operation()) | extensions)
             if len(encoded) > _CACHED_LENGTH:
                 return encoded
             self._constant = encoded
@@ -128,12 +129,17 @@ class Operation:
             values = get_variable_values(self.schema, wanted, variables or {}, 50, hide_suggestions=self.silent)
         if isinstance(values, list):
             raise BadDocument(values)
-        cost = self._cost(values)
-        if cost > MOST_COST:
-            raise BadDocument([too_dear(cost)], cost)
+        cost = self._priced(values)
         bound = self._unbound.bound(context, values)
         bound.cost = cost
         return bound
+
+    def _priced(self, values: VariableValues) -> int:
+        """Return the cost with these variables; raises `BadDocument` when it is too high."""
+        cost = self._cost(values)
+        if cost > MOST_COST:
+            raise BadDocument([too_dear(cost)], cost)
+        return cost
 
     @cached_property
     def _cost(self) -> Callable[[VariableValues], int]:

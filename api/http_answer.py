@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 from starlette.types import Send
 
+from api.context import Context
 from api.http_request import GRAPHQL_JSON, JSON, HttpRequest
 
 GZIP_BYTES = 4_096
 """From this size an answer is compressed: below, it saves no round trip and costs more than it spares."""
+
+LARGE_BYTES = 65_536
+"""From this size it matters whether the client reads."""
 
 _IN_A_THREAD_BYTES = 100_000
 _TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, GRAPHQL_JSON)}
@@ -26,6 +30,8 @@ class Answer(NamedTuple):
     media: str
     body: bytes
     headers: Mapping[str, str] = MappingProxyType({})
+    context: Context | None = None
+    """Whose it is, where that is known."""
 
 
 async def send_answer(send: Send, request: HttpRequest, answer: Answer) -> None:
@@ -39,7 +45,10 @@ async def send_answer(send: Send, request: HttpRequest, answer: Answer) -> None:
     if answer.headers:
         headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    large = len(body) >= LARGE_BYTES
+    await send({"type": "http.response.body", "body": body, "more_body": large})
+    if large:  # the server takes this when the client has read what is before it
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _compressed(body: bytes) -> bytes:

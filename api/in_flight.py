@@ -1,11 +1,11 @@
-"""Requests in flight: one caller cannot keep the server from the others."""
+"""Requests in flight and answers on their way: one caller cannot keep the server from the others."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.context import Context
-from api.limits import IN_FLIGHT
+from api.limits import IN_FLIGHT, UNREAD_BYTES
 from ddms.errors import Code, DdmsError
 
 
@@ -14,19 +14,41 @@ class InFlight:
 
     def __init__(self) -> None:
         self._running: Counter[int | str] = Counter()
+        self._unread: Counter[int | str] = Counter()
 
     @contextmanager
     def of(self, context: Context) -> Iterator[None]:
         """Count one while it runs; raises RATE_LIMITED when the caller has too many."""
-        who = context.caller.token_id if context.caller else context.address
+        who = _who(context)
+        if self._unread[who] >= UNREAD_BYTES:
+            raise DdmsError(
+                Code.RATE_LIMITED,
+                f"{UNREAD_BYTES >> 20} MB of answers wait until you read them: read them before you ask for more",
+            )
         if self._running[who] >= IN_FLIGHT:
             raise DdmsError(
                 Code.RATE_LIMITED, f"you have {IN_FLIGHT} requests in flight: wait for answers before you send more"
             )
-        self._running[who] += 1
-        try:
+        with _counted(self._running, who, 1):
             yield
-        finally:
-            self._running[who] -= 1
-            if not self._running[who]:
-                del self._running[who]
+
+    @contextmanager
+    def unread(self, context: Context, size: int) -> Iterator[None]:
+        """Count the bytes of a large answer until the client has read them."""
+        with _counted(self._unread, _who(context), size):
+            yield
+
+
+def _who(context: Context) -> int | str:
+    return context.caller.token_id if context.caller else context.address
+
+
+@contextmanager
+def _counted(counter: Counter[int | str], who: int | str, many: int) -> Iterator[None]:
+    counter[who] += many
+    try:
+        yield
+    finally:
+        counter[who] -= many
+        if not counter[who]:
+            del counter[who]

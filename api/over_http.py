@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from api import errors
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute
-from api.http_answer import Answer, send_answer
+from api.http_answer import LARGE_BYTES, Answer, send_answer
 from api.http_request import EVENT_STREAM, GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
 from api.idempotency import claimed, fingerprint, key_of, succeeded
 from api.in_flight import InFlight
@@ -58,7 +58,10 @@ async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents
         )
     except ClientLeft:
         return
-    if answer:
+    if answer and answer.context and len(answer.body) >= LARGE_BYTES:
+        with parts.in_flight.unread(answer.context, len(answer.body)):
+            await send_answer(send, request, answer)
+    elif answer:
         await send_answer(send, request, answer)
 
 
@@ -84,7 +87,7 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         request_seconds(operation.verb, name).observe(seconds)
         if seconds > SLOW_SECONDS and not failed:
             _log("slow", operation, context, seconds, {})
-        return Answer(200, media, encoded)
+        return Answer(200, media, encoded, context=context)
     except ClientLeft:
         raise
     except Exception as error:  # noqa: BLE001 - each has its answer

@@ -13,6 +13,7 @@ HOSTILE = {
     "directives": "{ " + " ".join("me { name } @include(if: true)" for _ in range(100)) + " }",
     "directives on one field": "{ me " + "@skip(if: false) " * 300 + "{ name } }",
     "introspection in circles": "{ __schema { types " + "{ fields { type " * 9 + "{ name }" + " } }" * 9 + " } }",
+    "the schema fifty times": "{ " + " ".join(f"a{i}: __schema {{ types {{ name fields {{ name type {{ name }} }} }} }}" for i in range(50)) + " }",
     "conflicting fields": "{ " + " ".join(f"a{i % 7}: device(id: \"{i}\") {{ id }}" for i in range(120)) + " }",
     "variables": "query (" + " ".join(f"$a{i}: Int" for i in range(600)) + ") { __typename }",
 }  # fmt: skip

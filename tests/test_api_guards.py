@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from graphql import get_introspection_query
 
 from api.cost import MOST_COST
 from api.metrics import REGISTRY
@@ -88,6 +89,11 @@ async def test_a_subscription_that_costs_too_much_is_refused(api: Api):
         message = await socket.receive()
         assert message["type"] == "error"
         assert message["payload"][0]["extensions"]["code"] == "INVALID"
+
+
+async def test_what_tools_ask_of_the_schema_is_served_with_room_for_it_to_grow(api: Api):
+    whole = {"specified_by_url": True, "directive_is_repeatable": True, "schema_description": True, "input_value_deprecation": True}  # fmt: skip
+    assert await cost(api, get_introspection_query(**whole)) < MOST_COST * 0.7
 
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)

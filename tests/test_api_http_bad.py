@@ -1,13 +1,16 @@
 """Requests that lie, are too large, or hold what no text may hold: each gets a clear answer, and the server stays well."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
+import socket
 
+import asyncpg
 import pytest
 
-from api import http_request
+from api import http_protocol, http_request, in_flight
 from api.http_answer import GZIP_BYTES
 from api.http_request import accepted, request_id
 from api.limits import BODY_BYTES
@@ -101,6 +104,74 @@ async def test_a_body_that_does_not_come_is_waited_for_only_so_long(api: Api, mo
     answer = await raw(api, head(JSON, "Content-Length: 100") + b"{")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer
+    await well(api)
+
+
+FILL = """INSERT INTO readings (time, point_id, value, quality)
+SELECT now() - second * interval '1 s', point, random(), 0 FROM unnest($1::int[]) point, generate_series(1, 10000) second"""
+
+
+@pytest.fixture
+async def large(api: Api, owner: asyncpg.Connection) -> bytes:
+    """A question whose answer, of some 7 MB, is more than an operating system keeps for who does not read."""
+    points = [{"key": f"k{n}", "registerTable": "INPUT", "address": n, "dataType": "INT16"} for n in range(10)]
+    numbers = list((await add(api, points=points))["points"].values())
+    await owner.execute(FILL, numbers)
+    ids = json.dumps([f"pt_{number}" for number in numbers])
+    query = (
+        f'{{ series(points: {ids}, raw: true, from: "2020-01-01T00:00:00Z") {{ columns {{ time value min max }} }} }}'
+    )
+    return json.dumps({"query": query}).encode()
+
+
+@contextlib.asynccontextmanager
+async def unread(api: Api, large: bytes):
+    """Ask for what is large, and read nothing of it."""
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(("127.0.0.1", int(api.url.rsplit(":", 1)[1])))
+    reader, writer = await asyncio.open_connection(sock=deaf, limit=1024)
+    token = f"Authorization: Bearer {api.tokens['viewer']}"
+    writer.transport.pause_reading()
+    writer.write(head(JSON, token, f"Content-Length: {len(large)}") + large)
+    async with asyncio.timeout(30):
+        while not api.parts.in_flight._unread:
+            await asyncio.sleep(0.01)
+    yield reader, writer
+    writer.transport.abort()
+
+
+async def test_who_does_not_read_answers_gets_no_more_of_them(api: Api, large, monkeypatch):
+    monkeypatch.setattr(in_flight, "UNREAD_BYTES", 1000)
+    async with unread(api, large):
+        assert await api.code("{ me { name } }", "viewer") == "RATE_LIMITED"
+        await well(api)
+    async with asyncio.timeout(30):
+        while api.parts.in_flight._unread:
+            await asyncio.sleep(0.01)
+    assert "errors" not in await api.post("{ me { name } }", "viewer")
+
+
+async def test_who_reads_nothing_of_an_answer_loses_the_connection(api: Api, large, monkeypatch, caplog):
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 0.2)
+    async with unread(api, large) as _, asyncio.timeout(30):
+        while api.parts.in_flight._unread:
+            await asyncio.sleep(0.01)
+        assert "reads nothing" in caplog.text
+    await well(api)
+
+
+async def test_who_reads_slowly_gets_all_of_it(api: Api, large, monkeypatch):
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 0.5)
+    async with unread(api, large) as (reader, writer), asyncio.timeout(60):
+        writer.transport.resume_reading()
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = int(answer.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        read = 0
+        while read < length:
+            read += len(await reader.read(100_000))
+            await asyncio.sleep(0.001)
+    assert read == length
     await well(api)
 
 
