@@ -62,6 +62,8 @@ LENGTHS: dict[str, Callable[[Arguments], int]] = {
     "Device.points": lambda _: _POINTS,
     "ModbusConnection.devices": lambda _: _POINTS,
     "Query.series": lambda arguments: len(arguments["points"]),
+    "Query.retentionRuns": lambda arguments: min(abs(arguments["first"]), 1000),
+    "RetentionPreview.devices": lambda arguments: min(abs(arguments["first"]), 1000),
     "Series.samples": lambda arguments: min(abs(arguments["first"]), 10_000),
     "__Schema.types": lambda _: 200,
     "__Type.fields": lambda _: 7,

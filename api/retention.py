@@ -13,7 +13,7 @@ from api.described import argument, describe_enum, field, output_type, resolver
 from api.scalars import BigInt, IdKind, to_id
 from ddms.errors import Code, DdmsError
 
-MOST_RUNS = 1000
+MOST_RUNS = MOST_DEVICES = 1000
 READ_DUE = """-- ddms:read_retention_due
 SELECT coalesce(n.due_at, next_cleanup(now() + interval '23 hours')) AS due_at, n.announced_at FROM (SELECT) one LEFT JOIN retention_notice n ON true
 """
@@ -110,7 +110,16 @@ class RetentionPreview:
     )
     rows: BigInt = field(description="How many rows go, of all devices.")
     bytes: BigInt = field(description="What they take, in bytes, about.")
-    devices: list[ExpiringDevice] = field(description="The devices that lose something, by name.")
+    device_count: int = field(description="How many devices lose something.")
+    expiring: strawberry.Private[list[ExpiringDevice]]
+
+    @resolver
+    def devices(
+        self, first: Annotated[int, argument(f"How many, 1 to {MOST_DEVICES:,}.")] = 100
+    ) -> list[ExpiringDevice]:
+        """The devices that lose something, those that lose the most first."""
+        _check_first(first, MOST_DEVICES)
+        return self.expiring[:first]
 
 
 @output_type
@@ -157,6 +166,11 @@ class RetentionRun:
         )
 
 
+def _check_first(first: int, most: int) -> None:
+    if not 1 <= first <= most:
+        raise DdmsError(Code.INVALID, f"ask for 1 to {most:,}", field="first")
+
+
 def _grouped(rows: list[Row], key: str) -> list[list[Row]]:
     groups: dict[Any, list[Row]] = {}
     for row in rows:
@@ -171,19 +185,20 @@ async def read_preview(database: Database, *, at_once: bool = False) -> Retentio
         due["due_at"] = datetime.now(UTC)
     rows = await database.rows(PREVIEW, due["due_at"], at_once)
     devices = [ExpiringDevice.of(group) for group in _grouped(rows, "device_id")]
+    devices.sort(key=lambda device: -device.bytes)
     return RetentionPreview(
         due_at=due["due_at"],
         announced_at=due["announced_at"],
         rows=BigInt(sum(device.rows for device in devices)),
         bytes=BigInt(sum(device.bytes for device in devices)),
-        devices=devices,
+        device_count=len(devices),
+        expiring=devices,
     )
 
 
 async def read_runs(database: Database, most: int) -> list[RetentionRun]:
     """Read the newest runs, newest first."""
-    if not 1 <= most <= MOST_RUNS:
-        raise DdmsError(Code.INVALID, f"ask for 1 to {MOST_RUNS:,} runs", field="first")
+    _check_first(most, MOST_RUNS)
     return [RetentionRun.of(group) for group in _grouped(await database.rows(LIST_RUNS, most), "id")]
 
 

@@ -28,7 +28,21 @@ def ddms(*arguments: str, url: str | None = None, **env: str) -> subprocess.Comp
 
 @pytest.mark.parametrize(
     "command",
-    ["", "migrate", "init", "api", "collector", "token", "config", "storage", "devices", "read", "settings", "demo"],
+    [
+        "",
+        "migrate",
+        "init",
+        "api",
+        "collector",
+        "token",
+        "config",
+        "storage",
+        "retention",
+        "devices",
+        "read",
+        "settings",
+        "demo",
+    ],
 )
 def test_every_command_has_help(command):
     done = ddms(*command.split(), "--help")

@@ -419,15 +419,18 @@ async def test_administrators_see_what_will_go_and_until_when_it_can_be_exported
     due = notice["due_at"].isoformat()
     assert (preview["dueAt"], preview["rows"]) == (due, 3 * 144)
     assert [(d["name"], d["rows"], d["retentionDays"], d["exportUntil"]) for d in preview["devices"]] == [
-        ("long", 144, 40, due),
         ("short", 288, 10, due),
+        ("long", 144, 40, due),
     ]
-    (table,) = preview["devices"][1]["tables"]
+    (table,) = preview["devices"][0]["tables"]
     assert (table["table"], table["days"], table["erasedAt"]) == ("readings", 10, due)
     assert preview["bytes"] > 0
     (told,) = await api.ask("{ notices { kind message since until } }", actor="admin")
     assert (told["kind"], told["until"]) == ("RETENTION_DUE", due)
     assert told["message"].startswith("about 432 rows")
+    (most,) = (await api.ask("{ retentionPreview { deviceCount devices(first: 1) { name } } }"))["devices"]
+    assert most == {"name": "short"}
+    assert await api.code("{ retentionPreview { devices(first: 1001) { name } } }") == "INVALID"
     await plant.keep("long", 1)
     by_name = {device["name"]: device for device in (await api.ask(PREVIEW))["devices"]}
     assert by_name["long"]["exportUntil"] > due
@@ -483,6 +486,7 @@ async def test_the_command_line_shows_asks_and_erases(database_url, plant):
     assert shown.returncode == 0, shown.stderr
     assert "144 rows" in shown.stdout
     assert "not announced yet" in shown.stdout
+    assert '"devices":[{"device_id":' in ddms("retention", "preview", "--json", url=database_url).stdout
     asked = ddms("retention", "run", url=database_url)
     assert (asked.returncode, "144 rows" in asked.stdout) == (1, True)  # nobody answers the question
     assert await plant.ages("short") == [1, 30]

@@ -56,14 +56,15 @@ def runs(most: int, as_json: bool) -> None:
 
 def _show(found: Any, *, as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(dataclasses.asdict(found)).decode())
+        values = dataclasses.asdict(found)
+        click.echo(orjson.dumps(values | {"devices": values.pop("expiring")}).decode())
         return
     told = f"announced {found.announced_at:%Y-%m-%d %H:%M} UTC" if found.announced_at else "not announced yet"
     click.echo(f"run          {found.due_at:%Y-%m-%d %H:%M} UTC ({told})")
     click.echo(f"will erase   {found.rows:,} rows, about {size(found.bytes)}")
-    if found.devices:
+    if found.expiring:
         click.echo(f"\n{'device':<32} {'keeps':>7} {'rows':>14} {'about':>9}  export until (UTC)")
-    for device in found.devices:
+    for device in found.expiring:
         gone = " (deleted)" if device.deleted_at else ""
         click.echo(
             f"{device.name + gone:<32} {device.retention_days:>5} d {device.rows:>14,} {size(device.bytes):>9}  {device.export_until:%Y-%m-%d %H:%M}"
