@@ -3,13 +3,17 @@
 import asyncio
 import contextlib
 import json
+import socket
 import subprocess
+import time
 
 import asyncpg
 import httpx2
+import numpy as np
 import pytest
 
-from api import over_events
+from api import broadcast, http_protocol, over_events
+from ddms.stream import CHANNEL, READING, Flush, pack
 from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.node import ENVIRONMENT, needs_node_clients
 from tests.test_api_resume import Collector, heard_by
@@ -159,6 +163,44 @@ async def test_one_token_may_have_only_so_many_streams(api: Api, monkeypatch):
             assert third.response.status_code == 429
         async with streamed(api, query, "admin") as other:
             assert (await other.event())[0] == "next"
+
+
+async def told(api: Api, owner: asyncpg.Connection, points: list[int]) -> None:
+    """Tell everybody of a reading of each point, without storing it."""
+    api.sequence += 1
+    readings = np.zeros(len(points), READING)
+    readings["point_id"], readings["time"], readings["value"] = points, int(time.time() * 1e6), time.time()
+    async with owner.transaction():
+        for payload in pack(Flush(collector="test", sequence=api.sequence, readings=readings, texts={})):
+            await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+
+
+async def test_who_never_reads_a_stream_costs_bounded_memory_and_then_the_connection(
+    api: Api, owner: asyncpg.Connection, monkeypatch
+):
+    monkeypatch.setattr(broadcast, "QUEUE_BYTES", 100_000)
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 1.0)
+    points = [{"key": f"k{i}", "registerTable": "INPUT", "address": i, "dataType": "INT16"} for i in range(1000)]
+    device = await add(api, points=points)
+    query = "subscription ($d: [ID!]) { readings(devices: $d) { kind columns { pointId time value quality } } }"
+    body = json.dumps({"query": query, "variables": {"d": [device["id"]]}}).encode()
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(("127.0.0.1", int(api.url.rsplit(":", 1)[1])))
+    _, writer = await asyncio.open_connection(sock=deaf, limit=1024)
+    writer.transport.pause_reading()
+    lines = ["POST /graphql HTTP/1.1", "Host: localhost", "Content-Type: application/json", f"Accept: {EVENTS}"]
+    lines += [f"Authorization: Bearer {api.tokens['viewer']}", f"Content-Length: {len(body)}", "", ""]
+    writer.write("\r\n".join(lines).encode() + body)
+    running = api.parts.hub.broadcasts._running
+    async with asyncio.timeout(60):
+        while not running:
+            await asyncio.sleep(0.01)
+        points = list(device["points"].values())
+        while running:
+            await told(api, owner, points)
+            assert max((max(one.waiting(), default=0) for one in running.values()), default=0) <= 100_000
+    writer.transport.abort()
 
 
 CLIENT = """

@@ -157,6 +157,37 @@ async def test_garbage_is_closed_with_4400(api: Api, garbage):
     await well(api)
 
 
+@pytest.mark.parametrize(
+    "variables",
+    ['{"d": ["\\u0000"]}', '{"d": ["dev_99999999999999999999"]}', '{"d": {"a": 1}}', '{"d": [1e308]}', '{"d": 9007199254740993}', '{"d": [[["dev_1"]]]}', '{"d": ["x"], "more": 1}', "[]", "7"],
+)  # fmt: skip
+async def test_variables_of_no_shape_that_fits_are_an_error_and_the_socket_goes_on(api: Api, variables):
+    query = "subscription ($d: [ID!]!) { readings(devices: $d) { kind } }"
+    async with api.socket() as socket:
+        await socket.connection.send(
+            f'{{"id": "1", "type": "subscribe", "payload": {{"query": "{query}", "variables": {variables}}}}}'
+        )
+        if variables in {"[]", "7"}:  # no message of the protocol
+            assert await socket.closed() == 4400
+        else:
+            refused = await socket.receive()
+            assert refused["type"] == "error"
+            assert refused["payload"][0]["extensions"]["code"] in {"INVALID", "NOT_FOUND"}
+            await socket.subscribe("{ __typename }", "2")
+            assert (await socket.receive())["type"] == "next"
+    await well(api)
+
+
+@pytest.mark.parametrize("variables", ['{"d": NaN}', '{"d": "\\ud800"}', '{"d": "\x00"}', '{"d": 1e999'])
+async def test_variables_that_are_no_json_close_the_socket(api: Api, variables):
+    async with api.socket() as socket:
+        await socket.connection.send(
+            f'{{"id": "1", "type": "subscribe", "payload": {{"query": "{{ __typename }}", "variables": {variables}}}}}'
+        )
+        assert await socket.closed() == 4400
+    await well(api)
+
+
 async def test_bytes_that_are_no_websocket_frame_close_the_connection(api: Api):
     async with api.socket() as socket:
         socket.connection.transport.write(b"\xff" * 100)
