@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api import over_http
+from api import over_http, tracing
 from api.context import Context
 from api.database import Database
 from api.execution import Documents
@@ -55,8 +55,14 @@ class Parts:
         self.in_flight = InFlight()
         self.streams = EventStreams()
         self.hub = Hub(settings, database, self.tokens)
-        self.health = Health(database)
+        self.health = Health(database, self.measure)
         self.scheduler = Scheduler(settings, jobs)
+
+    def measure(self) -> None:
+        """Tell the metrics what is read when somebody asks for them."""
+        self.database.measure()
+        self.in_flight.measure()
+        self.hub.broadcasts.measure()
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
@@ -134,6 +140,7 @@ def create_app(settings: Settings, *, jobs: Sequence[Job] = JOBS, stop: Callable
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
         pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
         parts = Parts(settings, Database(pool, edition), jobs)
@@ -153,6 +160,8 @@ def create_app(settings: Settings, *, jobs: Sequence[Job] = JOBS, stop: Callable
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await pool.close()
+            if end_tracing:
+                await asyncio.to_thread(end_tracing)
 
     app = Application(
         lifespan=lifespan,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from graphql import Executor
 
 from api.execution import encode, response
-from api.metrics import BROADCASTS, DELIVERED, SKIPPED, SUBSCRIPTIONS
+from api.metrics import BROADCASTS, DELIVERED, QUEUED_BYTES, SKIPPED, SUBSCRIPTIONS, WAITING_SUBSCRIBERS
 from api.mirror import Mirror
 from api.resume import Heard
 
@@ -244,6 +244,12 @@ class Broadcasts:
     def _end(self, key: Hashable) -> None:
         del self._running[key]
         BROADCASTS.set(len(self._running))
+
+    def measure(self) -> None:
+        """Tell the metrics what waits for subscribers."""
+        waiting = [size for broadcast in self._running.values() for size in broadcast.waiting() if size]
+        QUEUED_BYTES.set(sum(waiting))
+        WAITING_SUBSCRIBERS.set(len(waiting))
 
     def publish(self, event: object) -> None:
         """Tell all of them of an event."""

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from api import tracing
 from api.errors import of_database, unavailable
-from api.metrics import STATEMENT_SECONDS
+from api.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
 from ddms.database import Connection, Edition
 
 Row: TypeAlias = asyncpg.Record
@@ -57,16 +58,19 @@ class Statements:
 class _watched:  # noqa: N801 - used as a function, a class because a generator costs more than the statement's record
     """Times a statement and explains its errors."""
 
-    __slots__ = ("_began", "_name")
+    __slots__ = ("_began", "_name", "_span")
 
     def __init__(self, sql: str) -> None:
         self._name = statement_name(sql)
 
     def __enter__(self) -> None:
+        self._span = None if tracing.TRACER is None else tracing.statement(self._name)
         self._began = time.perf_counter()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         STATEMENT_SECONDS.labels(self._name).observe(time.perf_counter() - self._began)
+        if self._span:
+            self._span.end()
         if isinstance(error, Exception) and (explained := of_database(error)):
             raise explained from error
 
@@ -77,6 +81,12 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, edition: Edition) -> None:
         self._pool = pool
         self.edition = edition
+
+    def measure(self) -> None:
+        """Tell the metrics how busy the pool is."""
+        idle = self._pool.get_idle_size()
+        CONNECTIONS.labels("idle").set(idle)
+        CONNECTIONS.labels("busy").set(self._pool.get_size() - idle)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Statements]:
@@ -111,10 +121,13 @@ class Database:
 
 @asynccontextmanager
 async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    WAITING_FOR_CONNECTION.inc()
     try:
         connection = await pool.acquire(timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise unavailable() from error
+    finally:
+        WAITING_FOR_CONNECTION.dec()
     try:
         yield connection
     finally:

@@ -31,7 +31,7 @@ from graphql import (
 from graphql.execution import VariableValues, get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
 
-from api import errors
+from api import errors, tracing
 from api.context import Context
 from api.cost import MOST_COST, cost_of, told_cost, too_dear
 from api.executor import Execution
@@ -209,6 +209,18 @@ def execute(
 ) -> Awaitable[dict[str, Any]] | dict[str, Any]:
     """Run a query or mutation; return the response, `data` and perhaps `errors`, at once or later."""
     executor = operation.executor(context, variables)
+    return _executed(executor) if tracing.TRACER is None else _traced(operation, context, executor)
+
+
+async def _traced(operation: Operation, context: Context, executor: Execution) -> dict[str, Any]:
+    with tracing.execution(operation, executor.cost, context.actor) as span:
+        answer = _executed(executor)
+        answer = answer if isinstance(answer, dict) else await answer
+        tracing.finished(span, answer)
+        return answer
+
+
+def _executed(executor: Execution) -> Awaitable[dict[str, Any]] | dict[str, Any]:
     result = executor.execute_operation()
     if isawaitable(result):
         return _finished(result, executor.cost)

@@ -8,6 +8,8 @@ from api.broadcast import Broadcast, Envelope, Sink, Source
 from api.context import Context
 from api.execution import Operation, source
 from api.executor import Execution
+from api.metrics import measures
+from api.observed import name_of
 
 
 async def follow(
@@ -25,6 +27,7 @@ async def follow(
     and `DdmsError` when there is nothing to follow.
     """
     executor = operation.executor(context, variables)
+    measures(operation.verb, name_of(operation, context)).cost.inc(executor.cost)
     token, variable = executor.root_argument("resumeFrom")
     others = {name: value for name, value in (variables or {}).items() if name != variable}
     broadcast = await _broadcast(operation, context, executor, others)

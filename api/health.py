@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -28,8 +29,9 @@ STATES = ("unknown", "online", "error", "offline", "disabled")
 class Health:
     """What monitors ask for, remembered for a moment so that they cost nothing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, measure: Callable[[], None]) -> None:
         self._database = database
+        self._measure = measure
         self._started = time.monotonic()
         self._metrics: tuple[float, bytes] = (-CACHED_SECONDS, b"")
         self._asking = asyncio.Lock()
@@ -67,6 +69,7 @@ class Health:
 
     async def _collect(self) -> None:
         states = await self._count()
+        self._measure()
         DATABASE_UP.set(states is not None)
         for state in STATES:
             DEVICES.labels(state).set((states or {}).get(state, 0))

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from api.context import Context
 from api.limits import IN_FLIGHT, UNREAD_BYTES
+from api.metrics import IN_FLIGHT as RUNNING
+from api.metrics import UNREAD
 from ddms.errors import Code, DdmsError
 
 
@@ -31,6 +33,11 @@ class InFlight:
             )
         with _counted(self._running, who, 1):
             yield
+
+    def measure(self) -> None:
+        """Tell the metrics how many run, and what nobody has read yet."""
+        RUNNING.set(self._running.total())
+        UNREAD.set(self._unread.total())
 
     @contextmanager
     def unread(self, context: Context, size: int) -> Iterator[None]:

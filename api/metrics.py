@@ -1,10 +1,12 @@
 """Metrics of the API: what `/metrics` shows; every label is bounded."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 
 REQUEST_SECONDS = Histogram(
     "ddms_api_request_duration_seconds",
@@ -13,6 +15,25 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registry=REGISTRY,
 )
+COST = Counter(
+    "ddms_api_cost_total",
+    "Cost of the operations that were executed, by their name",
+    ["operation", "name"],
+    registry=REGISTRY,
+)
+FAILED = Counter(
+    "ddms_api_failed_operations_total",
+    "Operations that were refused or whose answer held errors, by their name; without a readable document: refused",
+    ["operation", "name"],
+    registry=REGISTRY,
+)
+SLOW = Counter(
+    "ddms_api_slow_operations_total", "Operations that took over a second; each is in the log", registry=REGISTRY
+)
+UNREAD = Gauge(
+    "ddms_api_unread_bytes", "Bytes of large answers that their clients have not read yet", registry=REGISTRY
+)
+IN_FLIGHT = Gauge("ddms_api_requests_in_flight", "Operations that are being executed over HTTP", registry=REGISTRY)
 ERRORS = Counter("ddms_api_errors_total", "Errors in GraphQL answers, by their code", ["code"], registry=REGISTRY)
 STATEMENT_SECONDS = Histogram(
     "ddms_database_query_duration_seconds",
@@ -21,11 +42,21 @@ STATEMENT_SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registry=REGISTRY,
 )
+CONNECTIONS = Gauge(
+    "ddms_database_connections", "Connections of the API's pool, by whether they work", ["state"], registry=REGISTRY
+)
+WAITING_FOR_CONNECTION = Gauge(
+    "ddms_database_waiting", "Operations that wait for a connection of the pool", registry=REGISTRY
+)
 SOCKETS = Gauge("ddms_active_websockets", "Open websockets", registry=REGISTRY)
 EVENT_STREAMS = Gauge("ddms_active_event_streams", "Open streams of server-sent events", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("ddms_active_subscriptions", "Subscriptions that are being served", registry=REGISTRY)
 BROADCASTS = Gauge(
     "ddms_active_broadcasts", "Distinct subscriptions: each is executed and encoded once", registry=REGISTRY
+)
+QUEUED_BYTES = Gauge("ddms_live_queued_bytes", "Bytes that wait for subscribers who read slowly", registry=REGISTRY)
+WAITING_SUBSCRIBERS = Gauge(
+    "ddms_live_waiting_subscribers", "Subscribers for whom something waits, because they read slowly", registry=REGISTRY
 )
 DELIVERED = Counter("ddms_live_messages_total", "Messages put into subscribers' queues", registry=REGISTRY)
 SKIPPED = Counter(
@@ -85,7 +116,15 @@ class OperationNames:
 NAMES = OperationNames()
 
 
+class Measures(NamedTuple):
+    """What is measured of a kind of operation and a name."""
+
+    seconds: Histogram
+    cost: Counter
+    errors: Counter
+
+
 @lru_cache(maxsize=10 * _MOST_NAMES)
-def request_seconds(kind: str, name: str) -> Histogram:
-    """Return the histogram of a kind of operation and a name; finding it by its labels takes longer than observing."""
-    return REQUEST_SECONDS.labels(kind, name)
+def measures(kind: str, name: str) -> Measures:
+    """Return what is measured of a kind of operation and a name; finding it by labels takes longer than observing."""
+    return Measures(*(metric.labels(kind, name) for metric in (REQUEST_SECONDS, COST, FAILED)))  # type: ignore[arg-type]

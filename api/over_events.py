@@ -14,11 +14,12 @@ from starlette.types import Send
 
 from api.broadcast import Result
 from api.context import Context
-from api.execution import Operation, encode, execute
+from api.execution import Operation, encode
 from api.follow import follow
 from api.http_request import EVENT_STREAM, HttpRequest
 from api.limits import LIVE_CONNECTIONS
 from api.metrics import EVENT_STREAMS
+from api.observed import executed
 from ddms.errors import Code, DdmsError
 
 BEAT_SECONDS = 15.0
@@ -90,8 +91,7 @@ class EventStream:
             token = self._request.header(b"last-event-id") or None
             await follow(operation, self.context, variables, Event(), self, resume_from=token)
             return
-        answer = execute(operation, self.context, variables)
-        answer = answer if isinstance(answer, dict) else await answer
+        answer = await executed(operation, self.context, variables)
         await self.push_when_writable(Event()(Result(encode(answer))) + _COMPLETE)
 
     async def end(self, _reason: str) -> None:

@@ -1,15 +1,15 @@
 """GraphQL over HTTP, after https://graphql.github.io/graphql-over-http/draft/."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
+from contextlib import nullcontext, suppress
 from typing import Any, Protocol
 
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from api import errors
+from api import errors, observed, tracing
 from api.context import Context
 from api.execution import BadDocument, Documents, Operation, encode, execute
 from api.http_answer import LARGE_BYTES, Answer, send_answer
@@ -17,17 +17,13 @@ from api.http_request import EVENT_STREAM, GRAPHQL_JSON, JSON, Asked, ClientLeft
 from api.idempotency import claimed, fingerprint, key_of, succeeded
 from api.in_flight import InFlight
 from api.messages import LANGUAGE, language_of
-from api.metrics import ERRORS, NAMES, request_seconds
 from api.over_events import EventStream, EventStreams
 from api.tokens import of_header
 from ddms.errors import Code, DdmsError
 from ddms.logs import REQUEST_ID
 
-SLOW_SECONDS = 1.0
 _WATCH_AFTER = 0.5
 _ELSEWHERE = "subscriptions are served over a websocket, by graphql-transport-ws, and with `Accept: text/event-stream`"
-
-logger = logging.getLogger("api.requests")
 
 
 class MakesContexts(Protocol):
@@ -50,23 +46,23 @@ async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents
     except Refused as refused:
         await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
         return
-    try:
+    with nullcontext() if tracing.TRACER is None else tracing.request(request), suppress(ClientLeft):
         answer = await (
             _stream(request, send, documents, parts)
             if media == EVENT_STREAM
             else _answer(request, media, documents, parts)
         )
-    except ClientLeft:
-        return
-    if answer and answer.context and len(answer.body) >= LARGE_BYTES:
-        with parts.in_flight.unread(answer.context, len(answer.body)):
+        if answer and answer.context and len(answer.body) >= LARGE_BYTES:
+            with parts.in_flight.unread(answer.context, len(answer.body)):
+                await send_answer(send, request, answer)
+        elif answer:
             await send_answer(send, request, answer)
-    elif answer:
-        await send_answer(send, request, answer)
 
 
 async def _answer(request: HttpRequest, media: str, documents: Documents, parts: MakesContexts) -> Answer:
     began = time.perf_counter()
+    operation = context = None
+    answer: dict[str, Any] = {}
     try:
         context = await _context(request, parts)
         asked = await request.asked()
@@ -75,28 +71,22 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         if operation.kind is OperationType.SUBSCRIPTION:
             raise Refused(400, _ELSEWHERE)  # noqa: TRY301
         if operation.constant is not None:
-            encoded, failed = operation.constant, False
+            encoded = operation.constant
         else:
             with parts.in_flight.of(context):
                 encoded, answer = await _done(request, operation, context, asked.variables)
-            if failed := "errors" in answer:
-                _count(answer)
-                _log("failed", operation, context, time.perf_counter() - began, answer)
-        seconds = time.perf_counter() - began
-        name = NAMES.of(operation.name, operation.label, known_caller=context.caller is not None)
-        request_seconds(operation.verb, name).observe(seconds)
-        if seconds > SLOW_SECONDS and not failed:
-            _log("slow", operation, context, seconds, {})
+        observed.answered(operation, context, time.perf_counter() - began, answer)
         return Answer(200, media, encoded, context=context)
     except ClientLeft:
         raise
     except Exception as error:  # noqa: BLE001 - each has its answer
+        observed.refused(operation, context)
         return _told(media, error, 400 if media == GRAPHQL_JSON else 200)
 
 
 async def _stream(request: HttpRequest, send: Send, documents: Documents, parts: MakesContexts) -> Answer | None:
     """Answer with a stream of events; return what went wrong before the first one."""
-    stream = None
+    stream = operation = context = None
     try:
         context = await _context(request, parts)
         asked = await request.asked()
@@ -109,6 +99,7 @@ async def _stream(request: HttpRequest, send: Send, documents: Documents, parts:
     except Exception as error:
         if stream and stream.began:
             raise
+        observed.refused(operation, context)
         return _told(JSON, error, 400)
     return None
 
@@ -196,7 +187,7 @@ def _problem(
     besides: dict[str, Any] | None = None,
 ) -> Answer:
     answer: dict[str, Any] = {"errors": problems} | (besides or {})
-    _count(answer)
+    observed.count_errors(problems)
     return Answer(status, media, encode(answer), headers or {})
 
 
@@ -224,25 +215,3 @@ async def _until_client_leaves(request: HttpRequest, work: Awaitable[dict[str, A
         begin.cancel()
         for watcher in watchers:
             watcher.cancel()
-
-
-def _count(answer: dict[str, Any]) -> None:
-    for error in answer.get("errors", ()):
-        ERRORS.labels(error["extensions"]["code"]).inc()
-
-
-def _log(what: str, operation: Operation, context: Context, seconds: float, answer: dict[str, Any]) -> None:
-    logger.info(
-        "%s %s",
-        what,
-        operation.label,
-        extra={
-            "operation": operation.name,
-            "field": operation.label,
-            "document": operation.digest,
-            "seconds": round(seconds, 3),
-            "codes": sorted({error["extensions"]["code"] for error in answer.get("errors", ())}),
-            "caller": context.actor,
-            "address": context.address,
-        },
-    )

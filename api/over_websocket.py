@@ -25,14 +25,14 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 from strawberry.types.unset import UNSET, UnsetType
 
-from api import errors
+from api import errors, observed
 from api.broadcast import Result
 from api.context import Context
-from api.execution import BadDocument, Documents, encode, execute
+from api.execution import BadDocument, Documents, encode
 from api.follow import follow
 from api.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
 from api.messages import LANGUAGE, language_of, told
-from api.metrics import ERRORS, SOCKETS
+from api.metrics import SOCKETS
 from api.tokens import Tokens, of_header
 from api.websocket_protocol import EXTENSION, WebSocketProtocol, text_frame
 from ddms.errors import Code, DdmsError
@@ -174,8 +174,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         if operation.kind is OperationType.SUBSCRIPTION:
             await follow(operation, self.context, running.variables, Next(running.id), self._protocol)
             return
-        answer = execute(operation, self.context, running.variables)
-        answer = answer if isinstance(answer, dict) else await answer
+        answer = await observed.executed(operation, self.context, running.variables)
         await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
         await running.send_operation_message({"id": running.id, "type": "complete"})
 
@@ -185,8 +184,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         return protocol
 
     async def _refuse(self, operation: Running[Context, None], problems: list[dict[str, Any]]) -> None:
-        for problem in problems:
-            ERRORS.labels(problem["extensions"]["code"]).inc()
+        observed.refused(None, None)
+        observed.count_errors(problems)
         with suppress(WebSocketDisconnect, RuntimeError):
             await operation.send_operation_message(
                 cast("Any", {"id": operation.id, "type": "error", "payload": problems})

@@ -70,6 +70,12 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _http_url(text: str) -> str:
+    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+        raise ValueError("it looks like http://127.0.0.1:4318")
+    return text
+
+
 def _database_url(text: str) -> str:
     if urlsplit(text).scheme not in {"postgresql", "postgres"}:
         raise ValueError("it looks like postgresql://user@host:5432/database")
@@ -114,6 +120,9 @@ class Settings:
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
     disk_path: Path | None = _setting(
         Path, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
+    )
+    otlp_endpoint: str | None = _setting(
+        _http_url, None, "Where the API sends its traces, an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]"
     )
     log_level: LogLevel = _setting(LogLevel, LogLevel.INFO, "debug, info, warning or error")
     log_format: LogFormat = _setting(LogFormat, LogFormat.JSON, "json or text")
