@@ -90,7 +90,7 @@ async def test_a_slow_operation_is_in_the_log_with_all_but_its_variables(api: Ap
     answer = await api.post(document, search=SECRET)
     assert "errors" not in answer
     (line,) = [record.__dict__ for record in lines.records if record.__dict__.get("operation") == "Slow"]
-    assert (line["message"], line["field"], line["caller"]) == ("slow devices", "devices", "owner")
+    assert (line["message"], line["field"], line["caller"]) == ("slow devices", "devices", "the owner's")
     assert len(line["document"]) == 64
     assert line["seconds"] >= 0
     assert line["cost"] == answer["extensions"]["cost"]["requested"]
