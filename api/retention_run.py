@@ -64,9 +64,7 @@ UPDATE retention_run_tables SET chunks = chunks + 1, bytes = bytes + $3 WHERE ru
 COUNT_ROWS = (
     "-- ddms:count_dropped_rows\nUPDATE retention_run_tables SET rows = rows + $3 WHERE run_id = $1 AND source = $2"
 )
-LIST_POINTS_OF = (
-    "-- ddms:list_points_of\nSELECT coalesce(array_agg(id ORDER BY id), '{}') FROM points WHERE device_id = $1"
-)
+LIST_POINTS_OF = "-- ddms:list_points_of\nSELECT coalesce(array_agg(id ORDER BY id), '{}') FROM points WHERE device_id = any($1::int[])"
 READ_WIDTH = "-- ddms:read_history_width\nSELECT width FROM history_widths() WHERE source = $1"
 # What goes and that it went are one transaction: a run that is killed has counted right.
 ERASE_BATCH = """-- ddms:erase_expired
@@ -160,6 +158,15 @@ async def _tell(statements: Statements, number: int) -> None:
     logger.info("retention: run %d erased %d rows, %d bytes, %d chunks", number, *row)
 
 
+def _alike(due: list[Row], erased: datetime | None) -> dict[tuple[datetime, datetime], list[Row]]:
+    """Return the devices that lose the same time together; what was dropped with its chunks is gone already."""
+    alike: dict[tuple[datetime, datetime], list[Row]] = {}
+    for row in due:
+        since = row["since"] if erased is None else max(row["since"], erased)
+        alike.setdefault((since, row["before"]), []).append(row)
+    return alike
+
+
 class _Run:
     """One table in one run."""
 
@@ -171,27 +178,22 @@ class _Run:
 
     async def erase(self, *, announced: bool) -> None:
         """Drop the chunks that no device needs any more, then erase what is expired of single devices."""
-        devices = await patiently(lambda: self._statements.rows(BEGIN_ERASING, self._source, announced))
-        due = [row for row in devices if row["since"] is not None and row["since"] < row["before"]]
+        states = await patiently(lambda: self._statements.rows(BEGIN_ERASING, self._source, announced))
+        due = [row for row in states if row["since"] is not None and row["since"] < row["before"]]
         if not due:
             return
-        cut = min(row["before"] for row in devices)
+        cut = min(row["before"] for row in states)
         dropped = await self._drop_chunks(due, cut)
         width = await self._statements.value(READ_WIDTH, self._source)
-        for row in due:
-            since = max(row["since"], cut) if dropped else row["since"]
-            points = await self._statements.value(LIST_POINTS_OF, row["device_id"])
+        for (since, before), rows in _alike(due, cut if dropped else None).items():
+            devices = [row["device_id"] for row in rows]
+            points = await self._statements.value(LIST_POINTS_OF, devices)
             async for _ in erase(
-                self._statements,
-                self._source,
-                points,
-                (since, row["before"]),
-                erase_batch=self._batch(width),
-                pace=self._pace,
+                self._statements, self._source, points, (since, before), erase_batch=self._batch(width), pace=self._pace
             ):
                 pass
             await self._statements.value(
-                END_ERASING, self._source, [row["device_id"]], [row["before"]], [row["changes"]]
+                END_ERASING, self._source, devices, [before] * len(rows), [row["changes"] for row in rows]
             )
 
     async def _drop_chunks(self, due: list[Row], cut: datetime) -> bool:
