@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from grafana.api import api
 from grafana.device import device
 from grafana.fleet import fleet
 from grafana.group import group
@@ -23,6 +24,7 @@ def dashboards() -> dict[str, str]:
         "group.json": group(),
         "history.json": history(),
         "storage.json": storage(),
+        "api.json": api(),
     }
     return {
         name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

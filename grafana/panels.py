@@ -19,6 +19,7 @@ DEVICE_UID = "ddms-device"
 HISTORY_UID = "ddms-history"
 GROUP_UID = "ddms-group"
 STORAGE_UID = "ddms-storage"
+API_UID = "ddms-api"
 GROUP_URL = f"/d/{GROUP_UID}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
 DEVICE_URL = f"/d/{DEVICE_UID}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
 

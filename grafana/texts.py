@@ -21,6 +21,10 @@ GROUP_TITLE = "Group"
 GROUP_DESCRIPTION = "The devices of a group: how they do, their values side by side, their trends."
 STORAGE_TITLE = "Storage"
 STORAGE_DESCRIPTION = "What is stored in how many bytes, what will be erased because it is expired, what was erased."
+API_TITLE = "API"
+API_DESCRIPTION = (
+    "The GraphQL API: what is asked, how long it takes, what it costs, what fails, who follows, what waits."
+)
 ALL_DEVICES = "All devices"
 SHOW_HISTORY = "History"
 EXPORT = "Export"
@@ -104,6 +108,13 @@ COLUMNS: dict[str, str] = {
     "subject": "What",
     "requested_by": "By",
     "error": "Error",
+    "name": "Operation",
+    "operation": "Kind",
+    "Value #A": "Times",
+    "Value #B": "Mean",
+    "Value #C": "99 % within",
+    "Value #D": "Cost, mean",
+    "Value #E": "Failed",
 } | {state: text.capitalize() for state, text in STATES.items()}
 
 # Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.

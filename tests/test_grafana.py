@@ -2,13 +2,18 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
 import pytest
 import yaml
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
+from api.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
 from grafana.__main__ import FOLDER, dashboards, main, outdated
 
 BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in dashboards().items()}
@@ -88,7 +93,7 @@ def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
 def queries() -> Iterator[Any]:
     for board in BOARDS.values():
         for panel in board["panels"]:
-            for target in panel["targets"]:
+            for target in (each for each in panel["targets"] if "rawSql" in each):
                 yield pytest.param(target["rawSql"], id=f"{board['uid']}-{panel['title']}-{target['refId']}")
         for variable in board["templating"].get("list", []):
             if variable["type"] == "query":
@@ -278,7 +283,15 @@ def test_a_changed_a_missing_and_a_foreign_file_are_found(tmp_path, monkeypatch,
     assert main(["--check"]) == 1
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == [
         f"grafana/dashboards/{name}"
-        for name in ("device.json", "fleet.json", "foreign.json", "group.json", "history.json", "storage.json")
+        for name in (
+            "api.json",
+            "device.json",
+            "fleet.json",
+            "foreign.json",
+            "group.json",
+            "history.json",
+            "storage.json",
+        )
     ]
     (tmp_path / "foreign.json").unlink()
     assert main([]) == 0
@@ -292,8 +305,43 @@ def test_every_panel_explains_itself(panel: dict[str, Any]):
     assert panel["title"]
     assert defaults["unit"]
     assert min(len(panel["description"]), len(defaults["noValue"])) > 15
-    assert panel["datasource"]["uid"] == "ddms"
-    assert all(target["datasource"]["uid"] == "ddms" for target in panel["targets"])
+    source = panel["datasource"]["uid"]
+    assert source in {"ddms", "prometheus"}
+    assert all(target["datasource"]["uid"] == source for target in panel["targets"])
+
+
+def expressions() -> list[str]:
+    return [t["expr"] for b in BOARDS.values() for p in b["panels"] for t in p["targets"] if "expr" in t]
+
+
+def test_every_question_to_prometheus_names_metrics_and_labels_that_the_api_has():
+    measures("query", "x")
+    ERRORS.labels("INVALID")
+    STATEMENT_SECONDS.labels("x")
+    CONNECTIONS.labels("idle")
+    families = list(text_string_to_metric_families(generate_latest(REGISTRY).decode()))
+    samples = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    asked = expressions()
+    assert len(asked) > 20
+    for expression in asked:
+        names = re.findall(r"\b(?:ddms|process)_\w+", expression)
+        assert names, expression
+        assert names[0] in samples, expression
+        labels = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
+        assert all(labels <= samples[name] for name in names), expression
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (of Prometheus) is not here")
+def test_every_question_to_prometheus_is_promql(tmp_path):
+    rules = [
+        {"record": f"question:{number}", "expr": re.sub(r"\$__\w+", "1m", expression)}
+        for number, expression in enumerate(expressions())
+    ]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}))
+    checked = subprocess.run(
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_a_panel_that_is_empty_names_only_what_exists():
@@ -309,6 +357,7 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
         "group.json": "ddms-group",
         "history.json": "ddms-history",
         "storage.json": "ddms-storage",
+        "api.json": "ddms-api",
     }
     for board in BOARDS.values():
         assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, "10s")
