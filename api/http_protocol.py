@@ -37,6 +37,8 @@ class _Joined:
         if self.expects_head and not data.startswith(_CONTINUE):
             self._head, self.expects_head = data, False
             return
+        if self.is_closing():  # uvloop raises, where asyncio drops
+            return
         if self._head:
             data, self._head = self._head + data, b""
         self.inner.write(data)
