@@ -192,7 +192,7 @@ class _Run:
                 self._statements, self._source, points, (since, before), erase_batch=self._batch(width), pace=self._pace
             ):
                 pass
-            await self._statements.value(
+            await self._statements.rows(
                 END_ERASING, self._source, devices, [before] * len(rows), [row["changes"] for row in rows]
             )
 

@@ -127,8 +127,10 @@ async def test_batches_are_small_however_many_points_a_device_has(plant, owner, 
 
 
 async def test_a_second_run_finds_nothing_to_do(plant, owner, database):
+    await plant.keep("long", 10)
     await plant.fill("short", 30, 1)
     await run(database, "a test", announced=False)
+    assert await owner.fetchval("SELECT count(*) FROM retention_state WHERE dirty_from IS NOT NULL") == 0
     await run(database, "a test", announced=False)
     rows = await owner.fetch("SELECT run_id, sum(rows) AS rows FROM retention_run_tables GROUP BY 1 ORDER BY 1")
     assert [row["rows"] for row in rows] == [144, 0]
