@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "api/messages_zh.json"
 SENTENCE_AT = {"DdmsError": 1, "GraphQLError": 0, "Refused": 1, "_check": 1, "wrong": 2, "_wrong": 0, "ValueError": 0}
 """Which argument of these calls is a sentence for a caller."""
-NOT_FOR_CALLERS = {"ddms/settings.py", "ddms/database.py", "api/database.py"}
+NOT_FOR_CALLERS = {"ddms/settings.py", "ddms/database.py", "api/database.py", "api/tracing.py"}
 
 
 def templates(node: ast.expr) -> Iterator[str]:
