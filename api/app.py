@@ -27,7 +27,7 @@ from api.graphiql import page
 from api.health import Health
 from api.http_protocol import HttpProtocol
 from api.in_flight import InFlight
-from api.jobs import JOBS
+from api.jobs import jobs_of
 from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
 from api.live import Hub
 from api.over_events import EventStreams
@@ -134,7 +134,9 @@ def _died(task: asyncio.Task[None]) -> None:
         logger.critical("a part of the program died, so the program ends", exc_info=task.exception())
 
 
-def create_app(settings: Settings, *, jobs: Sequence[Job] = JOBS, stop: Callable[[], None] = lambda: None) -> Starlette:
+def create_app(
+    settings: Settings, *, jobs: Sequence[Job] | None = None, stop: Callable[[], None] = lambda: None
+) -> Starlette:
     """Make the ASGI application, with what it does from time to time; `stop` is called when one of its side tasks dies."""
     endpoint = GraphQLEndpoint(settings)
 
@@ -143,7 +145,7 @@ def create_app(settings: Settings, *, jobs: Sequence[Job] = JOBS, stop: Callable
         end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
         pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
-        parts = Parts(settings, Database(pool, edition), jobs)
+        parts = Parts(settings, Database(pool, edition), jobs_of(settings) if jobs is None else jobs)
         app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
         endpoint.parts = parts
         sweeper = _Sweeper(endpoint.sockets, parts)

@@ -1,6 +1,7 @@
 """The scheduled jobs, what they did, and how the owner runs one at once."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -17,6 +18,7 @@ from api.rollups import refresh_rollups
 from api.scheduler import CHANNEL, Job
 from api.storage import record_storage
 from ddms.errors import Code, DdmsError
+from ddms.settings import Settings
 
 LIST_JOB_RUNS = """-- ddms:list_job_runs
 SELECT job.name AS job, run.started_at, run.finished_at, run.error, run.details, done.finished_at AS last_success
@@ -28,12 +30,14 @@ SELECT job.name AS job, run.started_at, run.finished_at, run.error, run.details,
 TELL_JOB = "-- ddms:tell_job\nSELECT pg_notify($1, $2)"
 
 
-JOBS = (
-    Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),
-    Job(name="storage", every=timedelta(hours=1), work=record_storage),
-    Job(name="retention", every=timedelta(minutes=1), work=retention),
-    Job(name=ERASURES, every=timedelta(seconds=15), work=erase_deleted),
-)
+def jobs_of(settings: Settings) -> tuple[Job, ...]:
+    """Return all scheduled jobs."""
+    return (
+        Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),
+        Job(name="storage", every=timedelta(hours=1), work=partial(record_storage, settings.disk_path)),
+        Job(name="retention", every=timedelta(minutes=1), work=retention),
+        Job(name=ERASURES, every=timedelta(seconds=15), work=erase_deleted),
+    )
 
 
 @output_type
@@ -70,8 +74,9 @@ class JobQueries:
     @resolver
     async def jobs(self, info: Info) -> list[ScheduledJob]:
         """The scheduled jobs and how their last runs went."""
-        rows = await info.context.database.rows(LIST_JOB_RUNS, [job.name for job in JOBS])
-        return [ScheduledJob.of(job, row) for job, row in zip(JOBS, rows, strict=True)]
+        jobs = jobs_of(info.context.settings)
+        rows = await info.context.database.rows(LIST_JOB_RUNS, [job.name for job in jobs])
+        return [ScheduledJob.of(job, row) for job, row in zip(jobs, rows, strict=True)]
 
 
 @strawberry.type
@@ -83,7 +88,7 @@ class JobMutations:
         self, info: Info, name: Annotated[str, argument("Which one; `jobs` lists them.")]
     ) -> RunJobPayload:
         """Run a job at once, instead of at its next time."""
-        if name not in {job.name for job in JOBS}:
+        if name not in {job.name for job in jobs_of(info.context.settings)}:
             unknown = DdmsError(Code.NOT_FOUND, f"there is no job {name[:40]!r}: `jobs` lists them", field="name")
             return RunJobPayload(errors=[UserError.of(unknown)])
         async with info.context.database.transaction() as statements:

@@ -20,17 +20,18 @@ SELECT current_setting('server_version') AS server_version, pg_database_size(cur
 LIST_STORAGE_TABLES = "-- ddms:list_storage_tables\nSELECT * FROM storage_tables()"
 LIST_STORAGE_JOBS = "-- ddms:list_storage_jobs\nSELECT * FROM storage_jobs()"
 RECORD_STORAGE = """-- ddms:record_storage
-INSERT INTO storage_history (day, bytes, readings)
-SELECT current_date, pg_database_size(current_database()), (SELECT rows FROM storage_tables() WHERE name = 'readings')
-ON CONFLICT (day) DO UPDATE SET at = now(), bytes = excluded.bytes, readings = excluded.readings
+INSERT INTO storage_history (day, bytes, readings, disk_bytes, disk_free_bytes)
+SELECT current_date, pg_database_size(current_database()), (SELECT rows FROM storage_tables() WHERE name = 'readings'), $1, $2
+ON CONFLICT (day) DO UPDATE SET at = now(), bytes = excluded.bytes, readings = excluded.readings,
+       disk_bytes = excluded.disk_bytes, disk_free_bytes = excluded.disk_free_bytes
 """
 FORGET_STORAGE = "-- ddms:forget_storage\nDELETE FROM storage_history WHERE day < current_date - 366"
 FAR_AWAY = timedelta(days=36_500)
 
 
-async def record_storage(database: Database) -> dict[str, Any] | None:
-    """Take down how much is stored today."""
-    await database.value(RECORD_STORAGE)
+async def record_storage(disk_path: Path | None, database: Database) -> dict[str, Any] | None:
+    """Take down how much is stored today, and how much is free."""
+    await database.value(RECORD_STORAGE, *(_disk(disk_path) or (None, None)))
     await database.value(FORGET_STORAGE)
     return None
 

@@ -219,6 +219,12 @@ SELECT l.device, l.point,
 
 # -- storage
 
+STORAGE_NOW = """
+SELECT bytes AS database_bytes, saved, reading_bytes, growth_bytes, disk_free_bytes, full_on FROM storage
+"""
+STORAGE_JOBS = """
+SELECT job, subject, CASE WHEN failed THEN 'failed' ELSE 'done' END AS run_state, last_success, failures, error, next_start FROM jobs ORDER BY failed DESC, job, subject
+"""
 STORED = """
 SELECT name AS stored, rows, bytes, row_bytes, saved, chunks, compressed_chunks, oldest FROM storage_tables WHERE rows > 0 ORDER BY bytes DESC
 """

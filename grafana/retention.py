@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import table
 
-from grafana import queries, texts
+from grafana import inner_texts, queries, texts
 from grafana.panels import RUN_COLOURS, Place, coloured, column, name_columns, name_of_device, sentence, text_table
 
 
@@ -12,7 +12,7 @@ def retention_panels(top: int) -> list[table.Panel]:
 
 
 def _due(place: Place) -> table.Panel:
-    shown = text_table(texts.RETENTION_DUE, place, queries.RETENTION_DUE, hidden=["device_id"])
+    shown = text_table(inner_texts.RETENTION_DUE, place, queries.RETENTION_DUE, hidden=["device_id"])
     columns = {
         "device": name_of_device(),
         "stored": column(110),
@@ -36,7 +36,7 @@ def _runs(place: Place) -> table.Panel:
         "requested_by": column(140),
         "error": sentence(),
     }
-    return name_columns(text_table(texts.RETENTION_RUNS, place, queries.RETENTION_RUNS), columns)
+    return name_columns(text_table(inner_texts.RETENTION_RUNS, place, queries.RETENTION_RUNS), columns)
 
 
 def _erasures(place: Place) -> table.Panel:
@@ -49,4 +49,4 @@ def _erasures(place: Place) -> table.Panel:
         "requested_by": column(140),
         "error": sentence(),
     }
-    return name_columns(text_table(texts.ERASURES, place, queries.ERASURES), columns)
+    return name_columns(text_table(inner_texts.ERASURES, place, queries.ERASURES), columns)

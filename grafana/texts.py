@@ -62,6 +62,14 @@ RUN_STATES = {
 SWITCHES = {"0": "off", "1": "on", "0.5": "on and off"}
 
 COLUMNS: dict[str, str] = {
+    "database_bytes": "Size",
+    "reading_bytes": "A reading",
+    "growth_bytes": "Growth a day",
+    "disk_free_bytes": "Free on the disk",
+    "full_on": "Disk full",
+    "job": "Job",
+    "last_success": "Last success",
+    "next_start": "Next run",
     "devices": "Devices",
     "bad_points": "Bad points",
     "device": "Device",
@@ -118,7 +126,7 @@ COLUMNS: dict[str, str] = {
 } | {state: text.capitalize() for state, text in STATES.items()}
 
 # Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.
-_IF_ASKED = "(With a red mark in the corner the database could not be asked.)"
+IF_ASKED = "(With a red mark in the corner the database could not be asked.)"
 _NO_DEVICES = "No devices yet: add one with `ddms devices import` or the createDevice mutation."
 _NO_DEVICE = f"No such device. {_NO_DEVICES}"
 
@@ -131,17 +139,17 @@ COUNTS = Words(
 COLLECTORS = Words(
     "Collectors",
     "The programs that read the devices. One that gave no sign for 30 seconds is silent: its devices are not being read.",
-    f"No collector has run yet: start one with `ddms collector`. {_IF_ASKED}",
+    f"No collector has run yet: start one with `ddms collector`. {IF_ASKED}",
 )
 OFFLINE = Words(
     "Offline now",
     "Devices that failed to answer 3 times in a row, the longest first. They are tried again every 60 seconds.",
-    f"No device is offline. {_IF_ASKED}",
+    f"No device is offline. {IF_ASKED}",
 )
 BAD_NOW = Words(
     "Bad now",
     "Points without a trustworthy value, of devices that do answer; the first 200.",
-    f"Every device that answers gives good values. {_IF_ASKED}",
+    f"Every device that answers gives good values. {IF_ASKED}",
 )
 DEVICES = Words(
     "Devices",
@@ -226,26 +234,4 @@ HISTORY_QUALITY = Words(
     "Quality",
     "Green is good, yellow uncertain, red bad with its reason, of a step its worst; empty where nothing was read.",
     "Nothing was read in this time range: choose points above, or a wider range.",
-)
-
-STORED = Words(
-    "What is stored",
-    "Each table of history with its indexes; rows are estimates. Saved: which share of the compressed chunks compression saved.",
-    "Nothing is stored yet, or the database has not counted it yet: it does so by itself within minutes.",
-)
-RETENTION_DUE = Words(
-    "Will be erased",
-    "What is older than its device keeps it, as announced a day before; the 200 largest. Until then it can be exported. "
-    "A device's retention is changed by the updateDevice mutation.",
-    f"Nothing is due: no history is older than its device keeps it. {_IF_ASKED}",
-)
-RETENTION_RUNS = Words(
-    "Erased because it was expired",
-    "The newest 50 runs of the retention. Chunks are dropped whole; the rest is deleted device by device.",
-    f"No run yet: the first one is a day after the first announcement. {_IF_ASKED}",
-)
-ERASURES = Words(
-    "Erased because it was deleted",
-    "Histories of devices and points that were deleted with their history; the newest 50.",
-    f"No device and no point was deleted with its history. {_IF_ASKED}",
 )

@@ -119,7 +119,10 @@ async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen
             sql, device="", points=[], unit=[""], search="'; --", state=[], devices=[], group="", keys=[""]
         )
     )
-    assert all(not any(dict(row).values()) or dict(row) == {"unit": "none"} for row in rows)
+    if sql not in {
+        query("ddms-storage", title) for title in ("The database", "Jobs")
+    }:  # which has a size from the start
+        assert all(not any(dict(row).values()) or dict(row) == {"unit": "none"} for row in rows)
 
 
 @pytest.mark.parametrize("sql", list(queries()))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from api import scheduler
-from api.jobs import JOBS
+from api.jobs import jobs_of
 from api.scheduler import Job, Scheduler
 from tests.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -103,9 +103,9 @@ async def test_only_the_newest_runs_are_kept(settings, owner):
 
 
 @pytest.fixture(name="jobs")
-def jobs_fixture() -> Sequence[Job]:
+def jobs_fixture(settings) -> Sequence[Job]:
     """For the API of these tests."""
-    return JOBS
+    return jobs_of(settings)
 
 
 async def test_the_owner_sees_the_jobs_and_runs_one_at_once(api: Api, owner):

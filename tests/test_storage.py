@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from api.storage import full_on
+import pytest
+
+from api.storage import full_on, record_storage
 from tests.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.test_cli import ddms
 
@@ -67,3 +69,18 @@ def test_the_command_line_shows_it(database_url, tmp_path):
     for word in ("database", "disk free", "readings", "rollup_1d"):
         assert word in done.stdout
     assert '"edition":' in ddms("storage", "--json", url=database_url).stdout
+
+
+async def test_the_disk_is_taken_down_for_the_dashboards(api: Api, owner, tmp_path):
+    await record_storage(tmp_path, api.parts.database)
+    await owner.execute(
+        "INSERT INTO storage_history (day, at, bytes, readings) SELECT current_date - 1, now() - interval '1 day', 0, 0"
+    )
+    shown = await owner.fetchrow("SELECT *, full_on - now() AS left FROM grafana.storage")
+    assert shown["disk_bytes"] > shown["disk_free_bytes"] > 0
+    assert shown["left"].days == pytest.approx(shown["disk_free_bytes"] / shown["growth_bytes"], abs=2)
+    await record_storage(None, api.parts.database)
+    assert await owner.fetchval("SELECT full_on FROM grafana.storage") is None
+    assert await owner.fetchval(
+        "SELECT disk_full_on(10::bigint, -1.0) IS NULL AND disk_full_on(10::bigint, 1e-9) IS NULL"
+    )
