@@ -22,12 +22,14 @@ from grafana.panels import (
 from grafana.prometheus import Series, by_labels, lines, number
 
 SECONDS = "ddms_api_request_duration_seconds"
+_WHOLE = dashboard.DynamicConfigValue("decimals", 0)
 _RATE = f"sum(rate({SECONDS}_count[$__rate_interval]))"
+_UNREADABLE = '(sum(rate(ddms_api_failed_operations_total{operation="unknown"}[$__rate_interval])) or vector(0))'
 _FAILED = "sum(rate(ddms_api_failed_operations_total[$__rate_interval]))"
 
 
 def _quantile(share: float, histogram: str, *, by: str = "le", over: str = "$__rate_interval") -> str:
-    return f"histogram_quantile({share}, sum by ({by}) (rate({histogram}_bucket[{over}])))"
+    return f"histogram_quantile({share}, sum by ({by}) (rate({histogram}_bucket[{over}]))) >= 0"
 
 
 def _most(expression: str) -> str:
@@ -39,7 +41,7 @@ def _now() -> list[stat.Panel]:
     return [
         number(words.RATE, Place(0, 0, 4, 4), _RATE, unit="ops", steps=plain),
         number(words.P99, Place(4, 0, 4, 4), _quantile(0.99, SECONDS), unit="s", steps=thresholds((None, GREEN), (0.25, YELLOW), (1, RED))),
-        number(words.FAILED, Place(8, 0, 4, 4), f"{_FAILED} / clamp_min({_RATE} + {_FAILED}, 1e-9)", unit="percentunit", steps=thresholds((None, GREEN), (0.01, YELLOW), (0.1, RED))),
+        number(words.FAILED, Place(8, 0, 4, 4), f"clamp_max({_FAILED} / ({_RATE} + {_UNREADABLE} > 0), 1)", unit="percentunit", steps=thresholds((None, GREEN), (0.01, YELLOW), (0.1, RED))),
         number(words.SLOW, Place(12, 0, 4, 4), "sum(increase(ddms_api_slow_operations_total[$__range]))", unit="none", steps=thresholds((None, GREEN), (1, YELLOW))),
         number(words.IN_FLIGHT, Place(16, 0, 4, 4), "sum(ddms_api_requests_in_flight)", unit="none", steps=plain),
         number(words.SUBSCRIPTIONS, Place(20, 0, 4, 4), "sum(ddms_active_subscriptions)", unit="none", steps=plain),
@@ -53,7 +55,7 @@ def _operations(place: Place) -> table.Panel:
         place,
         f"{by} (increase({SECONDS}_count{over})) > 0",
         f"{by} (rate({SECONDS}_sum{over})) / ({by} (rate({SECONDS}_count{over})) > 0)",
-        f"{_quantile(0.99, SECONDS, by='le, operation, name', over='$__range')} >= 0",
+        f"{_quantile(0.99, SECONDS, by='le, operation, name', over='$__range')}",
         f"{by} (rate(ddms_api_cost_total{over})) / ({by} (rate({SECONDS}_count{over})) > 0)",
         f"{by} (increase(ddms_api_failed_operations_total{over})) > 0",
     )
@@ -61,11 +63,11 @@ def _operations(place: Place) -> table.Panel:
     columns = {
         "operation": column(110),
         "name": sentence(),
-        "Value #A": column(110, unit="locale", decimals=0),
+        "Value #A": [*column(110, unit="locale"), _WHOLE],
         "Value #B": column(110, unit="s"),
         "Value #C": column(120, unit="s"),
-        "Value #D": column(120, unit="locale", decimals=0),
-        "Value #E": column(110, unit="locale", decimals=0),
+        "Value #D": [*column(120, unit="locale"), _WHOLE],
+        "Value #E": [*column(110, unit="locale"), _WHOLE],
     }
     return name_columns(shown, columns)
 

@@ -3,9 +3,9 @@
 from grafana.texts import Words
 
 _NO_METRICS = "No metrics: does Prometheus run, and does it reach the API's /metrics? (docs/monitoring.md)"
-_NOBODY_ASKED = f"Nobody asked anything in this time. {_NO_METRICS}"
+_NOBODY_ASKED = "Nobody asked anything in this time. (If other panels are empty too: does Prometheus run, and does it reach the API?)"
 
-RATE = Words("Operations a second", "Queries and mutations, of all replicas together.", _NO_METRICS)
+RATE = Words("Each second", "Queries and mutations, of all replicas together.", _NO_METRICS)
 P99 = Words("99 % within", "How long queries and mutations take, but for the slowest hundredth.", _NOBODY_ASKED)
 FAILED = Words(
     "Failed",
@@ -34,7 +34,7 @@ OPERATIONS = Words(
 ERRORS = Words(
     "Errors by code",
     "Errors in answers; INTERNAL is a fault of DDMS and in its log.",
-    f"No error in this time. {_NO_METRICS}",
+    "No error in this time. (If other panels are empty too: does Prometheus run, and does it reach the API?)",
 )
 COST = Words("Cost a second", "The ten operations that ask for most; a unit is one field of one object.", _NOBODY_ASKED)
 FOLLOWERS = Words(
@@ -50,7 +50,7 @@ MESSAGES = Words(
 LAG = Words(
     "From reading to subscriber",
     "From the newest reading of a flush to the subscribers' queues. The promise for the whole way is 250 ms.",
-    f"No readings came in this time: does a collector run? {_NO_METRICS}",
+    "No readings came in this time: does a collector run? (If other panels are empty too: does Prometheus run, and does it reach the API?)",
 )
 WAITING = Words(
     "What waits for clients",
