@@ -41,6 +41,7 @@ INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 ho
 INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
 INSERT INTO device_groups SELECT 1, id FROM devices;
 INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
+INSERT INTO job_runs (job, started_at, error) VALUES ('rollups', now(), NULL), ('retention', now(), 'the disk is on fire');
 INSERT INTO retention_notice (due_at) VALUES (now() + interval '1 day');
 INSERT INTO retention_state (device_id, source, due_before, due_rows, due_bytes) VALUES (1, 'readings', now() - interval '90 days', 8640, 500000);
 INSERT INTO retention_runs (requested_by, state, finished_at) VALUES ('schedule', 'done', now() + interval '3 s');
@@ -166,6 +167,11 @@ async def test_administrators_see_what_will_be_erased_and_what_was(
     assert run["seconds"] == pytest.approx(3)
     (erasure,) = await viewer.fetch(query("ddms-storage", "Erased because it was deleted"))
     assert (erasure["subject"], erasure["progress"]) == ("Old pump", 0.5)
+
+
+async def test_an_operator_sees_which_job_failed_and_why(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    failed, *_ = await viewer.fetch(query("ddms-storage", "Jobs"))
+    assert (failed["job"], failed["run_state"], failed["error"]) == ("retention", "failed", "the disk is on fire")
 
 
 async def test_filters_take_a_name_literally(filled: asyncpg.Connection, viewer: asyncpg.Connection):
