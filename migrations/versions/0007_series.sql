@@ -37,34 +37,48 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- One statement over every level that has a part of the time: the complete ones from the highest down, at last the readings.
+-- Buckets of the highest level that are as long as the step pass as they are; all others are grouped.
 CREATE FUNCTION series_rows(place int, step interval, time_zone text, from_time timestamptz, to_time timestamptz, wanted text[]) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     arms text[] := '{}';
+    passed text;
     reached timestamptz := from_time;
     level record;
-    chosen text;
+    arm text;
+    each text;
+    grouped text;
 BEGIN
-    FOR level IN SELECT l.source, CASE l.place WHEN 0 THEN to_time ELSE least(l.complete, to_time) END AS until
+    SELECT string_agg(one || ' AS ' || name, ', '), string_agg(many || ' AS ' || name, ', ') INTO each, grouped
+      FROM (VALUES ('average', 'sum / nullif(count, 0)', 'sum(sum) / nullif(sum(count), 0)'), ('lowest', 'min', 'min(min)'), ('highest', 'max', 'max(max)'),
+                   ('first', 'CASE WHEN count > 0 THEN first END', '(array_agg(first ORDER BY bucket) FILTER (WHERE count > 0))[1]'),
+                   ('last', 'CASE WHEN count > 0 THEN last END', '(array_agg(last ORDER BY bucket DESC) FILTER (WHERE count > 0))[1]'),
+                   ('count', 'count::int', 'sum(count)::int'), ('good', 'good::float8 / total', 'sum(good)::float8 / sum(total)'), ('worst', 'worst', 'max(worst)')) AS c (name, one, many)
+     WHERE name = ANY (wanted);
+    FOR level IN SELECT l.source, CASE l.place WHEN 0 THEN to_time ELSE least(l.complete, to_time) END AS until, l.place = series_rows.place AND l.unit = step AS passes
                    FROM rollup_levels l WHERE l.place <= series_rows.place ORDER BY l.place DESC LOOP
         CONTINUE WHEN level.until <= reached;
-        arms := arms || CASE level.source WHEN 'readings' THEN
+        arm := CASE level.source WHEN 'readings' THEN
             format('SELECT time AS bucket, (quality = 0)::int AS good, 1 AS total, (value IS NOT NULL)::int AS count, summable(value) AS sum, value AS min, value AS max, value AS first, value AS last, quality AS worst
                       FROM readings WHERE point_id = w.id AND time >= %L AND time < %L', reached, level.until)
             ELSE format('SELECT bucket, good, total, count, sum, min, max, first, last, worst
                       FROM %I WHERE point_id = w.id AND bucket >= %L AND bucket < %L', level.source, reached, level.until) END;
+        IF level.passes THEN
+            passed := format('SELECT bucket AS time, %s FROM (%s) p', coalesce(each, 'NULL'), arm);
+        ELSE
+            arms := arms || arm;
+        END IF;
         reached := level.until;
     END LOOP;
-    SELECT string_agg(expression || ' AS ' || name, ', ') INTO chosen
-      FROM (VALUES ('average', 'sum(sum) / nullif(sum(count), 0)'), ('lowest', 'min(min)'), ('highest', 'max(max)'),
-                   ('first', '(array_agg(first ORDER BY bucket) FILTER (WHERE count > 0))[1]'),
-                   ('last', '(array_agg(last ORDER BY bucket DESC) FILTER (WHERE count > 0))[1]'),
-                   ('count', 'sum(count)::int'), ('good', 'sum(good)::float8 / sum(total)'), ('worst', 'max(worst)')) AS c (name, expression)
-     WHERE name = ANY (wanted);
-    RETURN format('SELECT %s AS time, %s FROM (%s) r GROUP BY 1 ORDER BY 1',
-                  CASE WHEN step < '1 day' THEN format('date_bin(%L, bucket, ''2000-01-01Z'')', step)
-                       ELSE format('bucket_start(bucket, %L, %L)', step, time_zone) END,
-                  coalesce(chosen, 'NULL'), array_to_string(arms, ' UNION ALL '));
+    IF arms <> '{}' THEN
+        grouped := format('SELECT %s AS time, %s FROM (%s) r GROUP BY 1',
+                          CASE WHEN step < '1 day' THEN format('date_bin(%L, bucket, ''2000-01-01Z'')', step)
+                               ELSE format('bucket_start(bucket, %L, %L)', step, time_zone) END,
+                          coalesce(grouped, 'NULL'), array_to_string(arms, ' UNION ALL '));
+    ELSE
+        grouped := NULL;
+    END IF;
+    RETURN concat_ws(' UNION ALL ', passed, grouped) || ' ORDER BY 1';
 END $$;
 
 CREATE FUNCTION series(
