@@ -144,7 +144,7 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
-        pool = await open_pool(_with_statement_timeout(settings), "api", size=10)
+        pool = await open_pool(_with_statement_timeout(settings), "api", size=10, stateless=True)
         parts = Parts(settings, Database(pool, edition), jobs_of(settings) if jobs is None else jobs)
         app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
         endpoint.parts = parts

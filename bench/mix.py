@@ -164,8 +164,17 @@ async def ingest(url: str, points: list[int], seconds: float) -> list[float]:
         await store(connection, "bench", number, Batch(readings, []))
         taken.append((time.perf_counter() - start) * 1000)
         await asyncio.sleep(max(0.0, began + number - time.monotonic()))
+    late = time.monotonic() - began - len(taken)
+    print(f"\n{len(taken):,} flushes of {len(points):,} readings, the last one {max(0.0, late):.1f} s late")
     await connection.close()
     return taken
+
+
+async def slow_operations(port: int) -> str:
+    """Return what the API counted as slow: over a second, without the clients' own waiting."""
+    async with httpx2.AsyncClient(timeout=30) as client:
+        lines = (await client.get(f"http://127.0.0.1:{port}/metrics")).text.splitlines()
+    return next(line.rpartition(" ")[2] for line in lines if line.startswith("ddms_api_slow_operations_total "))
 
 
 async def prepare(url: str) -> tuple[str, list[int]]:
@@ -229,6 +238,7 @@ async def measure(url: str, points: list[int], asked: dict, api: int, minutes: f
     flushes = await flushing
     cpu = cpu_seconds(api) - before
     told, _ = await asyncio.to_thread(process.communicate, "end\n")
+    print(f"Operations that took the API over a second: {await slow_operations(asked['port'])}")
     report(json.loads(told), flushes=flushes, memory=memory, cpu=cpu, minutes=minutes, people=asked["clients"])
 
 

@@ -64,9 +64,13 @@ async def connect(settings: Settings, program: str) -> asyncpg.Connection:
 
 
 async def open_pool(
-    settings: Settings, program: str, *, size: int = 8, command_timeout: float | None = 30
+    settings: Settings, program: str, *, size: int = 8, command_timeout: float | None = 30, stateless: bool = False
 ) -> asyncpg.Pool:
-    """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do."""
+    """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do.
+
+    `stateless` says that no statement leaves anything in its session (a lock, a setting, a temporary table), so that
+    giving a connection back needs no round trip to the database.
+    """
     try:
         return await asyncpg.create_pool(
             settings.dsn(),
@@ -75,10 +79,15 @@ async def open_pool(
             timeout=5,
             command_timeout=command_timeout,
             init=_prepare,
+            reset=_leave if stateless else None,
             server_settings=_session(settings, program),
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise explain(error) from error
+
+
+async def _leave(_connection: object) -> None:
+    """Leave a session as it is."""
 
 
 def explain(error: BaseException) -> DdmsError:
