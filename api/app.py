@@ -18,25 +18,27 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api import over_http, tracing
-from api.context import Context
-from api.database import Database
-from api.execution import Documents
-from api.exports import Exports
-from api.graphiql import page
-from api.health import Health
-from api.http_protocol import HttpProtocol
-from api.in_flight import InFlight
-from api.jobs import jobs_of
-from api.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS, Limits
-from api.live import Hub
-from api.over_events import EventStreams
-from api.over_websocket import Sockets, end_invalid
-from api.scheduler import Job, Scheduler
+from api.execution.documents import Documents
+from api.execution.extent import DocumentLimits
+from api.execution.trusted import Trusted
+from api.graphql.context import Context
+from api.ground import tracing
+from api.ground.callers import Callers
+from api.ground.database import Database
+from api.ground.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
+from api.ground.scheduler import Job, Scheduler
+from api.live.hub import Hub
 from api.schema import build
-from api.tokens import Tokens
-from api.trusted import Trusted
-from api.websocket_protocol import WebSocketProtocol
+from api.site.jobs import jobs_of
+from api.transport import http as over_http
+from api.transport.export import Exports
+from api.transport.graphiql import page
+from api.transport.health import Health
+from api.transport.in_flight import InFlight
+from api.transport.server_sent_events import EventStreams
+from api.transport.uvicorn_http import HttpProtocol
+from api.transport.uvicorn_websocket import WebSocketProtocol
+from api.transport.websocket import Sockets, end_invalid
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
 from ddms.settings import Settings, Switch
@@ -50,11 +52,11 @@ class Parts:
     def __init__(self, settings: Settings, database: Database, jobs: Sequence[Job]) -> None:
         self.settings = settings
         self.database = database
-        self.tokens = Tokens(database)
+        self.callers = Callers(database)
         self.trusted = Trusted(database)
         self.in_flight = InFlight()
         self.streams = EventStreams()
-        self.hub = Hub(settings, database, self.tokens)
+        self.hub = Hub(settings, database, self.callers)
         self.health = Health(database, self.measure)
         self.scheduler = Scheduler(settings, jobs)
 
@@ -69,8 +71,7 @@ class Parts:
         return Context(
             database=self.database,
             hub=self.hub,
-            tokens=self.tokens,
-            trusted=self.trusted,
+            callers=self.callers,
             address=address,
             settings=self.settings,
         )
@@ -81,7 +82,7 @@ class GraphQLEndpoint:
 
     def __init__(self, settings: Settings) -> None:
         schema = build()
-        self.documents = Documents(schema._schema, Limits(), introspection=settings.introspection is Switch.ON)
+        self.documents = Documents(schema._schema, DocumentLimits(), introspection=settings.introspection is Switch.ON)
         self.sockets = Sockets(self.documents, schema, settings.allowed_origins)
 
         self.parts: Parts | None = None
@@ -149,7 +150,7 @@ def create_app(
         app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
         endpoint.parts = parts
         sweeper = _Sweeper(endpoint.sockets, parts)
-        parts.hub.on_tokens_changed = sweeper.wake.set
+        parts.hub.on_callers_changed = sweeper.wake.set
         tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run, parts.scheduler.run)]
         for task in tasks:
             task.add_done_callback(_died)
@@ -213,7 +214,7 @@ class _Sweeper:
             await self.wake.wait()
             self.wake.clear()
             try:
-                await end_invalid(self._parts.tokens, [*self._sockets.open, *self._parts.streams.open])
+                await end_invalid(self._parts.callers, [*self._sockets.open, *self._parts.streams.open])
             except DdmsError:
                 await asyncio.sleep(1)
                 self.wake.set()

@@ -5,7 +5,7 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLResolveInfo, GraphQLSchema
 
-from api.roles import Role
+from api.ground.roles import Role
 
 EVERYONE = None
 """Also somebody without a token."""

@@ -3,33 +3,33 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from api.commissioning import CommissioningMutations
-from api.configuration import ConfigurationMutations, ConfigurationQueries
-from api.connections import ConnectionMutations, ConnectionQueries
-from api.device_changes import DeviceMutations
-from api.devices import DeviceQueries
-from api.erasures import ErasureQueries
-from api.executor import shorten
-from api.field_requests import FieldRequestMutations, FieldRequestQueries
-from api.groups import GroupMutations, GroupQueries
-from api.imports import ImportMutations
-from api.jobs import JobMutations, JobQueries
-from api.latest import LatestQueries
-from api.notices import NoticeQueries
+from api.access.tokens import TokenMutations, TokenQueries
+from api.access.users import UserMutations, UserQueries
+from api.connections.plan import PlanQueries
+from api.connections.types import ConnectionMutations, ConnectionQueries
+from api.devices.imports import ImportMutations
+from api.devices.mutations import DeviceMutations
+from api.devices.types import DeviceQueries
+from api.field.requests import FieldRequestMutations, FieldRequestQueries
+from api.field.trial import CommissioningMutations
+from api.graphql.executor import shorten
+from api.graphql.scalars import SCALARS
+from api.groups.types import GroupMutations, GroupQueries
 from api.permissions import enforce
-from api.plans import PlanQueries
-from api.point_changes import PointMutations
-from api.points import PointQueries
-from api.profile_changes import ProfileMutations
-from api.profiles import ProfileQueries
-from api.retention import RetentionQueries
-from api.scalars import SCALARS
-from api.series import SeriesQueries
-from api.storage import StorageQueries
-from api.streams import Subscription
-from api.system import SystemQueries
-from api.tokens import TokenMutations, TokenQueries
-from api.users import UserMutations, UserQueries
+from api.points.mutations import PointMutations
+from api.points.types import PointQueries
+from api.profiles.mutations import ProfileMutations
+from api.profiles.types import ProfileQueries
+from api.readings.latest import LatestQueries
+from api.readings.series import SeriesQueries
+from api.retention.deletions import ErasureQueries
+from api.retention.types import RetentionQueries
+from api.site.configuration import ConfigurationMutations, ConfigurationQueries
+from api.site.jobs import JobMutations, JobQueries
+from api.site.notices import NoticeQueries
+from api.site.storage import StorageQueries
+from api.site.system import SystemQueries
+from api.subscriptions.root import Subscription
 
 
 @strawberry.type(description="What can be read.")

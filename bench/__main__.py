@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.database import find_server
+from tests.support.database import find_server
 
 FOLDER = Path(__file__).parent
 NO_BENCHES = {"faults", "fuzz", "live_clients", "plant", "processes"}

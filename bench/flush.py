@@ -13,8 +13,8 @@ import asyncpg
 import numpy as np
 
 from bench.collector import fresh_database
-from collector.decode import READINGS, Batch
-from collector.flush import MAKE_INCOMING, newest, replay, rows, store
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import MAKE_INCOMING, newest, replay, rows, store
 
 ROUNDS = 12
 INSERT = (

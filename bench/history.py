@@ -22,16 +22,17 @@ from urllib.parse import urlsplit
 import asyncpg
 import numpy as np
 
-from api.database import Statements
-from api.history import READ_SERIES
-from api.newest import READ_LATEST
-from api.roles import Role
-from api.tokens import create, lifetime
+from api.access.tokens import create, lifetime
+from api.ground.actor import COMMAND_LINE
+from api.ground.database import Statements
+from api.ground.roles import Role
+from api.live.newest import READ_LATEST
+from api.readings.history import READ_SERIES
 from bench.latest import free_port, prepared
 from bench.processes import running
 from bench.smallest import POSTGRAPHILE, asked, request_of, wait
-from collector.decode import READINGS
-from collector.flush import _COPY_END, _COPY_HEAD, rows
+from collector.storing.decode import READINGS
+from collector.storing.flush import _COPY_END, _COPY_HEAD, rows
 from ddms.database import connect
 from ddms.settings import Settings
 
@@ -181,7 +182,7 @@ async def reused(server: str, name: str) -> tuple[str, str]:
     """Return the URL of the database that an earlier run left behind, and a new token."""
     url = urlsplit(server)._replace(path=f"/{name}").geturl()
     connection = await connect(Settings(database_url=url), "bench")
-    _, secret = await create(Statements(connection), None, name="bench", role=Role.VIEWER, lifetime=lifetime(1))
+    _, secret = await create(Statements(connection), COMMAND_LINE, name="bench", role=Role.VIEWER, lifetime=lifetime(1))
     await connection.close()
     return url, secret
 

@@ -15,7 +15,7 @@ import httpx2
 from bench.latest import free_port, prepared
 from bench.processes import running
 from bench.smallest import wait
-from tests.hostile import HOSTILE
+from tests.support.hostile import HOSTILE
 
 TIMES = 30
 

@@ -18,13 +18,13 @@ from itertools import chain
 import asyncpg
 import numpy as np
 
-from api.database import Database
-from api.retention_run import run
+from api.ground.database import Database
+from api.retention.run import run
 from bench.collector import fill, fresh_database
 from bench.latest import free_port
 from bench.processes import cpu_seconds, memory_mib, running
-from collector.decode import READINGS, Batch
-from collector.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
 from ddms.database import Edition, open_pool
 from ddms.settings import Settings
 

@@ -15,10 +15,11 @@ import asyncpg
 import httpx2
 import orjson
 
-from api.database import Statements
-from api.newest import READ_LATEST
-from api.roles import Role
-from api.tokens import create, lifetime
+from api.access.tokens import create, lifetime
+from api.ground.actor import COMMAND_LINE
+from api.ground.database import Statements
+from api.ground.roles import Role
+from api.live.newest import READ_LATEST
 from bench.collector import fill, fresh_database
 from bench.processes import memory_mib, running
 
@@ -45,7 +46,7 @@ async def prepared(server: str, name: str, **size: int) -> tuple[str, str]:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=lambda v: orjson.dumps(v).decode(), decoder=orjson.loads
     )
-    _, secret = await create(Statements(connection), None, name="bench", role=Role.VIEWER, lifetime=lifetime(1))
+    _, secret = await create(Statements(connection), COMMAND_LINE, name="bench", role=Role.VIEWER, lifetime=lifetime(1))
     await connection.close()
     return url, secret
 

@@ -23,8 +23,8 @@ from starlette.routing import WebSocketRoute
 from bench.latest import free_port, prepared, until_ready
 from bench.live_clients import Asked
 from bench.processes import cpu_seconds, memory_mib, running
-from collector.decode import READINGS, Batch
-from collector.flush import MAKE_INCOMING, store
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import MAKE_INCOMING, store
 
 DEVICES, SUBSCRIBERS, SECONDS, FLUSHES, SLOW = 1_000, 1_000, 8, 4, 10
 CASES = (

@@ -23,14 +23,15 @@ import httpx2
 import numpy as np
 from websockets.asyncio.client import connect
 
-from api.database import Statements
-from api.roles import Role
-from api.tokens import create, lifetime
+from api.access.tokens import create, lifetime
+from api.ground.actor import COMMAND_LINE
+from api.ground.database import Statements
+from api.ground.roles import Role
 from bench.collector import fill, fresh_database
 from bench.latest import free_port, until_ready
 from bench.processes import cpu_seconds, memory_mib, running
-from collector.decode import READINGS, Batch
-from collector.flush import MAKE_INCOMING, store
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import MAKE_INCOMING, store
 from ddms.database import _prepare
 
 THINK_SECONDS = 2.0
@@ -182,7 +183,7 @@ async def prepare(url: str) -> tuple[str, list[int]]:
     await fill(url)
     connection = await asyncpg.connect(url)
     await _prepare(connection)
-    _, secret = await create(Statements(connection), None, name="mix", role=Role.ADMIN, lifetime=lifetime(1))
+    _, secret = await create(Statements(connection), COMMAND_LINE, name="mix", role=Role.ADMIN, lifetime=lifetime(1))
     points = [row["id"] for row in await connection.fetch("SELECT id FROM points ORDER BY id")]
     await connection.execute("INSERT INTO latest SELECT id, now(), 50, 0 FROM points")
     await connection.execute(

@@ -17,11 +17,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import numpy as np
 
-from api.database import Database
-from api.retention_run import run
+from api.ground.database import Database
+from api.retention.run import run
 from bench.collector import fresh_database
-from collector.decode import READINGS, Batch
-from collector.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
 from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
 

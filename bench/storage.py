@@ -18,10 +18,10 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from api.history import READ_SERIES
+from api.readings.history import READ_SERIES
 from bench.collector import fill, fresh_database
-from collector.decode import READINGS, Batch
-from collector.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, replay, rows
+from collector.storing.decode import READINGS, Batch
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, replay, rows
 from ddms.quality import Reason
 
 DEVICES, POINTS, STEP, DAYS, CHUNK_DAYS = 6, 10, 10, 29, 60

@@ -7,14 +7,15 @@ from contextlib import suppress
 
 import uvloop
 
-from collector import field, metrics
-from collector.clock import Clock
-from collector.configuration import Configuration
-from collector.connection import ConnectionTask
-from collector.flush import AWAY
-from collector.leases import TICK_SECONDS, Leases
-from collector.spool import Spool
-from collector.store import Store
+from collector import metrics
+from collector.field import requests as field
+from collector.polling.clock import Clock
+from collector.polling.leases import TICK_SECONDS, Leases
+from collector.polling.polled_lines import Configuration
+from collector.polling.poller import ConnectionTask
+from collector.storing.flush import AWAY
+from collector.storing.spool import Spool
+from collector.storing.store import Store
 from ddms.database import connect, listen, wait_until_ready
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError

@@ -14,9 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from collector.connection import ConnectionTask
-from collector.store import Store
-from collector.units import Statistics
+from collector.polling.poller import ConnectionTask
+from collector.polling.units import Statistics
+from collector.storing.store import Store
 from ddms import VERSION
 
 MOST_CONNECTIONS, MOST_DEVICES = 200, 300

@@ -44,7 +44,7 @@ class Limits:
 class Block:
     """One request: `count` addresses of a table from `address` on, and the points in it.
 
-    `slots` are the points' places in the collector's arrays (see `collector.decode`), filled in when it is polled.
+    `slots` are the points' places in the collector's arrays (see `collector.storing.decode`), filled in when it is polled.
     """
 
     table: RegisterTable

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import asyncpg
 import pytest
 
-from api.scheduler import Job
+from api.ground.scheduler import Job
 from ddms.database import connect, open_pool
 from ddms.settings import Settings
-from tests.database import Found, create, drop, find, new_name
+from tests.support.database import Found, create, drop, find, new_name
 
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()

@@ -9,10 +9,10 @@ from typing import Any
 import click
 import orjson
 
-from collector.modbus import Reader, ReadError
-from collector.probe import probe as run_probe
-from collector.routes import Route, SerialForm
-from collector.scan import scan as run_scan
+from collector.field.probe import probe as run_probe
+from collector.field.routes import Route, SerialForm
+from collector.field.scan import scan as run_scan
+from collector.line.tcp import Reader, ReadError
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import Code, DdmsError
 from ddms.registers import RegisterTable

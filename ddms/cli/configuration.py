@@ -37,9 +37,10 @@ def set_(settings: tuple[str, ...], as_json: bool) -> None:
 
 
 def _change(changes: dict[str, Any], *, as_json: bool) -> None:
-    from api.configuration import change_configuration, parse, shown  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.site.configuration import change_configuration, parse, shown  # noqa: PLC0415 - GraphQL is slow to import
 
-    row = in_transaction(lambda statements: change_configuration(statements, None, parse(changes)))
+    row = in_transaction(lambda statements: change_configuration(statements, COMMAND_LINE, parse(changes)))
     values = shown(row)
     if as_json:
         click.echo(orjson.dumps(values).decode())

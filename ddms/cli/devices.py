@@ -36,8 +36,9 @@ def devices() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
 def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: bool) -> None:
     """Add and change devices from FILE (CSV or YAML; - is standard input), all or nothing."""
-    from api.device_files import FileFormat  # noqa: PLC0415 - GraphQL is slow to import
-    from api.imports import import_devices  # noqa: PLC0415
+    from api.devices.files import FileFormat  # noqa: PLC0415 - GraphQL is slow to import
+    from api.devices.imports import import_devices  # noqa: PLC0415
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
 
     with click.open_file(str(file), "rb") as stream:
         content = stream.read()
@@ -47,7 +48,7 @@ def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: b
         line = content[: error.start].count(b"\n") + 1
         raise DdmsError(Code.INVALID, f"line {line}: {file} is not UTF-8: save it as `CSV UTF-8`") from error
     kind = FileFormat(_format(file, form))
-    changes = in_transaction(lambda s: import_devices(s, None, text, kind, prune=prune, dry_run=dry_run))
+    changes = in_transaction(lambda s: import_devices(s, COMMAND_LINE, text, kind, prune=prune, dry_run=dry_run))
     if as_json:
         click.echo(orjson.dumps({"applied": not dry_run, "changes": changes}).decode())
         return
@@ -62,8 +63,8 @@ def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: b
 @click.option("--format", "form", type=_FORMATS, help="By default the ending of FILE says it; csv without one.")
 def export(file: Path | None, form: str | None) -> None:
     """Write all devices with their points to FILE, or to standard output."""
-    from api.device_files import FileFormat, write  # noqa: PLC0415 - GraphQL is slow to import
-    from api.imports import stored_devices  # noqa: PLC0415
+    from api.devices.files import FileFormat, write  # noqa: PLC0415 - GraphQL is slow to import
+    from api.devices.imports import stored_devices  # noqa: PLC0415
 
     stored = in_transaction(stored_devices)
     text = write([one.device for one in stored], FileFormat(_format(file, form)))

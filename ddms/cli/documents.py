@@ -19,10 +19,11 @@ def documents() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON: the ids by file.")
 def add(files: tuple[Path, ...], as_json: bool) -> None:
     """Register each of FILES, all or none; a client sends the id that is printed as `documentId`."""
-    from api.trusted import register  # noqa: PLC0415 - GraphQL is slow to import
+    from api.execution.trusted import register  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
 
     async def put(statements: Any) -> list[tuple[str, bool]]:
-        return [await register(statements, None, file.name, file.read_text(encoding="utf-8")) for file in files]
+        return [await register(statements, COMMAND_LINE, file.name, file.read_text(encoding="utf-8")) for file in files]
 
     made = in_transaction(put)
     if as_json:
@@ -36,7 +37,7 @@ def add(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def list_(as_json: bool) -> None:
     """List the registered documents."""
-    from api.trusted import id_of, stored  # noqa: PLC0415 - GraphQL is slow to import
+    from api.execution.trusted import id_of, stored  # noqa: PLC0415 - GraphQL is slow to import
 
     rows = [
         {"id": id_of(row["hash"]), "name": row["name"], "addedAt": row["added_at"]} for row in in_transaction(stored)
@@ -54,7 +55,8 @@ def list_(as_json: bool) -> None:
 @click.argument("document_id")
 def remove(document_id: str) -> None:
     """Take DOCUMENT_ID out; clients may use it for half a minute more."""
-    from api.trusted import remove as take_out  # noqa: PLC0415 - GraphQL is slow to import
+    from api.execution.trusted import remove as take_out  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
 
-    in_transaction(lambda statements: take_out(statements, None, document_id))
+    in_transaction(lambda statements: take_out(statements, COMMAND_LINE, document_id))
     click.echo(f"{document_id} is no longer registered.")

@@ -10,7 +10,7 @@ import click
 from ddms.cli import settings
 
 if TYPE_CHECKING:
-    from api.export_choice import Choice
+    from api.export.choice import Choice
 
 _SEVERAL = ("device", "group", "point")
 
@@ -62,7 +62,7 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
 
     It reads the database directly, so it needs no token, and works while the API is away.
     """
-    from api.export_choice import Choice  # noqa: PLC0415 - the API is slow to import
+    from api.export.choice import Choice  # noqa: PLC0415 - the API is slow to import
 
     form = form or ("parquet" if output and output.suffix == ".parquet" else "csv")
     pairs = [("from", from_), ("format", form)]
@@ -83,9 +83,9 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
 
 
 async def _write(choice: "Choice", file: BinaryIO, *, quiet: bool) -> int:
-    from api.database import Statements  # noqa: PLC0415
-    from api.export_plan import plan  # noqa: PLC0415
-    from api.export_stream import opened, write  # noqa: PLC0415
+    from api.export.plan import plan  # noqa: PLC0415
+    from api.export.stream import opened, write  # noqa: PLC0415
+    from api.ground.database import Statements  # noqa: PLC0415
 
     async with opened(settings()) as connection:
         statements = Statements(connection)

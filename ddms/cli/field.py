@@ -6,9 +6,9 @@ from typing import Any
 import click
 import orjson
 
-from collector.modbus import ReadError
-from collector.routes import Route
-from collector.trial import read_once
+from collector.field.routes import Route
+from collector.field.trial import read_once
+from collector.line.tcp import ReadError
 from ddms import lines
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect

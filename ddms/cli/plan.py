@@ -9,8 +9,8 @@ from typing import Any
 import click
 import orjson
 
-from collector.modbus import ReadError
-from collector.routes import Route, SerialForm
+from collector.field.routes import Route, SerialForm
+from collector.line.tcp import ReadError
 from ddms import load
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect

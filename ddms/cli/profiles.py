@@ -11,7 +11,7 @@ from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError
 
 if TYPE_CHECKING:
-    from api.profile_merge import Change
+    from api.profiles.merge import Change
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be different.")
@@ -45,15 +45,15 @@ def list_(shipped: bool, as_json: bool) -> None:
 
 
 def _shipped_rows() -> list[dict[str, Any]]:
-    from api.profile_files import read, shipped  # noqa: PLC0415 - GraphQL is slow to import
+    from api.profiles.files import read, shipped  # noqa: PLC0415 - GraphQL is slow to import
 
     found = [(file, profile) for file, text in shipped().items() for profile in read(text)]
     return [{"name": one.name, "points": len(one.points), "file": file} for file, one in found]
 
 
 async def _stored_rows(statements: Any) -> list[dict[str, Any]]:
-    from api.profile_files import stored_profiles  # noqa: PLC0415 - GraphQL is slow to import
-    from api.profiles import LIST_PROFILES  # noqa: PLC0415
+    from api.profiles.files import stored_profiles  # noqa: PLC0415 - GraphQL is slow to import
+    from api.profiles.types import LIST_PROFILES  # noqa: PLC0415
 
     points = {profile.name: len(profile.points) for profile in await stored_profiles(statements)}
     rows = await statements.rows(LIST_PROFILES, None, None)
@@ -80,7 +80,7 @@ def export(file: Path | None) -> None:
 
 
 def _written(name: str | None) -> str:
-    from api.profile_files import stored_profiles, write  # noqa: PLC0415 - GraphQL is slow to import
+    from api.profiles.files import stored_profiles, write  # noqa: PLC0415 - GraphQL is slow to import
 
     found = [one for one in in_transaction(stored_profiles) if name is None or one.name.lower() == name.strip().lower()]
     if name is not None and not found:
@@ -99,17 +99,20 @@ def import_(file: str | None, shipped: bool, dry_run: bool, remove_points: bool,
 
     FILE is a path, - for standard input, or the name of a profile that comes with DDMS (`list --shipped`).
     """
-    from api.profile_files import import_profiles, read  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.profiles.files import import_profiles, read  # noqa: PLC0415 - GraphQL is slow to import
 
     if (file is None) == (not shipped):
         raise click.UsageError("give FILE or --shipped")
     wanted = [profile for text in _texts(file) for profile in read(text)]
-    done = in_transaction(lambda s: import_profiles(s, None, wanted, remove_points=remove_points, dry_run=dry_run))
+    done = in_transaction(
+        lambda s: import_profiles(s, COMMAND_LINE, wanted, remove_points=remove_points, dry_run=dry_run)
+    )
     _tell(done, dry_run=dry_run, as_json=as_json)
 
 
 def _texts(file: str | None) -> list[str]:
-    from api.profile_files import shipped  # noqa: PLC0415 - GraphQL is slow to import
+    from api.profiles.files import shipped  # noqa: PLC0415 - GraphQL is slow to import
 
     known = shipped()
     if file is None:
@@ -132,15 +135,18 @@ def _texts(file: str | None) -> list[str]:
 @_AS_JSON
 def apply(profile: str, devices: tuple[str, ...], dry_run: bool, remove_points: bool, as_json: bool) -> None:
     """Let each DEVICE (its name) follow PROFILE, with every field as the profile says."""
-    from api.profile_files import by_name  # noqa: PLC0415 - GraphQL is slow to import
-    from api.profile_store import apply_profile  # noqa: PLC0415
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.profiles.files import by_name  # noqa: PLC0415 - GraphQL is slow to import
+    from api.profiles.store import apply_profile  # noqa: PLC0415
 
     async def work(statements: Any) -> "list[Change]":
         number, rows = await by_name(statements, profile), await statements.rows(FIND_DEVICES, list(devices))
         if missing := [row["name"] for row in rows if row["id"] is None]:
             raise DdmsError(Code.NOT_FOUND, f"there is no device {missing[0]!r}: `ddms devices export` shows them")
         numbers = list(dict.fromkeys(row["id"] for row in rows))
-        return await apply_profile(statements, None, number, numbers, remove_points=remove_points, dry_run=dry_run)
+        return await apply_profile(
+            statements, COMMAND_LINE, number, numbers, remove_points=remove_points, dry_run=dry_run
+        )
 
     _tell([(profile, in_transaction(work))], dry_run=dry_run, as_json=as_json)
 

@@ -24,7 +24,7 @@ def retention() -> None:
 @_AS_JSON
 def preview(as_json: bool) -> None:
     """Show what the next runs will erase, device by device, and until when it can be exported."""
-    from api.retention import read_preview  # noqa: PLC0415 - GraphQL is slow to import
+    from api.retention.types import read_preview  # noqa: PLC0415 - GraphQL is slow to import
 
     _show(_with_database(read_preview), as_json=as_json)
 
@@ -34,8 +34,8 @@ def preview(as_json: bool) -> None:
 @_AS_JSON
 def run(yes: bool, as_json: bool) -> None:
     """Erase at once what is expired by now, also what is not announced yet; asks first."""
-    from api.retention import read_preview, read_runs  # noqa: PLC0415 - GraphQL is slow to import
-    from api.retention_run import run_by_hand  # noqa: PLC0415
+    from api.retention.run import run_by_hand  # noqa: PLC0415
+    from api.retention.types import read_preview, read_runs  # noqa: PLC0415 - GraphQL is slow to import
 
     if not yes:
         _show(_with_database(lambda database: read_preview(database, at_once=True)), as_json=False)
@@ -49,7 +49,7 @@ def run(yes: bool, as_json: bool) -> None:
 @_AS_JSON
 def runs(most: int, as_json: bool) -> None:
     """Show what the newest runs erased."""
-    from api.retention import read_runs  # noqa: PLC0415 - GraphQL is slow to import
+    from api.retention.types import read_runs  # noqa: PLC0415 - GraphQL is slow to import
 
     _show_runs(_with_database(lambda database: read_runs(database, most)), as_json=as_json)
 
@@ -87,7 +87,7 @@ def _show_runs(found: list[Any], *, as_json: bool) -> None:
 
 
 def _with_database(work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from api.database import Database  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.database import Database  # noqa: PLC0415 - GraphQL is slow to import
 
     async def run() -> Any:
         pool = await open_pool(read_settings(), "command-line", size=2, command_timeout=None)

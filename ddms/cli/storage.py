@@ -48,8 +48,8 @@ def size(number: float) -> str:
 
 
 async def _read() -> dict[str, Any]:
-    from api.database import Database  # noqa: PLC0415 - GraphQL is slow to import
-    from api.storage import read_storage, read_tables  # noqa: PLC0415
+    from api.ground.database import Database  # noqa: PLC0415 - GraphQL is slow to import
+    from api.site.storage import read_storage, read_tables  # noqa: PLC0415
 
     settings = read_settings()
     pool = await open_pool(settings, "command-line", size=1)

@@ -21,12 +21,15 @@ def token() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
 def create(name: str, role: str, days: int, trusted_only: bool, as_json: bool) -> None:
     """Make a token; it is shown this once."""
-    from api import tokens  # noqa: PLC0415 - GraphQL is slow to import
-    from api.roles import Role  # noqa: PLC0415
+    from api.access import tokens  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.ground.roles import Role  # noqa: PLC0415
 
     lifetime = tokens.lifetime(days, "--days")
     made, secret = in_transaction(
-        lambda s: tokens.create(s, None, name=name, role=Role(role), lifetime=lifetime, trusted_only=trusted_only)
+        lambda s: tokens.create(
+            s, COMMAND_LINE, name=name, role=Role(role), lifetime=lifetime, trusted_only=trusted_only
+        )
     )
     if as_json:
         click.echo(orjson.dumps({"token": secret, **asdict(made)}).decode())
@@ -40,7 +43,7 @@ def create(name: str, role: str, days: int, trusted_only: bool, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def list_(include_invalid: bool, as_json: bool) -> None:
     """List tokens, newest first; their texts are not known."""
-    from api.tokens import LIST_TOKENS, Token  # noqa: PLC0415 - GraphQL is slow to import
+    from api.access.tokens import LIST_TOKENS, Token  # noqa: PLC0415 - GraphQL is slow to import
 
     found = [Token.of(row) for row in in_transaction(lambda s: s.rows(LIST_TOKENS, include_invalid))]
     if as_json:
@@ -59,9 +62,10 @@ def list_(include_invalid: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
 def revoke(token_id: str, as_json: bool) -> None:
     """Make the token TOKEN_ID (as `ddms token list` shows it) invalid, at once."""
-    from api import tokens  # noqa: PLC0415 - GraphQL is slow to import
-    from api.scalars import IdKind, from_id  # noqa: PLC0415
+    from api.access import tokens  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.ground.ids import IdKind, from_id  # noqa: PLC0415
 
     number = from_id(IdKind.TOKEN, token_id, "TOKEN_ID")
-    revoked = in_transaction(lambda s: tokens.revoke(s, None, number))
+    revoked = in_transaction(lambda s: tokens.revoke(s, COMMAND_LINE, number))
     click.echo(orjson.dumps(asdict(revoked)).decode() if as_json else f"{revoked.id} ({revoked.name}) is revoked.")

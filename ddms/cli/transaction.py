@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 def in_transaction(work: Callable[[Any], Awaitable[T]]) -> T:
     """Do some work, which gets `api.database.Statements`, in one transaction; an error of it leaves nothing behind."""
-    from api.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.database import Statements  # noqa: PLC0415 - GraphQL is slow to import
 
     async def run() -> T:
         connection = await connect(settings(), "command-line")

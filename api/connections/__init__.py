@@ -1,0 +1,1 @@
+"""Connections: how endpoints are reached, and the plan of the requests that poll them."""

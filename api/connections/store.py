@@ -1,0 +1,75 @@
+"""Connections as they are stored: what may be set on which, and the statement that changes one."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from api.ground import audit
+from api.ground.actor import Actor
+from api.ground.database import Statements
+from api.ground.ids import IdKind, to_id
+from ddms.endpoints import Endpoint, Transport
+from ddms.errors import Code, DdmsError
+
+LOCK_CONNECTION = """-- ddms:lock_connection
+SELECT endpoint, baud_rate, parity, stop_bits, timeout_ms, connect_pause_ms, request_pause_ms, max_in_flight,
+       close_after_cycle, version
+  FROM connections WHERE id = $1 FOR UPDATE
+"""
+UPDATE_CONNECTION = """-- ddms:update_connection
+UPDATE connections SET endpoint = $2, baud_rate = $3, parity = $4, stop_bits = $5, timeout_ms = $6, connect_pause_ms = $7,
+       request_pause_ms = $8, max_in_flight = $9, close_after_cycle = $10, version = version + 1
+ WHERE id = $1
+"""
+
+SETTINGS = (
+    "endpoint", "baud_rate", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms", "max_in_flight",
+    "close_after_cycle",
+)  # fmt: skip
+_RANGES = {
+    "baud_rate": (300, 4_000_000),
+    "stop_bits": (1, 2),
+    "timeout_ms": (50, 30_000),
+    "connect_pause_ms": (0, 10_000),
+    "request_pause_ms": (0, 10_000),
+    "max_in_flight": (1, 16),
+}
+_OF_SERIAL_LINES = ("baud_rate", "parity", "stop_bits")
+
+
+def _problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, (low, high) in _RANGES.items():
+        if name in changes and not low <= changes[name] <= high:
+            yield name, f"it must be from {low} to {high}"
+    if endpoint.transport is not Transport.SERIAL:
+        for name in _OF_SERIAL_LINES:
+            if name in changes:
+                yield name, f"{endpoint} is no serial line: its gateway has this setting, DDMS does not"
+    if endpoint.transport is not Transport.TCP and in_flight > 1:
+        yield (
+            "max_in_flight",
+            "RTU answers carry no number, so one request must be answered before the next: make it 1",
+        )
+
+
+async def change_connection(
+    statements: Statements, actor: Actor, number: int, *, version: int, changes: dict[str, Any]
+) -> None:
+    """Change what is named of a connection's settings; raises `DdmsError`."""
+    row = await statements.row(LOCK_CONNECTION, number)
+    subject = to_id(IdKind.CONNECTION, number)
+    if row is None:
+        raise DdmsError(Code.NOT_FOUND, f"there is no connection {subject}: `connections` lists them", field="id")
+    if row["version"] != version:
+        sentence = f"somebody changed the connection meanwhile (version {row['version']}): read it again"
+        raise DdmsError(Code.CONFLICT, sentence, field="version")
+    before = {name: row[name] for name in SETTINGS}
+    if "endpoint" in changes:
+        changes["endpoint"] = str(Endpoint.parse(changes["endpoint"]))
+    after = before | changes
+    different = {name: value for name, value in changes.items() if before[name] != value}
+    for name, sentence in _problems(Endpoint.parse(after["endpoint"]), after["max_in_flight"], different):
+        raise DdmsError(Code.INVALID, sentence, field=name)
+    if different:
+        await statements.value(UPDATE_CONNECTION, number, *after.values())
+        old = {name: before[name] for name in different}
+        await audit.record(statements, actor, "connection.update", subject, before=old, after=different)

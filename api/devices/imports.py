@@ -1,0 +1,234 @@
+"""Import and export of devices: what a file would change, and the change, all or nothing."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import strawberry
+
+from api.devices.files import Entry, FileFormat, read
+from api.devices.store import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
+from api.devices.types import ALL_DEVICES
+from api.files.yaml import wrong
+from api.graphql.context import Info
+from api.graphql.described import argument, describe_enum, field, mutation, output_type
+from api.graphql.errors import UserError
+from api.ground.actor import Actor
+from api.ground.database import Statements
+from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
+from api.profiles.followed import Followed, followed
+from ddms.errors import DdmsError
+
+LOCK_DEVICES = "-- ddms:lock_devices\nSELECT pg_advisory_xact_lock(hashtext('ddms_import'))"
+
+describe_enum(
+    FileFormat,
+    name="FileFormat",
+    description="How devices are written down.",
+    values={
+        "CSV": "One row for each point; the device's columns are repeated.",
+        "YAML": "A list `devices`, each with a list `points`.",
+    },
+)
+
+
+@output_type
+class ImportChange:
+    """One thing that an import changes."""
+
+    device: str = field(description="The device's name.")
+    point: str | None = field(default=None, description="The point's key; null when it is the device itself.")
+    field: str | None = strawberry.field(
+        default=None, description="What is different; null when all of it is added or removed."
+    )
+    before: str | None = strawberry.field(default=None, description="What it was; null when it is added.")
+    after: str | None = strawberry.field(default=None, description="What it will be; null when it is removed.")
+
+    def __str__(self) -> str:
+        """Return it as a line for people."""
+        what = self.device + (f" / {self.point}" if self.point else "")
+        if self.field:
+            return f"~ {what}: {self.field}: {self.before} → {self.after}"
+        return f"{'+' if self.before is None else '-'} {what}"
+
+
+@dataclass(kw_only=True)
+class Stored:
+    """A device as it is in the database."""
+
+    number: int
+    device: DeviceInput
+
+
+@dataclass(kw_only=True)
+class Step:
+    """What happens to one device."""
+
+    line: int
+    before: Stored | None
+    after: DeviceInput | None
+    changes: list[ImportChange]
+
+
+async def stored_devices(statements: Statements) -> list[Stored]:
+    """Return all devices, by name."""
+    points: dict[int, list[Any]] = {}
+    for row in await statements.rows(LIST_POINTS, None, None):
+        points.setdefault(row["device_id"], []).append(row)
+    rows = await statements.rows(ALL_DEVICES)
+    return [Stored(number=row["id"], device=of_rows(row, points.get(row["id"], []))) for row in rows]
+
+
+def plan(entries: list[Entry], stored: list[Stored], *, prune: bool) -> list[Step]:
+    """Compare a file with what is there; `prune` also removes what is not in the file."""
+    known = {one.device.name.lower(): one for one in stored}
+    steps = [_step(entry, known.pop(entry.device.name.lower(), None), prune=prune) for entry in entries]
+    gone = known.values() if prune else ()
+    return [step for step in steps if step.changes] + [
+        Step(line=0, before=one, after=None, changes=[ImportChange(device=one.device.name, before="device")])
+        for one in gone
+    ]
+
+
+def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
+    wanted = entry.device
+    if before is None:
+        added = [ImportChange(device=wanted.name, after="device")]
+        added += [ImportChange(device=wanted.name, point=point.key, after="point") for point in wanted.points]
+        return Step(line=entry.line, before=None, after=wanted, changes=added)
+    if wanted.retention_days is None:
+        wanted = replace(wanted, retention_days=before.device.retention_days)
+    if wanted.groups is None or _same(wanted.groups, before.device.groups or []):
+        wanted = replace(wanted, groups=before.device.groups)
+    if not prune:
+        keys = {point.key for point in wanted.points}
+        kept = [point for point in before.device.points if point.key not in keys]
+        wanted = replace(wanted, points=wanted.points + kept)
+    return Step(line=entry.line, before=before, after=wanted, changes=differences(before.device, wanted))
+
+
+def _same(names: list[str], others: list[str]) -> bool:
+    return [name.lower() for name in names] == [name.lower() for name in others]
+
+
+def differences(before: DeviceInput, after: DeviceInput) -> list[ImportChange]:
+    """Return what is different between two states of a device, field by field."""
+    changes = [
+        ImportChange(device=after.name, field=name, before=_shown(old), after=_shown(new))
+        for name in OWN_FIELDS
+        if (old := getattr(before, name)) != (new := getattr(after, name))
+    ]
+    old_points = {point.key: point for point in before.points}
+    for point in after.points:
+        changes += _point_differences(after.name, old_points.pop(point.key, None), point)
+    changes += [ImportChange(device=after.name, point=key, before="point") for key in old_points]
+    return changes
+
+
+def _point_differences(device: str, before: PointInput | None, after: PointInput) -> list[ImportChange]:
+    if before is None:
+        return [ImportChange(device=device, point=after.key, after="point")]
+    return [
+        ImportChange(device=device, point=after.key, field=name, before=_shown(old), after=_shown(new))
+        for name in POINT_FIELDS
+        if (old := getattr(before, name)) != (new := getattr(after, name))
+    ]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ";".join(map(str, value)) or "none"
+    return "none" if value is None or value == "" else str(value)
+
+
+async def import_devices(
+    statements: Statements, actor: Actor, text: str, form: FileFormat, *, prune: bool, dry_run: bool
+) -> list[ImportChange]:
+    """Import a file, inside the caller's transaction; return what is different. A dry run changes nothing."""
+    entries = read(text, form)
+    await statements.value(LOCK_DEVICES)
+    stored = await stored_devices(statements)
+    await _add_profiles(statements, entries, stored)
+    steps = plan(entries, stored, prune=prune)
+    if not dry_run:
+        for step in steps:
+            await _apply(statements, actor, step)
+    return [change for step in steps for change in step.changes]
+
+
+async def _add_profiles(statements: Statements, entries: list[Entry], stored: list[Stored]) -> None:
+    """Give each device the points of its profile that the file does not write out; one without keeps what it has."""
+    known = {one.device.name.lower(): one.device for one in stored}
+    profiles: dict[str, Followed] = {}
+    for entry in entries:
+        device, before = entry.device, known.get(entry.device.name.lower())
+        if (name := device.profile or (before.profile if before else None)) is None:
+            continue
+        try:
+            profile = profiles[name] = profiles.get(name) or await followed(statements, name)
+        except DdmsError as error:
+            raise wrong(entry.line, "profile", error.message) from error
+        if before and before.profile == profile.name:
+            own = {point.key for point in device.points}
+            device.points += [p for p in before.points if p.key in profile.keys - own]
+        else:
+            device.points += profile.missing_in(device.points)
+        device.profile = profile.name
+
+
+async def _apply(statements: Statements, actor: Actor, step: Step) -> None:
+    try:
+        if step.after is None and step.before:
+            await delete_device(statements, actor, step.before.number, keep_history=True)
+        elif step.after and step.before:
+            await store_device(
+                statements, actor, step.before.number, step.before.device, step.after, remove_points=True
+            )
+        elif step.after:
+            await create_device(statements, actor, step.after)
+    except DdmsError as error:
+        raise wrong(step.line, error.field or "", error.message) from error
+
+
+@output_type
+class ImportDevicesPayload:
+    """The answer of importDevices."""
+
+    errors: list[UserError] = field(
+        default_factory=list, description="What was wrong, with its line; then nothing was imported."
+    )
+    changes: list[ImportChange] = field(
+        default_factory=list, description="What is different, or would be; null when there were errors."
+    )
+    applied: bool = field(default=False, description="Whether it was done; false for a dry run.")
+
+
+@strawberry.type
+class ImportMutations:
+    """Changes of many devices at once."""
+
+    @mutation
+    async def import_devices(
+        self,
+        info: Info,
+        *,
+        text: Annotated[
+            str, argument("The file's content, at most 1 MB; larger ones go through `ddms devices import`.")
+        ],
+        format: Annotated[FileFormat, argument("How it is written.")] = FileFormat.CSV,  # noqa: A002 - GraphQL's word
+        dry_run: Annotated[bool, argument("Only show what would be different.")] = True,
+        prune: Annotated[
+            bool,
+            argument("Remove what the file has not: devices (their history is kept) and points (with their readings)."),
+        ] = False,
+    ) -> ImportDevicesPayload:
+        """Add and change devices from a file, all or nothing. A dry run, the default, shows the difference first."""
+        try:
+            async with info.context.database.transaction() as statements:
+                changes = await import_devices(
+                    statements, info.context.actor, text, format, prune=prune, dry_run=dry_run
+                )
+        except DdmsError as error:
+            return ImportDevicesPayload(errors=[UserError.of(error)])
+        return ImportDevicesPayload(changes=changes, applied=not dry_run)

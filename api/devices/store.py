@@ -1,0 +1,258 @@
+"""Devices as they are stored: what one is made of, checked, and the statements that change it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from api.devices.types import FIND_DEVICE
+from api.graphql.described import field, input_type
+from api.ground import audit
+from api.ground.actor import Actor
+from api.ground.database import Row, Statements
+from api.ground.ids import IdKind, to_id
+from api.groups.store import checked_names, put_in_groups
+from api.points.types import MOST_POINTS, PointInput
+from api.profiles.followed import followed, mark_points
+from api.retention.deletions import forget
+from ddms.endpoints import Endpoint
+from ddms.errors import Code, DdmsError
+
+ENSURE_CONNECTION = """-- ddms:ensure_connection
+INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM connections WHERE endpoint = $1)
+ON CONFLICT (endpoint) DO NOTHING
+"""
+INSERT_DEVICE = """-- ddms:insert_device
+INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id)
+SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)) FROM connections c WHERE c.endpoint = $3
+RETURNING id
+"""
+UPDATE_DEVICE = """-- ddms:update_device
+UPDATE devices SET name = $2, description = $3, connection_id = (SELECT id FROM connections WHERE endpoint = $4),
+       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)),
+       version = version + 1, updated_at = now()
+ WHERE id = $1
+"""
+LOCK_DEVICE = "-- ddms:lock_device\nSELECT version FROM devices WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
+LOCK_ANY_DEVICE = "-- ddms:lock_any_device\nSELECT version FROM devices WHERE id = $1 FOR UPDATE"
+READ_POINTS = "-- ddms:read_points\nSELECT * FROM points WHERE device_id = $1 ORDER BY id"
+PUT_POINTS = """-- ddms:put_points
+INSERT INTO points AS p (device_id, key, name, unit, register_table, address, data_type, bit, length, byte_order, scale,
+       value_offset, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, enabled)
+SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (key text, name text, unit text, register_table text, address int,
+       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, interval_s int,
+       deadband float8, heartbeat_s int, valid_min float8, valid_max float8, sentinels float8[], enabled boolean)
+ON CONFLICT (device_id, key) DO UPDATE SET name = excluded.name, unit = excluded.unit,
+       register_table = excluded.register_table, address = excluded.address, data_type = excluded.data_type,
+       bit = excluded.bit, length = excluded.length, byte_order = excluded.byte_order, scale = excluded.scale,
+       value_offset = excluded.value_offset, interval_s = excluded.interval_s, deadband = excluded.deadband,
+       heartbeat_s = excluded.heartbeat_s, valid_min = excluded.valid_min, valid_max = excluded.valid_max,
+       sentinels = excluded.sentinels, enabled = excluded.enabled
+"""
+REMOVE_POINTS = """-- ddms:remove_points
+WITH gone AS (DELETE FROM points WHERE device_id = $1 AND key = any($2::text[]) RETURNING id) SELECT array_agg(id) FROM gone
+"""
+LIST_POINT_NUMBERS = "-- ddms:list_point_numbers\nSELECT coalesce(array_agg(id), '{}') FROM points WHERE device_id = $1"
+HIDE_DEVICE = (
+    "-- ddms:hide_device\nUPDATE devices SET deleted_at = now(), enabled = false, version = version + 1 WHERE id = $1"
+)
+DELETE_DEVICE = "-- ddms:delete_device\nDELETE FROM devices WHERE id = $1"
+
+
+@input_type
+class DeviceInput:
+    """A device, as it shall be."""
+
+    name: str = field(description="1 to 120 characters, unique; upper and lower case are the same.")
+    endpoint: str = field(description="`tcp://host:502`, `rtu+tcp://host:502` or `serial:///dev/ttyUSB0`.")
+    unit_id: int = field(default=1, description="Its Modbus unit id, 0 to 255.")
+    description: str = field(default="", description="What a person should know of it, at most 2,000 characters.")
+    enabled: bool = field(default=True, description="Whether it is polled.")
+    max_words: int = field(default=125, description="Most registers in one request, 1 to 125.")
+    max_bits: int = field(default=2000, description="Most coils or discrete inputs in one request, 1 to 2000.")
+    max_gap: int = field(
+        default=16, description="Unwanted registers that may be read along to join two requests into one, 0 to 124."
+    )
+    retention_days: int | None = field(
+        default=None,
+        description="How long its readings are kept, 1 to 3650 days; left out, a new device gets what the configuration says.",
+    )
+    profile: str | None = field(
+        default=None,
+        description="Name of the profile that it follows: the points of the profile come to those that are given here; "
+        "of the same key the one given here counts.",
+    )
+    groups: list[str] | None = field(
+        default=None,
+        description="Names of the groups that it shall be in; one that is not there yet is made. Left out, it stays in those it is in.",
+    )
+    points: list[PointInput] = field(default_factory=list, description="What is measured there.")
+
+    def checked(self) -> "DeviceInput":
+        """Return it in its one spelling; a mistake raises and names its field."""
+        self.name = self.name.strip()
+        self.endpoint = str(Endpoint.parse(self.endpoint))
+        for name, sentence in self._problems():
+            raise DdmsError(Code.INVALID, sentence, field=name)
+        self.points = checked_points(self.points)
+        self.groups = self.groups and checked_names(self.groups)
+        return self
+
+    def _problems(self) -> Iterable[tuple[str, str]]:
+        if not 1 <= len(self.name) <= 120:
+            yield "name", "a name has 1 to 120 characters"
+        if len(self.description) > 2000:
+            yield "description", "a description has at most 2,000 characters"
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not (low <= value <= high if value is not None else name == "retention_days"):
+                yield name, f"it must be from {low} to {high}"
+
+    def own(self) -> dict[str, Any]:
+        """Return all but the points."""
+        return {name: getattr(self, name) for name in OWN_FIELDS}
+
+
+_RANGES = {
+    "unit_id": (0, 255),
+    "max_words": (1, 125),
+    "max_bits": (1, 2000),
+    "max_gap": (0, 124),
+    "retention_days": (1, 3650),
+}
+OWN_FIELDS = tuple(f.name for f in fields(DeviceInput) if f.name != "points")
+_STORED = (
+    "name",
+    "description",
+    "endpoint",
+    "unit_id",
+    "enabled",
+    "max_words",
+    "max_bits",
+    "max_gap",
+    "retention_days",
+    "profile",
+)
+
+
+def checked_points(points: list[PointInput]) -> list[PointInput]:
+    """Return points in their one spelling, with unique keys."""
+    if len(points) > MOST_POINTS:
+        raise DdmsError(Code.INVALID, f"a device has at most {MOST_POINTS} points", field="points")
+    seen: set[str] = set()
+    for place, point in enumerate(points):
+        point.checked(f"points.{place}.")
+        if point.key in seen:
+            raise DdmsError(
+                Code.INVALID,
+                f"two points have the key {point.key!r}: keys are unique in a device",
+                field=f"points.{place}.key",
+            )
+        seen.add(point.key)
+    return points
+
+
+async def create_device(statements: Statements, actor: Actor, device: DeviceInput) -> int:
+    """Store a checked device with its points and those of its profile; return its number."""
+    if device.profile is not None:
+        profile = await followed(statements, device.profile)
+        device = replace(device, profile=profile.name, points=device.points + profile.missing_in(device.points))
+    await statements.value(ENSURE_CONNECTION, device.endpoint)
+    own = device.own()
+    number: int = await statements.value(INSERT_DEVICE, *(own[name] for name in _STORED))
+    await put_points(statements, number, device.points)
+    await mark_points(statements, number)
+    await put_in_groups(statements, actor, number, device.groups or [])
+    await audit.record(statements, actor, "device.create", to_id(IdKind.DEVICE, number), after=plain(device))
+    return number
+
+
+async def read_device(statements: Statements, number: int) -> DeviceInput | None:
+    """Return what a stored device would be made of."""
+    row = await statements.row(FIND_DEVICE, number)
+    if row is None:
+        return None
+    return of_rows(row, await statements.rows(READ_POINTS, number))
+
+
+def of_rows(row: Row, points: Sequence[Row]) -> DeviceInput:
+    """Return what the rows of a device and its points would be made of."""
+    return DeviceInput(**{name: row[name] for name in OWN_FIELDS}, points=[PointInput.of(point) for point in points])
+
+
+async def store_device(
+    statements: Statements,
+    actor: Actor,
+    number: int,
+    before: DeviceInput,
+    after: DeviceInput,
+    *,
+    remove_points: bool,
+) -> None:
+    """Store a checked device over the one that is there."""
+    missing = [key for key in (p.key for p in before.points) if key not in {p.key for p in after.points}]
+    if missing and not remove_points:
+        raise DdmsError(
+            Code.INVALID,
+            f"points would be removed with their readings ({', '.join(missing[:10])}): keep them, or say removePoints: true",
+            field="points",
+        )
+    await statements.value(ENSURE_CONNECTION, after.endpoint)
+    own = after.own()
+    await statements.value(UPDATE_DEVICE, number, *(own[name] for name in _STORED))
+    if missing:
+        gone = await statements.value(REMOVE_POINTS, number, missing)
+        await forget(statements, actor, gone, subject=_subject(after.name, missing))
+    known = {point.key: point for point in before.points}
+    await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
+    if before.profile != after.profile:
+        await mark_points(statements, number)
+    if after.groups is not None and before.groups != after.groups:
+        await put_in_groups(statements, actor, number, after.groups)
+    await audit.record(
+        statements, actor, "device.update", to_id(IdKind.DEVICE, number), before=plain(before), after=plain(after)
+    )
+
+
+def _subject(device: str, keys: list[str]) -> str:
+    return f"{device}: {', '.join(keys[:10])}{', …' if keys[10:] else ''}"
+
+
+async def put_points(statements: Statements, number: int, points: list[PointInput]) -> None:
+    """Insert points, or change those of the same keys."""
+    if points:
+        await statements.value(PUT_POINTS, number, [point.row() for point in points])
+
+
+async def delete_device(statements: Statements, actor: Actor, number: int, *, keep_history: bool) -> int | None:
+    """Delete a device, hiding it only or with its history; that is erased in the background: return the erasure's number.
+
+    One that was deleted with its history kept can be deleted again without.
+    """
+    erasure = None
+    locked = await statements.value(LOCK_DEVICE if keep_history else LOCK_ANY_DEVICE, number)
+    before = await read_device(statements, number)
+    if locked is None or before is None:
+        raise unknown(number)
+    if keep_history:
+        await statements.value(HIDE_DEVICE, number)
+    else:
+        points = await statements.value(LIST_POINT_NUMBERS, number)
+        await statements.value(DELETE_DEVICE, number)
+        erasure = await forget(statements, actor, points, subject=before.name, device=number)
+    subject = to_id(IdKind.DEVICE, number)
+    await audit.record(
+        statements, actor, "device.delete", subject, before=plain(before), after={"keep_history": keep_history}
+    )
+    return erasure
+
+
+def unknown(number: int) -> DdmsError:
+    """Return the error for a device that is not there."""
+    return DdmsError(
+        Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, number)}: it may have been deleted", field="id"
+    )
+
+
+def plain(device: DeviceInput) -> dict[str, Any]:
+    """Return a device as plain data."""
+    return asdict(device)

@@ -1,0 +1,1 @@
+"""Execution: from the text of a document to an answer, within limits."""

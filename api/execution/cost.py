@@ -1,0 +1,217 @@
+"""Cost: how many values an operation asks for at most, found out from its arguments before anything is read.
+
+One unit is one field of one object. A value in a column is a hundredth of it, a field that asks the database ten. The
+document is measured once; what depends on variables is left open and closed by each request.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
+from strawberry.types.field import StrawberryField
+
+from api.ground.limits import PAGE_SIZE
+
+MOST_COST = 200_000
+"""An operation that may cost more is refused."""
+
+Arguments: TypeAlias = Mapping[str, Any]
+Count: TypeAlias = Callable[[VariableValues], int]
+
+_COLUMN, _STATEMENT = 0.01, 10.0
+_LIST = 10  # of a list whose length nobody knows before
+_POINTS = 20  # of a device
+_ALL_ROWS = 10_000  # of `latest` without a choice
+
+
+def _chosen(arguments: Arguments) -> int:
+    points, devices = arguments.get("points"), arguments.get("devices")
+    return _ALL_ROWS if points is None and devices is None else len(points or ()) + _POINTS * len(devices or ())
+
+
+def _rows(arguments: Arguments) -> int:
+    return len(arguments["points"]) * min(arguments.get("maxPoints") or 10_000, 1_000_000)
+
+
+def _page(arguments: Arguments) -> int:
+    size = arguments.get("first") or arguments.get("last") or PAGE_SIZE // 2
+    return int(min(abs(size), PAGE_SIZE))
+
+
+LENGTHS: dict[str, Callable[[Arguments], int]] = {
+    "Device.points": lambda _: _POINTS,
+    "ModbusConnection.devices": lambda _: _POINTS,
+    "Query.series": lambda arguments: len(arguments["points"]),
+    "Query.retentionRuns": lambda arguments: min(abs(arguments["first"]), 1000),
+    "RetentionPreview.devices": lambda arguments: min(abs(arguments["first"]), 1000),
+    "Series.samples": lambda arguments: min(abs(arguments["first"]), 10_000),
+    "__Schema.types": lambda _: 200,
+    "__Type.fields": lambda _: 7,
+    "__Type.inputFields": lambda _: 2,
+    "__Type.enumValues": lambda _: 2,
+    "__Type.interfaces": lambda _: 1,
+    "__Type.possibleTypes": lambda _: 1,
+    "__Field.args": lambda _: 1,
+    "__Directive.args": lambda _: 1,
+}
+"""How long lists become, those of the schema on average; a page by `first` and `last` need not stand here."""
+_ABOUT_THE_SCHEMA = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+ROWS: dict[str, Callable[[Arguments], int]] = {
+    "Query.latest": _chosen,
+    "Query.series": lambda arguments: _rows(arguments) // max(1, len(arguments["points"])),
+    "Subscription.readings": _chosen,
+}
+"""How long the columns below a field become."""
+ROW_BY_ROW = {"ReadingsEvent.readings"}
+"""Lists as long as the columns."""
+
+
+class Cost(NamedTuple):
+    """What a selection costs: a fixed part, and parts whose count depends on variables."""
+
+    fixed: float = 0.0
+    parts: tuple[tuple[Count, "Cost"], ...] = ()
+
+    def __call__(self, variables: VariableValues) -> float:
+        """Return the cost with these variables."""
+        return self.fixed + sum(count(variables) * cost(variables) for count, cost in self.parts)
+
+    def plus(self, other: "Cost") -> "Cost":
+        """Return both together."""
+        return Cost(self.fixed + other.fixed, self.parts + other.parts)
+
+    def times(self, count: "Count | int") -> "Cost":
+        """Return it as often."""
+        if isinstance(count, int) and not self.parts:
+            return Cost(self.fixed * count)
+        return Cost(0.0, ((count if callable(count) else lambda _: count, self),))
+
+
+def cost_of(
+    schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: list[FragmentDefinitionNode]
+) -> Callable[[VariableValues], int]:
+    """Return what the operation costs, given its variables."""
+    root = schema.get_root_type(operation.operation)
+    assert root is not None  # noqa: S101 - the document is valid
+    cost = _Measure(schema, fragments).of(root, operation.selection_set, _Around(1, 1))
+    if not cost.parts:
+        fixed = math.ceil(cost.fixed)
+        return lambda _: fixed
+    return lambda variables: math.ceil(cost(variables))
+
+
+def told_cost(cost: int) -> dict[str, Any]:
+    """Return the cost as it stands in the extensions of a response."""
+    return {"cost": {"requested": cost, "limit": MOST_COST}}
+
+
+def too_dear(cost: int) -> GraphQLError:
+    """Return the error for an operation that costs too much."""
+    return GraphQLError(
+        f"the operation costs up to {cost}, at most {MOST_COST} is served: ask for shorter pages, fewer points or fields"
+    )
+
+
+class _Around(NamedTuple):
+    """What the fields above say about those below: how long a page is, and how long columns are."""
+
+    page: Count | int
+    rows: Count | int
+
+
+class _Measure:
+    def __init__(self, schema: GraphQLSchema, fragments: list[FragmentDefinitionNode]) -> None:
+        self._schema = schema
+        self._fragments = {fragment.name.value: fragment for fragment in fragments}
+
+    def of(self, parent: GraphQLObjectType, selected: SelectionSetNode | None, around: _Around) -> Cost:
+        """Return what a selection costs; limits of depth and fields have been held before."""
+        total = Cost()
+        for node in selected.selections if selected else ():
+            if isinstance(node, FieldNode):
+                total = total.plus(self._field(parent, node, around))
+            else:
+                inner: Any = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+                total = total.plus(self.of(parent, inner.selection_set, around))
+        return total
+
+    def _field(self, parent: GraphQLObjectType, node: FieldNode, around: _Around) -> Cost:
+        field = parent.fields.get(node.name.value) or _ABOUT_THE_SCHEMA.get(node.name.value)
+        if field is None:  # __typename
+            return Cost(1.0)
+        name = f"{parent.name}.{node.name.value}"
+        kind = get_named_type(field.type)
+        if kind.name.endswith("Column"):
+            return Cost(_COLUMN).times(around.rows)
+        below = around
+        if name in ROWS:
+            below = below._replace(rows=_counted(ROWS[name], field, node))
+        length = _length(name, field, node)
+        listed = is_list_type(get_nullable_type(field.type))
+        if length is not None and not listed:
+            below = below._replace(page=length)
+        inner = self.of(kind, node.selection_set, below) if isinstance(kind, GraphQLObjectType) else Cost()
+        each = inner.plus(Cost(1.0))
+        own = Cost(_STATEMENT if _asks_the_database(field) else 0.0)
+        if not listed:
+            return each.plus(own)
+        if length is None:
+            length = (
+                around.rows if name in ROW_BY_ROW else around.page if name.endswith((".nodes", ".edges")) else _LIST
+            )
+        return each.times(length).plus(own)
+
+
+def _length(name: str, field: GraphQLField, node: FieldNode) -> Count | int | None:
+    if name in LENGTHS:
+        return _counted(LENGTHS[name], field, node)
+    return _counted(_page, field, node) if {"first", "last"} <= field.args.keys() else None
+
+
+def _counted(length: Callable[[Arguments], int], field: GraphQLField, node: FieldNode) -> Count | int:
+    def count(variables: VariableValues) -> int:
+        try:
+            return length(get_argument_values(field, node, variables))
+        except GraphQLError:  # the field will say so itself
+            return 1
+
+    open_ = any(_has_variable(argument.value) for argument in node.arguments or ())
+    return count if open_ else count(VariableValues({}, {}))
+
+
+def _has_variable(value: ValueNode) -> bool:
+    match value:
+        case VariableNode():
+            return True
+        case ListValueNode():
+            return any(map(_has_variable, value.values))
+        case ObjectValueNode():
+            return any(_has_variable(field.value) for field in value.fields)
+        case _:
+            return False
+
+
+def _asks_the_database(field: GraphQLField) -> bool:
+    declared = (field.extensions or {}).get("strawberry-definition")
+    resolver = declared.base_resolver if isinstance(declared, StrawberryField) else None
+    return resolver is not None and resolver.is_async

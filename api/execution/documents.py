@@ -1,0 +1,270 @@
+"""Documents: parsed, measured and validated once, executed often.
+
+This is Strawberry's schema on graphql-core's executor, without the extension machinery between them, which costs
+more than a small query's own work.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from inspect import isawaitable
+from typing import Any, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    create_source_event_stream,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from graphql.execution import VariableValues, get_variable_values
+from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
+
+from api.execution.cost import MOST_COST, cost_of, told_cost, too_dear
+from api.execution.extent import DocumentLimits, exceeded
+from api.graphql import errors
+from api.graphql.context import Context
+from api.graphql.executor import Execution
+from api.ground import tracing
+from api.ground.limits import DEADLINE_SECONDS
+from ddms.errors import Code, DdmsError
+
+_RULES = (*specified_rules, *recommended_rules)
+_NO_VARIABLES = VariableValues({}, {})
+_CACHED_LENGTH = 20_000
+_CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundred bytes
+
+
+class BadDocument(Exception):  # noqa: N818 - it is the document that is bad
+    """A document that cannot be executed."""
+
+    def __init__(self, problems: list[GraphQLError], cost: int | None = None) -> None:
+        super().__init__(problems[0].message)
+        self.problems = problems
+        self.extensions = {} if cost is None else {"extensions": told_cost(cost)}
+        """What its response says besides."""
+
+    @property
+    def formatted(self) -> list[dict[str, Any]]:
+        """The errors as they stand in a response."""
+        return [errors.formatted(problem) for problem in self.problems]
+
+
+@dataclass(eq=False)
+class Operation:
+    """One operation of a good document."""
+
+    schema: GraphQLSchema
+    document: DocumentNode
+    node: OperationDefinitionNode
+    name: str | None
+    text: str
+    silent: bool = False
+    _constant: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.kind = self.node.operation
+        """Query, mutation or subscription."""
+        self.verb = self.kind.value
+
+    @cached_property
+    def label(self) -> str:
+        """A bounded name for metrics: its one root field, or `several`."""
+        selections = self.node.selection_set.selections
+        (only, *others) = selections
+        if others or not isinstance(only, FieldNode):
+            return "several"
+        return only.name.value
+
+    @cached_property
+    def digest(self) -> str:
+        """What the document is called in logs: the SHA-256 of its text."""
+        return sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def _is_constant(self) -> bool:
+        asked = self.node.selection_set.selections
+        about_itself = all(isinstance(field, FieldNode) and field.name.value.startswith("__") for field in asked)
+        return self.kind is OperationType.QUERY and about_itself and not self.node.variable_definitions
+
+    @property
+    def constant(self) -> bytes | None:
+        """The encoded response when neither caller nor variables nor database can change it, else None."""
+        if self._constant is None and self._is_constant:
+            extensions = {"extensions": told_cost(self._priced(_NO_VARIABLES))}
+            encoded = encode(response(self._unbound.bound(None, _NO_VARIABLES).execute_operation()) | extensions)
+            if len(encoded) > _CACHED_LENGTH:
+                return encoded
+            self._constant = encoded
+        return self._constant
+
+    @cached_property
+    def _unbound(self) -> Execution:
+        """The operation without its caller and variables."""
+        fragments = [node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)]
+        alone = DocumentNode(definitions=(replace(self.node, variable_definitions=()), *fragments))
+        built = Execution.build(self.schema, alone, operation_extensions=None)
+        if isinstance(built, list):
+            raise BadDocument(built)
+        unbound = cast("Execution", built)
+        if "@" not in self.text:
+            unbound.collect_once()
+        unbound.operation = self.node
+        return unbound
+
+    def executor(self, context: Context, variables: dict[str, Any] | None) -> Execution:
+        """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""
+        wanted = self.node.variable_definitions
+        values: Any = _NO_VARIABLES
+        if wanted:
+            values = get_variable_values(self.schema, wanted, variables or {}, 50, hide_suggestions=self.silent)
+        if isinstance(values, list):
+            raise BadDocument(values)
+        cost = self._priced(values)
+        bound = self._unbound.bound(context, values)
+        bound.cost = cost
+        return bound
+
+    def _priced(self, values: VariableValues) -> int:
+        """Return the cost with these variables; raises `BadDocument` when it is too high."""
+        cost = self._cost(values)
+        if cost > MOST_COST:
+            raise BadDocument([too_dear(cost)], cost)
+        return cost
+
+    @cached_property
+    def _cost(self) -> Callable[[VariableValues], int]:
+        """What it costs, given its variables."""
+        fragments = [node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)]
+        return cost_of(self.schema, self.node, fragments)
+
+
+class Documents:
+    """The good documents that were seen lately, by their text.
+
+    A bad one is not kept: its errors hold on to all that was read of it, and who sends many would fill the memory.
+    """
+
+    def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, *, introspection: bool = True) -> None:
+        self._schema = schema
+        self._silent = not introspection
+        """Whether nothing is told of the schema, not even by suggestions."""
+        self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
+        self._limits = limits
+        self._cache: dict[tuple[str, str | None], Operation] = {}
+        self._cached_length = 0
+
+    def operation(self, text: str, name: str | None) -> Operation:
+        """Return the operation `name` of a document (or its only one); raises `BadDocument`."""
+        return self._cache.get((text, name)) or self._remembered(text, name)
+
+    def _remembered(self, text: str, name: str | None) -> Operation:
+        operation = self._read(text, name)
+        if len(text) <= _CACHED_LENGTH:
+            self._cache[text, name] = operation
+            self._cached_length += len(text)
+            while self._cached_length > _CACHED_ALTOGETHER:
+                oldest = next(iter(self._cache))
+                self._cached_length -= len(oldest[0])
+                del self._cache[oldest]
+        return operation
+
+    def _read(self, text: str, name: str | None) -> Operation:
+        document = self._validated(text)
+        node = get_operation_ast(document, name)
+        if node is None:
+            sentence = (
+                f"the document has no operation {name!r}" if name else "operationName must say which operation is meant"
+            )
+            raise BadDocument([GraphQLError(sentence)])
+        name = node.name.value if node.name else None
+        return Operation(self._schema, document, node, name, text, self._silent)
+
+    def _validated(self, text: str) -> DocumentNode:
+        try:
+            document = parse(text, max_tokens=self._limits.tokens)
+            problems = exceeded(document, self._limits) or validate(
+                self._schema, document, self._rules, max_errors=10, hide_suggestions=self._silent
+            )
+        except GraphQLError as error:
+            raise BadDocument([error]) from error
+        except RecursionError as error:
+            raise BadDocument([GraphQLError("the document is nested too deeply")]) from error
+        if problems:
+            raise BadDocument(problems)
+        return document
+
+
+def execute(
+    operation: Operation, context: Context, variables: dict[str, Any] | None
+) -> Awaitable[dict[str, Any]] | dict[str, Any]:
+    """Run a query or mutation; return the response, `data` and perhaps `errors`, at once or later."""
+    executor = operation.executor(context, variables)
+    return _executed(executor) if tracing.TRACER is None else _traced(operation, context, executor)
+
+
+async def _traced(operation: Operation, context: Context, executor: Execution) -> dict[str, Any]:
+    with tracing.execution(
+        operation.verb,
+        operation.label,
+        operation.name,
+        document=operation.digest,
+        cost=executor.cost,
+        caller=context.actor.name,
+    ) as span:
+        answer = _executed(executor)
+        answer = answer if isinstance(answer, dict) else await answer
+        tracing.finished(span, answer)
+        return answer
+
+
+def _executed(executor: Execution) -> Awaitable[dict[str, Any]] | dict[str, Any]:
+    result = executor.execute_operation()
+    if isawaitable(result):
+        return _finished(result, executor.cost)
+    return response(result) | {"extensions": told_cost(executor.cost)}
+
+
+async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
+    """Return the response of an execution that waits for something, or that it took too long."""
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            answer = response(await work)
+    except TimeoutError:
+        late = DdmsError(Code.TIMEOUT, f"the operation was ended after {DEADLINE_SECONDS:.0f} s: ask for less")
+        answer = {"data": None, "errors": [errors.refused(late)]}
+    return answer | {"extensions": told_cost(cost)}
+
+
+async def source(operation: Operation, executor: Executor[Any]) -> AsyncIterable[Any]:
+    """Run a subscription's resolver; return where its events come from."""
+    stream = create_source_event_stream(executor)
+    if isawaitable(stream):
+        stream = await stream
+    if isinstance(stream, ExecutionResult):
+        raise BadDocument(list(stream.errors or []))
+    return stream
+
+
+def response(result: Any) -> dict[str, Any]:
+    """Return a result as it stands in a response."""
+    answer: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        answer["errors"] = [errors.formatted(error) for error in result.errors]
+    return answer
+
+
+def encode(answer: Any) -> bytes:
+    """Encode a response; columns are numpy arrays or ready JSON."""
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,175 @@
+"""The points of an export, what it is called, and how large it will be."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, Choice, Level, Shape
+from api.ground.database import Row, Statements
+from api.ground.ids import IdKind, from_id
+from ddms.errors import Code, DdmsError
+
+FIND_EXPORTED = """-- ddms:find_exported
+SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, d.name AS device
+  FROM points p JOIN devices d ON d.id = p.device_id
+ WHERE p.id = any($1::int[]) OR p.device_id = any($2::int[])
+    OR p.device_id IN (SELECT m.device_id FROM device_groups m JOIN devices g ON g.id = m.device_id
+                        WHERE m.group_id = any($3::int[]) AND g.deleted_at IS NULL)
+ ORDER BY lower(d.name), d.id, p.register_table, p.address, p.bit NULLS FIRST, p.key LIMIT $4
+"""
+READ_TIME_ZONE = "-- ddms:read_time_zone\nSELECT time_zone FROM configuration"
+FIND_DEVICE_NUMBERS = """-- ddms:find_device_numbers
+SELECT id, lower(name) AS called, name FROM devices WHERE id = any($1::int[]) OR (lower(name) = any($2::text[]) AND deleted_at IS NULL)
+"""
+FIND_GROUP_NUMBERS = """-- ddms:find_group_numbers
+SELECT id, lower(name) AS called, name FROM groups WHERE id = any($1::int[]) OR lower(name) = any($2::text[])
+"""
+COUNT_RAW = """-- ddms:count_raw
+SELECT coalesce(sum(total), 0)::bigint FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
+"""
+COUNT_BUCKETS = """-- ddms:count_buckets
+SELECT count(*) FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
+"""
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_ID = re.compile(r"(dev|grp|pt)_[0-9]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A point in an export."""
+
+    number: int
+    device: str
+    key: str
+    name: str
+    unit: str
+    is_text: bool
+    interval: timedelta
+
+    @classmethod
+    def of(cls, row: Row) -> "Exported":
+        """Make it of its row."""
+        return cls(
+            number=row["id"],
+            device=row["device"],
+            key=row["key"],
+            name=row["name"],
+            unit=row["unit"],
+            is_text=row["data_type"] == "string",
+            interval=timedelta(seconds=row["interval_s"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """An export that can be made: a choice, and what it found. `step` is that of the rows of the wide shape."""
+
+    choice: Choice
+    points: tuple[Exported, ...]
+    title: str
+    step: timedelta
+
+    @property
+    def filename(self) -> str:
+        """A name that says what is in the file."""
+        zone, level = self.choice.zone, self.choice.level
+        times = [time.astimezone(zone).strftime("%Y%m%d-%H%M") for time in (self.choice.from_, self.choice.to)]
+        title = re.sub(r"[^\w.-]+", "-", self.title).strip("-.")[:80] or "export"
+        return f"{title}_{times[0]}_{times[1]}_{level}.{self.choice.format}"
+
+    @property
+    def grid_start(self) -> datetime:
+        """Where the first row of the wide shape begins; days are left to the database, which knows the zone's."""
+        return self.choice.from_ - (self.choice.from_ - _EPOCH) % self.step
+
+    @property
+    def wide_rows(self) -> int:
+        """How many rows the wide shape has."""
+        return -((self.grid_start - self.choice.to) // self.step)
+
+    async def rows(self, statements: Statements) -> int:
+        """Return about how many rows there will be: counted in the rollups, so at once."""
+        if self.choice.shape is Shape.WIDE:
+            return self.wide_rows
+        numbers = [point.number for point in self.points]
+        if self.choice.level is Level.RAW:
+            hours = self.choice.to - self.choice.from_ > timedelta(hours=6)
+            source, unit = ("readings_1h", timedelta(hours=1)) if hours else ("readings_1m", timedelta(minutes=1))
+            statement = COUNT_RAW.format(source=source)
+        else:
+            source, unit = f"readings_{self.choice.level}", self.choice.level.step or self.step
+            statement = COUNT_BUCKETS.format(source=source)
+        count: int = await statements.value(statement, numbers, self.choice.from_, self.choice.to, unit)
+        return count
+
+
+async def plan(statements: Statements, choice: Choice) -> Plan:
+    """Find the points of a choice; what is not there, or is too much, is a `DdmsError`."""
+    if not choice.timezone:
+        choice = replace(choice, timezone=await statements.value(READ_TIME_ZONE))
+    named = [
+        *await _numbers(statements, FIND_DEVICE_NUMBERS, IdKind.DEVICE, choice.devices),
+        *await _numbers(statements, FIND_GROUP_NUMBERS, IdKind.GROUP, choice.groups),
+    ]
+    devices, groups = ([n for k, n, _ in named if k is kind] for kind in (IdKind.DEVICE, IdKind.GROUP))
+    chosen = [from_id(IdKind.POINT, text, "point") for text in choice.points]
+    rows = await statements.rows(FIND_EXPORTED, chosen, devices, groups, MOST_POINTS + 1)
+    points = [Exported.of(row) for row in rows]
+    if missing := sorted(set(chosen) - {point.number for point in points}):
+        raise DdmsError(Code.NOT_FOUND, f"there is no point pt_{missing[0]}: it may have been deleted", field="point")
+    if len(points) > MOST_POINTS:
+        raise DdmsError(Code.INVALID, f"at most {MOST_POINTS:,} points at once: ask in parts", field="point")
+    if choice.shape is Shape.WIDE or choice.level is not Level.RAW:
+        points = _numbers_only(points, chosen)
+    if not points:
+        raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
+    return _checked(choice, points, _title([name for _, _, name in named], points))
+
+
+def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exported]:
+    if texts := [point.number for point in points if point.is_text and point.number in chosen]:
+        sentence = f"pt_{texts[0]} is a text: it has a place in the long shape, of level raw"
+        raise DdmsError(Code.INVALID, sentence, field="point")
+    return [point for point in points if not point.is_text]
+
+
+def _checked(choice: Choice, points: list[Exported], title: str) -> Plan:
+    step = choice.level.step or choice.step or min(point.interval for point in points)
+    made = Plan(choice=choice, points=tuple(points), title=title, step=step)
+    if choice.shape is Shape.WIDE:
+        if len(points) > MOST_COLUMNS:
+            sentence = f"{len(points):,} points are too many columns: {MOST_COLUMNS:,} at most, or the long shape"
+            raise DdmsError(Code.INVALID, sentence, field="shape")
+        if made.wide_rows > MOST_WIDE_ROWS:
+            sentence = f"{made.wide_rows:,} rows are too many: a larger step, a coarser level or a shorter range"
+            raise DdmsError(Code.INVALID, sentence, field="step")
+    return made
+
+
+def _title(names: Sequence[str], points: Sequence[Exported]) -> str:
+    if len(names) == 1:
+        return names[0]
+    devices = {point.device for point in points}
+    if len(points) == 1:
+        return f"{points[0].device} {points[0].key}"
+    return devices.pop() if len(devices) == 1 else f"{len(points)} points"
+
+
+async def _numbers(
+    statements: Statements, sql: str, kind: IdKind, given: Sequence[str]
+) -> list[tuple[IdKind, int, str]]:
+    """Return the rows of devices or groups that were named by id or by name, each once."""
+    if not given:
+        return []
+    ids = {text: from_id(kind, text, kind.name.lower()) for text in given if _ID.fullmatch(text)}
+    names = {text: text.strip().lower() for text in given if text not in ids}
+    rows = await statements.rows(sql, list(ids.values()), list(names.values()))
+    found = {row["id"]: row["name"] for row in rows}
+    called = {row["called"] for row in rows}
+    for text in given:
+        if (text in ids and ids[text] not in found) or (text in names and names[text] not in called):
+            sentence = f"there is no {kind.name.lower()} {text[:120]!r}: it may have been renamed or deleted"
+            raise DdmsError(Code.NOT_FOUND, sentence, field=kind.name.lower())
+    return [(kind, number, name) for number, name in found.items()]

@@ -1,0 +1,71 @@
+"""An export on its way: from PostgreSQL's COPY to whoever takes the bytes, as fast as they are taken."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from api.export.choice import Format
+from api.export.parquet import write_parquet
+from api.export.plan import Plan
+from api.export.statements import COPY, header, statements
+from api.ground.database import Statements
+from ddms.database import Connection, check_schema, connect
+from ddms.settings import Settings
+
+MOST_SECONDS = 4 * 3600
+_PART_BYTES = 128 * 1024
+
+BEGIN = "-- ddms:begin_export\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+PREPARE = """-- ddms:prepare_export
+SELECT set_config('TimeZone', $1, true), set_config('DateStyle', 'ISO', true), set_config('statement_timeout', $2, true),
+       set_config('client_connection_check_interval', '5s', true)
+"""
+
+Sink = Callable[[bytes | bytearray], Awaitable[None]]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Connection]:
+    """Lend a connection of its own: an export may last, and a pooled one would be missed.
+
+    All of it sees the database as it was at one moment. When the block is left, by an error too, its statement ends.
+    """
+    connection = await connect(settings, "export")
+    try:
+        await check_schema(connection)
+        await connection.execute(BEGIN)
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+async def write(connection: Connection, plan: Plan, sink: Sink) -> int:
+    """Write the whole file; return how many rows it has."""
+    database = Statements(connection)
+    await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
+    if plan.choice.format is Format.PARQUET:
+        return await write_parquet(connection, plan, sink)
+    return await _write_csv(connection, plan, sink)
+
+
+async def _write_csv(connection: Connection, plan: Plan, sink: Sink) -> int:
+    """Write lines; return how many there are, without the header.
+
+    `sink` is awaited with one part after the other: while it waits, PostgreSQL does.
+    """
+    database = Statements(connection)
+    pending, rows = bytearray(header(plan)), 0
+
+    async def pass_on(part: bytes) -> None:
+        nonlocal pending
+        pending += part
+        if len(pending) >= _PART_BYTES:
+            whole, pending = pending, bytearray()
+            await sink(whole)
+
+    for statement in await statements(plan, database):
+        status = await connection.copy_from_query(
+            statement.sql, *statement.parameters, output=pass_on, timeout=MOST_SECONDS, **COPY
+        )
+        rows += int(status.rpartition(" ")[2])
+    await sink(pending)
+    return rows

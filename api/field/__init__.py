@@ -1,0 +1,1 @@
+"""The field: what a collector is asked to do at devices."""

@@ -1,0 +1,1 @@
+"""GraphQL's words: what the types of all nouns are written with."""

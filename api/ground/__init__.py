@@ -1,0 +1,1 @@
+"""The ground: the database, who acts, ids, metrics and limits; knows neither GraphQL nor any noun."""

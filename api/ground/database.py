@@ -1,0 +1,134 @@
+"""The database as the API uses it: named statements, timed, their errors explained."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from api.ground import tracing
+from api.ground.database_errors import of_database, unavailable
+from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
+from ddms.database import Connection, Edition
+
+Row: TypeAlias = asyncpg.Record
+
+_NAME = re.compile(r"-- ddms:(\w+)\n")
+
+
+@lru_cache(maxsize=1024)
+def statement_name(sql: str) -> str:
+    """Return the name that a statement begins with."""
+    match = _NAME.match(sql)
+    if not match:
+        raise ValueError(f"a statement begins with `-- ddms:<name>`: {sql[:60]!r}")
+    return match[1]
+
+
+BEFORE_COMMIT: ContextVar[Callable[["Statements"], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
+"""What is done last in every transaction of this operation."""
+
+
+class Statements:
+    """Runs statements on one connection; a database error that a caller can act on becomes a `DdmsError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        """Return all rows."""
+        with _watched(sql):
+            return list(await self._connection.fetch(sql, *parameters))
+
+    async def row(self, sql: str, *parameters: Any) -> Row | None:
+        """Return the first row, or None."""
+        with _watched(sql):
+            return await self._connection.fetchrow(sql, *parameters)
+
+    async def value(self, sql: str, *parameters: Any) -> Any:
+        """Return the first column of the first row, or None."""
+        with _watched(sql):
+            return await self._connection.fetchval(sql, *parameters)
+
+
+class _watched:  # noqa: N801 - used as a function, a class because a generator costs more than the statement's record
+    """Times a statement and explains its errors."""
+
+    __slots__ = ("_began", "_name", "_span")
+
+    def __init__(self, sql: str) -> None:
+        self._name = statement_name(sql)
+
+    def __enter__(self) -> None:
+        self._span = None if tracing.TRACER is None else tracing.statement(self._name)
+        self._began = time.perf_counter()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        STATEMENT_SECONDS.labels(self._name).observe(time.perf_counter() - self._began)
+        if self._span:
+            self._span.end()
+        if isinstance(error, Exception) and (explained := of_database(error)):
+            raise explained from error
+
+
+class Database:
+    """The pool of connections."""
+
+    def __init__(self, pool: asyncpg.Pool, edition: Edition) -> None:
+        self._pool = pool
+        self.edition = edition
+
+    def measure(self) -> None:
+        """Tell the metrics how busy the pool is."""
+        idle = self._pool.get_idle_size()
+        CONNECTIONS.labels("idle").set(idle)
+        CONNECTIONS.labels("busy").set(self._pool.get_size() - idle)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Statements]:
+        """Lend a connection for several statements, each its own transaction."""
+        async with _acquired(self._pool) as connection:
+            yield Statements(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Statements]:
+        """Lend a connection inside a transaction, which an exception rolls back."""
+        async with _acquired(self._pool) as connection, connection.transaction():
+            statements = Statements(connection)
+            yield statements
+            if last := BEFORE_COMMIT.get():
+                await last(statements)
+
+    async def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        """Return all rows of one statement."""
+        async with self.connection() as connection:
+            return await connection.rows(sql, *parameters)
+
+    async def row(self, sql: str, *parameters: Any) -> Row | None:
+        """Return the first row of one statement, or None."""
+        async with self.connection() as connection:
+            return await connection.row(sql, *parameters)
+
+    async def value(self, sql: str, *parameters: Any) -> Any:
+        """Return the first column of the first row of one statement, or None."""
+        async with self.connection() as connection:
+            return await connection.value(sql, *parameters)
+
+
+@asynccontextmanager
+async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    WAITING_FOR_CONNECTION.inc()
+    try:
+        connection = await pool.acquire(timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise unavailable() from error
+    finally:
+        WAITING_FOR_CONNECTION.dec()
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)

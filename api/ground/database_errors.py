@@ -1,0 +1,56 @@
+"""What errors of the database mean to a caller."""
+
+from collections.abc import Callable
+
+import asyncpg
+
+from ddms.errors import Code, DdmsError
+
+_TAKEN: dict[str, Callable[[], DdmsError]] = {
+    "connections_endpoint_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS,
+        "another connection has this endpoint already: move the devices there by updateDevice instead",
+        field="endpoint",
+    ),
+    "devices_name_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS, "a device of this name exists already: choose another name", field="name"
+    ),
+    "groups_name_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS, "a group of this name exists already: choose another name", field="name"
+    ),
+    "points_device_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS, "a point of this key exists already in this device: choose another key", field="key"
+    ),
+    "profiles_name_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS, "a profile of this name exists already: choose another name", field="name"
+    ),
+    "users_name_key": lambda: DdmsError(
+        Code.ALREADY_EXISTS, "a user of this name exists already: choose another name", field="name"
+    ),
+}
+"""What each unique constraint means. Each error is made anew: one that is raised again keeps all its tracebacks alive."""
+
+
+def of_database(error: Exception) -> DdmsError | None:
+    """Return what a database error means to a caller, or None when it is our own mistake."""
+    match error:
+        case asyncpg.IntegrityConstraintViolationError():
+            taken = _TAKEN.get(error.constraint_name or "")
+            return taken() if taken else None
+        case asyncpg.QueryCanceledError() | TimeoutError():
+            return DdmsError(Code.TIMEOUT, "the database took too long: ask for less, or try again later")
+        case asyncpg.DataError():
+            return DdmsError(
+                Code.INVALID, "a value cannot be stored: texts are Unicode without null characters, numbers are finite"
+            )
+        case asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
+            return unavailable()
+        case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():  # a lost connection is all of these
+            return unavailable()
+        case _:
+            return None
+
+
+def unavailable() -> DdmsError:
+    """Return the error for a database that is away."""
+    return DdmsError(Code.UNAVAILABLE, "the database cannot be reached at the moment: try again in a few seconds")

@@ -1,0 +1,63 @@
+"""Ids: opaque to callers; a prefix names the kind, a number the row."""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+import strawberry
+
+from ddms.errors import Code, DdmsError
+
+_ID = re.compile(r"([a-z]+)_([1-9][0-9]{0,9})")
+_LARGEST_ID = 2**31 - 1
+
+
+class IdKind(StrEnum):
+    """What an id belongs to: its prefix."""
+
+    CONNECTION = "con"
+    DEVICE = "dev"
+    ERASURE = "era"
+    GROUP = "grp"
+    POINT = "pt"
+    PROFILE = "prof"
+    REQUEST = "req"
+    TOKEN = "tok"  # noqa: S105 - a prefix
+    USER = "usr"
+
+
+_NAMES = {
+    IdKind.CONNECTION: "connection",
+    IdKind.DEVICE: "device",
+    IdKind.ERASURE: "erasure",
+    IdKind.GROUP: "group",
+    IdKind.POINT: "point",
+    IdKind.PROFILE: "profile",
+    IdKind.REQUEST: "scan",
+    IdKind.TOKEN: "token",
+    IdKind.USER: "user",
+}
+
+
+def to_id(kind: IdKind, number: int) -> strawberry.ID:
+    """Return the opaque id of a row."""
+    return strawberry.ID(f"{kind.value}_{number}")
+
+
+def from_id(kind: IdKind, text: str, field: str = "id") -> int:
+    """Return the row of an opaque id; an id of another kind raises."""
+    match = _ID.fullmatch(text)
+    if not match or match[1] != kind or int(match[2]) > _LARGEST_ID:
+        raise DdmsError(
+            Code.INVALID,
+            f"{text[:40]!r} is not the id of a {_NAMES[kind]}: such an id looks like {kind.value}_12",
+            field=field,
+        )
+    return int(match[2])
+
+
+def from_ids(kind: IdKind, texts: Sequence[strawberry.ID], field: str, most: int = 20_000) -> list[int]:
+    """Return the rows of many ids, each once, in their order."""
+    if len(texts) > most:
+        raise DdmsError(Code.INVALID, f"at most {most} ids fit into one request: ask in parts", field=field)
+    return list(dict.fromkeys(from_id(kind, text, field) for text in texts))

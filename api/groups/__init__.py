@@ -1,0 +1,1 @@
+"""Groups: devices that people look at together."""

@@ -1,0 +1,1 @@
+"""Live values: one LISTEN, the mirror in memory, broadcasts to many subscribers."""

@@ -1,0 +1,1 @@
+"""Points: the measured values of a device."""

@@ -1,0 +1,134 @@
+"""Changes of single points through GraphQL: checked as in createDevice, audited, in one transaction each."""
+
+from typing import Annotated
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.described import argument, field, given, input_type, mutation, output_type
+from api.graphql.errors import UserError
+from api.ground.ids import IdKind, from_id, from_ids
+from api.points.store import change_point, create_points, delete_points
+from api.points.types import LIST_POINTS, Point, PointInput
+from ddms.errors import DdmsError
+from ddms.registers import ByteOrder, DataType, RegisterTable
+
+MOST_DELETED = 1000
+NULLABLE = frozenset({"bit", "length", "valid_min", "valid_max"})
+
+
+@input_type
+class PointChanges:
+    """What shall be different; what is left out stays. Null takes away bit, length, validMin and validMax."""
+
+    key: str | None = field(default=strawberry.UNSET, description="Its short name, unique in its device: `flow_rate`.")
+    register_table: RegisterTable | None = field(default=strawberry.UNSET, description="The table it is read from.")
+    address: int | None = field(default=strawberry.UNSET, description="Protocol address, counted from 0.")
+    data_type: DataType | None = field(default=strawberry.UNSET, description="What its bits mean.")
+    name: str | None = field(default=strawberry.UNSET, description="A name for people, `Flow rate`.")
+    unit: str | None = field(default=strawberry.UNSET, description="Unit of the value, `m³/h`, at most 24 characters.")
+    bit: int | None = field(default=strawberry.UNSET, description="Which bit of the word, 0 to 15; only for BIT.")
+    length: int | None = field(
+        default=strawberry.UNSET, description="Words of two characters, 1 to 125; only for STRING."
+    )
+    byte_order: ByteOrder | None = field(default=strawberry.UNSET, description="The order of its bytes.")
+    scale: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset; not 0.")
+    offset: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset.")
+    interval_seconds: int | None = field(
+        default=strawberry.UNSET, description="How often it is read, 1 to 3600 seconds."
+    )
+    deadband: float | None = field(
+        default=strawberry.UNSET,
+        description="A change smaller than this, in its unit, is not stored before the heartbeat.",
+    )
+    heartbeat_seconds: int | None = field(
+        default=strawberry.UNSET, description="With a deadband it is stored at least this often, 1 to 86400 seconds."
+    )
+    valid_min: float | None = field(
+        default=strawberry.UNSET, description="A value below this, in the point's unit, is bad; null: no limit."
+    )
+    valid_max: float | None = field(
+        default=strawberry.UNSET, description="A value above this, in the point's unit, is bad; null: no limit."
+    )
+    sentinels: list[float] | None = field(
+        default=strawberry.UNSET, description="Raw values that mean no value, at most 8."
+    )
+    enabled: bool | None = field(default=strawberry.UNSET, description="Whether it is read.")
+
+
+@output_type
+class PointsPayload:
+    """The answer of createPoints."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; then nothing was added.")
+    points: list[Point] = field(default_factory=list, description="The points that were added.")
+
+
+@output_type
+class PointPayload:
+    """The answer of updatePoint."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    point: Point | None = field(default=None, description="The point, as it is now; null when there were errors.")
+
+
+@output_type
+class DeletePointsPayload:
+    """The answer of deletePoints."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; then nothing was deleted.")
+    deleted_ids: list[strawberry.ID] = field(default_factory=list, description="The points that are gone.")
+
+
+@strawberry.type
+class PointMutations:
+    """Changes of single points."""
+
+    @mutation
+    async def create_points(
+        self,
+        info: Info,
+        device: Annotated[strawberry.ID, argument("The device that gets them.")],
+        points: Annotated[list[PointInput], argument("The points; their keys are new in the device.")],
+    ) -> PointsPayload:
+        """Add points to a device, all or none; its other points stay as they are. They are read within 5 seconds."""
+        try:
+            number = from_id(IdKind.DEVICE, device, "device")
+            async with info.context.database.transaction() as statements:
+                created = await create_points(statements, info.context.actor, number, points)
+        except DdmsError as error:
+            return PointsPayload(errors=[UserError.of(error)])
+        rows = await info.context.database.rows(LIST_POINTS, created, None)
+        return PointsPayload(points=[Point.of(row) for row in rows])
+
+    @mutation
+    async def update_point(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument("The point.")],  # noqa: A002 - GraphQL's word
+        changes: Annotated[PointChanges, argument("What shall be different.")],
+    ) -> PointPayload:
+        """Change a point; what is not named stays, its readings too. It acts within 5 seconds."""
+        try:
+            number = from_id(IdKind.POINT, id)
+            async with info.context.database.transaction() as statements:
+                await change_point(statements, info.context.actor, number, given(changes, NULLABLE))
+        except DdmsError as error:
+            return PointPayload(errors=[UserError.of(error)])
+        row = await info.context.database.row(LIST_POINTS, [number], None)
+        return PointPayload(point=row and Point.of(row))
+
+    @mutation
+    async def delete_points(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], argument(f"The points, at most {MOST_DELETED:,}.")],
+    ) -> DeletePointsPayload:
+        """Delete points with all their readings, for ever; to only stop reading one, updatePoint with enabled: false."""
+        try:
+            numbers = from_ids(IdKind.POINT, ids, "ids", MOST_DELETED)
+            async with info.context.database.transaction() as statements:
+                await delete_points(statements, info.context.actor, numbers)
+        except DdmsError as error:
+            return DeletePointsPayload(errors=[UserError.of(error)])
+        return DeletePointsPayload(deleted_ids=list(dict.fromkeys(ids)))

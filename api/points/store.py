@@ -1,0 +1,102 @@
+"""Single points as they are stored: made, changed and deleted without naming the others of their device."""
+
+from typing import Any
+
+from api.devices.store import LOCK_DEVICE, checked_points, put_points, unknown
+from api.ground import audit
+from api.ground.actor import Actor
+from api.ground.database import Row, Statements
+from api.ground.ids import IdKind, to_id
+from api.points.types import MOST_POINTS, PointInput
+from api.profiles.followed import mark_points
+from api.retention.deletions import forget
+from ddms.errors import Code, DdmsError
+
+READ_KEYS = "-- ddms:read_point_keys\nSELECT key, id FROM points WHERE device_id = $1"
+FIND_POINT = "-- ddms:find_point\nSELECT * FROM points WHERE id = $1"
+FIND_POINTS = (
+    "-- ddms:find_points\nSELECT id, device_id, key FROM points WHERE id = any($1::int[]) ORDER BY device_id, id"
+)
+RENAME_KEY = "-- ddms:rename_point_key\nUPDATE points SET key = $2 WHERE id = $1"
+DELETE_POINTS = "-- ddms:delete_points\nDELETE FROM points WHERE id = any($1::int[])"
+TOUCH_DEVICE = "-- ddms:touch_device\nUPDATE devices SET version = version + 1, updated_at = now() WHERE id = $1"
+
+
+async def _lock(statements: Statements, device: int) -> None:
+    if await statements.value(LOCK_DEVICE, device) is None:
+        raise unknown(device)
+
+
+async def create_points(statements: Statements, actor: Actor, device: int, points: list[PointInput]) -> list[int]:
+    """Add points to a device; return their numbers."""
+    await _lock(statements, device)
+    keys = {row["key"] for row in await statements.rows(READ_KEYS, device)}
+    if not points or len(keys) + len(points) > MOST_POINTS:
+        sentence = f"give at least one point; a device has at most {MOST_POINTS:,}, this one has {len(keys):,}"
+        raise DdmsError(Code.INVALID, sentence, field="points")
+    for place, point in enumerate(checked_points(points)):
+        if point.key in keys:
+            sentence = f"the device has a point {point.key!r} already: choose another key, or change it by updatePoint"
+            raise DdmsError(Code.ALREADY_EXISTS, sentence, field=f"points.{place}.key")
+    await put_points(statements, device, points)
+    await mark_points(statements, device)
+    await statements.value(TOUCH_DEVICE, device)
+    after = {"points": [point.row() for point in points]}
+    await audit.record(statements, actor, "point.create", to_id(IdKind.DEVICE, device), after=after)
+    numbers = {row["key"]: row["id"] for row in await statements.rows(READ_KEYS, device)}
+    return [numbers[point.key] for point in points]
+
+
+async def change_point(statements: Statements, actor: Actor, number: int, changes: dict[str, Any]) -> None:
+    """Change what is named of a point; raises `DdmsError`."""
+    row = await statements.row(FIND_POINT, number)
+    if row is None:
+        raise _no_point(number)
+    device: int = row["device_id"]
+    await _lock(statements, device)
+    before = await _point(statements, number)  # nobody changes it from here on
+    values = {name: getattr(before, name) for name in before.__dataclass_fields__}
+    after = PointInput(**values | changes).checked()
+    if after == before:
+        return
+    if after.key != before.key:
+        await statements.value(RENAME_KEY, number, after.key)
+        await mark_points(statements, device)
+    await put_points(statements, device, [after])
+    await statements.value(TOUCH_DEVICE, device)
+    old, new = before.row(), after.row()
+    different = [name for name in new if old[name] != new[name]]
+    await audit.record(
+        statements, actor, "point.update", to_id(IdKind.POINT, number),
+        before={name: old[name] for name in different}, after={name: new[name] for name in different},
+    )  # fmt: skip
+
+
+async def _point(statements: Statements, number: int) -> PointInput:
+    row = await statements.row(FIND_POINT, number)
+    if row is None:
+        raise _no_point(number)
+    return PointInput.of(row)
+
+
+async def delete_points(statements: Statements, actor: Actor, points: list[int]) -> None:
+    """Delete points with all their readings; one that is not there is a mistake, and then nothing is deleted."""
+    found = await statements.rows(FIND_POINTS, points)
+    if missing := set(points) - {row["id"] for row in found}:
+        raise _no_point(min(missing), "ids")
+    by_device: dict[int, list[Row]] = {}
+    for row in found:
+        by_device.setdefault(row["device_id"], []).append(row)
+    for device, rows in by_device.items():
+        await _lock(statements, device)
+        await statements.value(TOUCH_DEVICE, device)
+        keys = [row["key"] for row in rows]
+        await audit.record(statements, actor, "point.delete", to_id(IdKind.DEVICE, device), before={"points": keys})
+    await statements.value(DELETE_POINTS, points)
+    named = ", ".join(row["key"] for row in found[:10]) + (", …" if found[10:] else "")
+    await forget(statements, actor, points, subject=f"points: {named}")
+
+
+def _no_point(number: int, field: str = "id") -> DdmsError:
+    sentence = f"there is no point {to_id(IdKind.POINT, number)}: it may have been deleted"
+    return DdmsError(Code.NOT_FOUND, sentence, field=field)

@@ -1,0 +1,282 @@
+"""Points: one measured value of a device, where it lies and how it is read."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
+from api.graphql.enums import reason_of
+from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
+from api.ground.database import Row
+from api.ground.ids import IdKind, from_id, from_ids, to_id
+from ddms.errors import Code, DdmsError
+from ddms.quality import Quality, Reason, quality_of
+from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+
+if TYPE_CHECKING:
+    from api.devices.types import Device
+
+MOST_POINTS = 20_000
+
+LIST_POINTS = """-- ddms:list_points
+SELECT p.*, l.time AS latest_time, l.value AS latest_value, l.text AS latest_text, l.quality AS latest_quality
+  FROM points p LEFT JOIN latest l ON l.point_id = p.id
+ WHERE ($1::int[] IS NULL OR p.id = any($1)) AND ($2::int[] IS NULL OR p.device_id = any($2))
+ ORDER BY p.device_id, p.register_table, p.address, p.bit NULLS FIRST, p.key
+"""
+
+
+@output_type
+class Reading:
+    """One reading of a point."""
+
+    time: datetime = field(description="When it was read.")
+    value: float | None = field(description="The value in the point's unit; null when it is bad or a text.")
+    text: str | None = field(description="The text of a string point; null where the point has a number.")
+    quality: Quality = field(description="How far it can be trusted.")
+    reason: Reason = field(description="Why it is not better.")
+
+
+@output_type
+class Point:
+    """One measured value of a device: which register, how it is decoded, how often it is read."""
+
+    id: strawberry.ID = field(description="Opaque and stable, `pt_345`.")
+    device_id: strawberry.ID = field(description="The device it belongs to.")
+    key: str = field(description="Its short name, unique in its device: `flow_rate`.")
+    name: str = field(description="Its name for people, `Flow rate`.")
+    unit: str = field(description="Unit of the value, `°C`; empty when it has none.")
+    register_table: RegisterTable = field(description="The table it is read from.")
+    address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
+    data_type: DataType = field(description="What its bits mean.")
+    bit: int | None = field(
+        description="Which bit of the word, 0 (least significant) to 15; null except for the type BIT."
+    )
+    length: int | None = field(description="Words of two characters; null except for the type STRING.")
+    byte_order: ByteOrder = field(description="The order of its bytes.")
+    scale: float = field(description="value = raw × scale + offset.")
+    offset: float = field(description="value = raw × scale + offset.")
+    interval_seconds: int = field(description="How often it is read, in seconds.")
+    deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
+    heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
+    valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
+    valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
+    sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
+    enabled: bool = field(description="Whether it is read.")
+    latest: Reading | None = field(description="The newest reading; null before the first one.")
+    number: strawberry.Private[int]
+    device_number: strawberry.Private[int]
+
+    @resolver
+    async def device(self, info: Info) -> Annotated["Device", strawberry.lazy("api.devices.types")]:
+        """The device it belongs to."""
+        from api.devices.types import by_number  # noqa: PLC0415 - devices and points know each other
+
+        device = await by_number(info.context.database, self.device_number)
+        assert device is not None  # noqa: S101 - a point has a device
+        return device
+
+    @classmethod
+    def of(cls, row: Row) -> "Point":
+        """Make it of its row in `points`, with its row in `latest`."""
+        return cls(
+            id=to_id(IdKind.POINT, row["id"]),
+            device_id=to_id(IdKind.DEVICE, row["device_id"]),
+            number=row["id"],
+            device_number=row["device_id"],
+            latest=_latest(row),
+            **_configured(row),
+        )
+
+
+def _latest(row: Row) -> Reading | None:
+    if row["latest_time"] is None:
+        return None
+    code = row["latest_quality"]
+    return Reading(
+        time=row["latest_time"],
+        value=row["latest_value"],
+        text=row["latest_text"],
+        quality=quality_of(code),
+        reason=reason_of(code),
+    )
+
+
+def _configured(row: Row) -> dict[str, Any]:
+    """Return what a person configures of a point, under the names of `PointInput`."""
+    values = {name: row[COLUMNS.get(name, name)] for name in POINT_FIELDS}
+    values["register_table"] = RegisterTable(values["register_table"])
+    values["data_type"] = DataType(values["data_type"])
+    values["byte_order"] = ByteOrder(values["byte_order"])
+    return values
+
+
+@input_type
+class PointInput:
+    """One measured value of a device, as it shall be."""
+
+    key: str = field(
+        description="A short name, unique in the device: lower-case letters, digits and `_`, a letter first."
+    )
+    register_table: RegisterTable = field(description="The table it is read from.")
+    address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
+    data_type: DataType = field(description="What its bits mean.")
+    name: str = field(default="", description="A name for people; the key when left out.")
+    unit: str = field(default="", description="Unit of the value, `m³/h`, at most 24 characters.")
+    bit: int | None = field(default=None, description="Which bit of the word, 0 to 15; only for BIT.")
+    length: int | None = field(default=None, description="Words of two characters, 1 to 125; only for STRING.")
+    byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
+    scale: float = field(default=1.0, description="value = raw × scale + offset; not 0.")
+    offset: float = field(default=0.0, description="value = raw × scale + offset.")
+    interval_seconds: int = field(default=10, description="How often it is read, 1 to 3600 seconds.")
+    deadband: float = field(
+        default=0.0,
+        description="A change smaller than this, in its unit, is not stored before the heartbeat; 0 stores all.",
+    )
+    heartbeat_seconds: int = field(
+        default=600, description="With a deadband it is stored at least this often, 1 to 86400 seconds."
+    )
+    valid_min: float | None = field(
+        default=None, description="A value below this, in the point's unit, is bad; null: no limit."
+    )
+    valid_max: float | None = field(
+        default=None, description="A value above this, in the point's unit, is bad; null: no limit."
+    )
+    sentinels: list[float] = field(
+        default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
+    )
+    enabled: bool = field(default=True, description="Whether it is read.")
+
+    def checked(self, where: str = "") -> "PointInput":
+        """Return it in its one spelling; a mistake raises, with `where` before the name of its field."""
+        self.name = self.name.strip() or self.key
+        for field_name, sentence in self._problems():
+            raise DdmsError(Code.INVALID, sentence, field=where + field_name)
+        return self
+
+    def _problems(self) -> Iterable[tuple[str, str]]:
+        if not _is_key(self.key):
+            yield (
+                "key",
+                f"{self.key[:70]!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63",
+            )
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                yield name, f"it must be from {low} to {high}"
+        if len(self.name) > 120:
+            yield "name", "a name has at most 120 characters"
+        if len(self.unit) > 24:
+            yield "unit", "a unit has at most 24 characters"
+        if self.scale == 0:
+            yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
+        if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
+            yield "valid_max", "validMax must be above validMin"
+        if len(self.sentinels) > 8:
+            yield "sentinels", "at most 8 sentinels"
+        if problem := self.register.problem():
+            yield problem
+
+    @property
+    def register(self) -> Register:
+        """Where it lies."""
+        return Register(
+            table=self.register_table,
+            address=self.address,
+            data_type=self.data_type,
+            byte_order=self.byte_order,
+            bit=self.bit,
+            length=self.length,
+        )
+
+    def row(self) -> dict[str, Any]:
+        """Return it under the names of the database's columns."""
+        return {COLUMNS.get(name, name): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def of(cls, row: Row) -> "PointInput":
+        """Return what a stored point would be made of."""
+        return cls(**_configured(row))
+
+
+COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s", "offset": "value_offset"}
+"""Where a column has another name than the field."""
+POINT_FIELDS = tuple(f.name for f in fields(PointInput))
+_LARGEST = 1.7e308
+_RANGES: dict[str, tuple[float, float]] = {
+    "interval_seconds": (1, 3600),
+    "heartbeat_seconds": (1, 86400),
+    "deadband": (0, _LARGEST),
+    "scale": (-_LARGEST, _LARGEST),
+    "offset": (-_LARGEST, _LARGEST),
+}
+
+
+def _is_key(text: str) -> bool:
+    return len(text) <= 63 and text.isascii() and text.isidentifier() and text == text.lower() and text[0] != "_"
+
+
+class PointOrder(StrEnum):
+    """By what points are listed."""
+
+    CREATED = "created"
+    KEY = "key"
+    NAME = "name"
+
+
+describe_enum(
+    PointOrder,
+    name="PointOrder",
+    description="By what points are listed.",
+    values={
+        "CREATED": "By when they were added: nothing moves when one is renamed.",
+        "KEY": "By key.",
+        "NAME": "By name; upper and lower case are the same.",
+    },
+)
+POINTS: Listing[Point] = Listing(
+    "points",
+    """
+SELECT p.*, lower(p.name) AS by_name, l.time AS latest_time, l.value AS latest_value, l.text AS latest_text, l.quality AS latest_quality
+  FROM points p JOIN devices d ON d.id = p.device_id LEFT JOIN latest l ON l.point_id = p.id
+ WHERE d.deleted_at IS NULL AND ($1::int[] IS NULL OR p.id = any($1)) AND ($2::int IS NULL OR p.device_id = $2)
+   AND ($3::text IS NULL OR position(lower($3) IN lower(p.name || ' ' || p.key)) > 0)
+   AND ($4::boolean IS NULL OR (p.enabled AND d.enabled) = $4)
+""",
+    parameters=4,
+    orders={PointOrder.CREATED: ("id", "int"), PointOrder.KEY: ("key", "text"), PointOrder.NAME: ("by_name", "text")},
+)
+
+
+@strawberry.type
+class PointQueries:
+    """Queries about points."""
+
+    @resolver
+    async def points(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        ids: Annotated[
+            list[strawberry.ID] | None, argument("Only these, at most 1,000; one that is unknown is left out.")
+        ] = None,
+        device: Annotated[strawberry.ID | None, argument("Only those of this device.")] = None,
+        text: Annotated[str | None, argument("Only those with this text in their name or key.")] = None,
+        enabled: Annotated[bool | None, argument("Only those that are read, or that are not.")] = None,
+        order_by: Annotated[PointOrder, argument("Their order.")] = PointOrder.CREATED,
+        descending: Descending = False,
+    ) -> Connection[Point]:
+        """Points of all devices, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
+        chosen = None if ids is None else from_ids(IdKind.POINT, ids, "ids", 1000)
+        of = None if device is None else from_id(IdKind.DEVICE, device, "device")
+        filters = chosen, of, text, enabled
+        return await POINTS.page(info.context.database, page, filters, lambda rows: [Point.of(row) for row in rows])

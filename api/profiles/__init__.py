@@ -1,0 +1,1 @@
+"""Profiles: register maps that are written once and followed by many devices."""

@@ -1,0 +1,1 @@
+"""Readings: history and the newest values."""

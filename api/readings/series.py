@@ -1,0 +1,227 @@
+"""`series`: the history of points in GraphQL, as columns or as objects."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import numpy as np
+import strawberry
+from numpy.typing import NDArray
+
+from api.graphql.context import Info
+from api.graphql.described import argument, describe_enum, field, output_type, resolver
+from api.graphql.scalars import CountColumn, Duration, NumberColumn, QualityColumn, TextColumn, TimeColumn
+from api.graphql.selection import selected_names
+from api.ground.database import Database
+from api.ground.ids import IdKind, from_ids
+from api.points.types import LIST_POINTS, Point
+from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, Span, read
+from api.readings.samples import SamplePage, page_of
+from ddms.errors import Code, DdmsError
+
+
+class SeriesSource(StrEnum):
+    """What a series is made of."""
+
+    RAW = "raw"
+    MINUTES = "1m"
+    HOURS = "1h"
+    DAYS = "1d"
+
+
+describe_enum(
+    SeriesSource,
+    name="SeriesSource",
+    description="What a series is made of: the readings, or a rollup that keeps their count, sum and extremes.",
+    values={
+        "RAW": "The readings as they were stored.",
+        "MINUTES": "Rollups of one minute.",
+        "HOURS": "Rollups of one hour.",
+        "DAYS": "Rollups of one day of UTC.",
+    },
+)
+
+
+@output_type
+class SeriesGap:
+    """A time without data, an outage: longer than three intervals of the point (and its heartbeat) without a reading."""
+
+    from_: datetime = field(
+        name="from", description="When the next reading was due, or the beginning of what was asked for."
+    )
+    to: datetime = field(description="When the next one came, or the end of what was asked for.")
+
+
+@output_type
+class SeriesColumns:
+    """A series as columns of one length, oldest first. Where an outage begins there is a row of nulls."""
+
+    history: strawberry.Private[History]
+
+    @resolver
+    def time(self) -> TimeColumn:
+        """When each was read, or where each bucket begins."""
+        return TimeColumn(self.history.times)
+
+    @resolver
+    def value(self) -> NumberColumn:
+        """The value of each reading, or the average of each bucket; null when there is none: not to be drawn through."""
+        return NumberColumn(self._numbers("value"))
+
+    @resolver
+    def min(self) -> NumberColumn:
+        """The lowest value in each bucket."""
+        return NumberColumn(self._numbers("min"))
+
+    @resolver
+    def max(self) -> NumberColumn:
+        """The highest value in each bucket."""
+        return NumberColumn(self._numbers("max"))
+
+    @resolver
+    def first(self) -> NumberColumn:
+        """The first value in each bucket."""
+        return NumberColumn(self._numbers("first"))
+
+    @resolver
+    def last(self) -> NumberColumn:
+        """The last value in each bucket."""
+        return NumberColumn(self._numbers("last"))
+
+    @resolver
+    def count(self) -> CountColumn:
+        """How many readings with a value are in each bucket; average them over buckets by value × count."""
+        return CountColumn(self._numbers("count"))
+
+    @resolver
+    def good(self) -> NumberColumn:
+        """Which share of the readings in each bucket was good, 0 to 1."""
+        return NumberColumn(self._numbers("good"))
+
+    @resolver
+    def quality(self) -> QualityColumn:
+        """The quality code of each reading, the worst of each bucket; null where an outage begins."""
+        codes, marks = self._numbers("quality"), self.history.marks
+        if marks is None:
+            return QualityColumn(codes)
+        return QualityColumn(
+            [None if mark else code for code, mark in zip(codes.tolist(), marks.tolist(), strict=True)]
+        )
+
+    @resolver
+    def text(self) -> TextColumn:
+        """The text of each, for a string point: stored when it changed; empty for a number."""
+        return TextColumn(self.history.texts)
+
+    def _numbers(self, name: str) -> NDArray[np.generic]:
+        return self.history.columns.get(name, np.empty(0))
+
+
+@output_type
+class Series:
+    """The history of one point."""
+
+    point: Point = field(description="The point.")
+    source: SeriesSource = field(description="What it is made of.")
+    bucket: Duration | None = field(description="How long a bucket is, `PT15M`; null when each row is one reading.")
+    from_: datetime = field(
+        name="from", description="Its beginning, inclusive; with buckets, where the first one begins."
+    )
+    to: datetime = field(description="Its end, exclusive; with buckets, where the last one ends.")
+    open_from: datetime | None = field(
+        description="Where the bucket begins that is not over and will change; null when none is open."
+    )
+    truncated: bool = field(
+        description="Whether it was cut off at maxPoints: go on at continueFrom. Only raw readings and texts are."
+    )
+    continue_from: datetime | None = field(description="The `from` that goes on where this ends; null at the end.")
+    count: int = field(description="Number of rows, without those that only mark an outage.")
+    gaps: list[SeriesGap] = field(description="Where data are missing.")
+    history: strawberry.Private[History]
+
+    @classmethod
+    def of(cls, point: Point, history: History) -> "Series":
+        """Make it of what was read."""
+        return cls(
+            point=point,
+            source=SeriesSource(history.level),
+            bucket=None if history.bucket is None else Duration(history.bucket),
+            from_=history.starts,
+            to=history.ends,
+            open_from=history.open_from,
+            truncated=history.next is not None,
+            continue_from=history.next,
+            count=len(history.times) - (0 if history.marks is None else int(history.marks.sum())),
+            gaps=[SeriesGap(from_=gap.start, to=gap.end) for gap in history.gaps],
+            history=history,
+        )
+
+    @resolver
+    def columns(self) -> SeriesColumns:
+        """The series as columns: the cheap way."""
+        return SeriesColumns(history=self.history)
+
+    @resolver
+    def samples(
+        self,
+        first: Annotated[int, argument("How many, at most 10,000.")] = 1000,
+        after: Annotated[str | None, argument("Go on after this cursor.")] = None,
+    ) -> SamplePage:
+        """The series as objects, without rows that only mark an outage: the convenient way."""
+        return page_of(self.history, first, after)
+
+
+@strawberry.type
+class SeriesQueries:
+    """Queries about history."""
+
+    @resolver
+    async def series(
+        self,
+        info: Info,
+        *,
+        points: Annotated[list[strawberry.ID], argument("The points, at most 1,000.")],
+        from_: Annotated[datetime, strawberry.argument(name="from", description="Beginning, inclusive.")],
+        to: Annotated[datetime | None, argument("End, exclusive; now when left out.")] = None,
+        max_points: Annotated[
+            int | None,
+            argument(
+                "Most rows for each point, 10,000 when left out. Where more readings are to be expected, they come in "
+                "buckets. All points together have at most 1,000,000."
+            ),
+        ] = None,
+        bucket: Annotated[
+            Duration | None,
+            argument(
+                "How long a bucket is: PT10S, PT15M, PT1H, P1D, P1W, P1M, P3M, P1Y; chosen by itself when left out."
+            ),
+        ] = None,
+        time_zone: Annotated[
+            str, argument("Whose days, weeks, months and years buckets are, as Europe/Berlin.")
+        ] = "UTC",
+        raw: Annotated[
+            bool,
+            argument("Each reading as it was stored, never in buckets; what is beyond maxPoints is cut off and said."),
+        ] = False,
+    ) -> list[Series]:
+        """The history of points, in the order in which they are given."""
+        numbers = from_ids(IdKind.POINT, points, "points", MOST_SERIES)
+        span = Span.checked(len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, raw=raw)
+        found = await _points(info.context.database, numbers)
+        names = selected_names(info)
+        wanted = DATABASE_NAMES.keys() & (
+            names | ({"value", "min", "max", "count", "quality"} if "samples" in names else set())
+        )
+        histories = await read(info.context.database, found, span, wanted)
+        now = datetime.now(UTC)
+        for point in found:
+            histories[point.number].find_gaps(point, now)
+        return [Series.of(point, histories[point.number]) for point in found]
+
+
+async def _points(database: Database, numbers: list[int]) -> list[Point]:
+    found = {row["id"]: Point.of(row) for row in await database.rows(LIST_POINTS, numbers, None)}
+    for number in numbers:
+        if number not in found:
+            raise DdmsError(Code.NOT_FOUND, f"there is no point pt_{number}: it may have been deleted", field="points")
+    return [found[number] for number in numbers]

@@ -1,0 +1,1 @@
+"""Retention: what of history is kept, rolled up and erased."""

@@ -1,0 +1,1 @@
+"""The site: its configuration, its jobs, and how it is doing."""

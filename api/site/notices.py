@@ -1,0 +1,79 @@
+"""Notices: what administrators should know before it happens, or because it went wrong."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.described import describe_enum, field, output_type, resolver
+from api.graphql.messages import told
+
+READ_NOTICES = """-- ddms:read_notices
+SELECT 'retention_due' AS kind, n.announced_at AS since, n.due_at AS until, sum(k.due_rows)::bigint AS rows, sum(k.due_bytes)::bigint AS bytes,
+       count(DISTINCT k.device_id) AS devices, NULL AS error
+  FROM retention_notice n JOIN retention_state k ON k.due_rows > 0 GROUP BY n.announced_at, n.due_at
+UNION ALL
+SELECT 'retention_failed', started_at, NULL, NULL, NULL, NULL, error FROM (SELECT * FROM retention_runs WHERE state <> 'running' ORDER BY id DESC LIMIT 1) r WHERE state = 'failed'
+UNION ALL
+SELECT 'erasure_failed', requested_at, NULL, rows, NULL, NULL, error FROM erasures WHERE state <> 'done' AND error IS NOT NULL
+"""
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about."""
+
+    RETENTION_DUE = "retention_due"
+    RETENTION_FAILED = "retention_failed"
+    ERASURE_FAILED = "erasure_failed"
+
+
+describe_enum(
+    NoticeKind,
+    name="NoticeKind",
+    description="What a notice is about.",
+    values={
+        "RETENTION_DUE": "History will be erased at `until`; `retentionPreview` says what.",
+        "RETENTION_FAILED": "The last run of the retention stopped; it is tried again.",
+        "ERASURE_FAILED": "The history of something deleted could not be erased yet; it is tried again.",
+    },
+)
+
+
+@output_type
+class Notice:
+    """Something that administrators should know."""
+
+    kind: NoticeKind = field(description="What it is about.")
+    message: str = field(description="The same as a sentence.")
+    since: datetime = field(description="Since when it is known.")
+    until: datetime | None = field(description="When it happens; null when it has happened.")
+
+
+def _message(kind: NoticeKind, row: dict[str, object]) -> str:
+    match kind:
+        case NoticeKind.RETENTION_DUE:
+            megabytes = int(str(row["bytes"])) // 1_000_000
+            sentence = f"about {row['rows']} rows ({megabytes} MB) of {row['devices']} devices will be erased because they are expired: `retentionPreview` says which; export before what is needed"
+        case NoticeKind.RETENTION_FAILED:
+            sentence = f"the last retention run stopped ({row['error']}): it is tried again after an hour"
+        case NoticeKind.ERASURE_FAILED:
+            sentence = (
+                f"the history of something that was deleted is not erased yet ({row['error']}): it is tried again"
+            )
+    return told(sentence)
+
+
+@strawberry.type
+class NoticeQueries:
+    """Queries about notices."""
+
+    @resolver
+    async def notices(self, info: Info) -> list[Notice]:
+        """What administrators should know now; empty when there is nothing."""
+        rows = [dict(row) for row in await info.context.database.rows(READ_NOTICES)]
+        kinds = [NoticeKind(str(row["kind"])) for row in rows]
+        return [
+            Notice(kind=kind, message=_message(kind, row), since=row["since"], until=row["until"])
+            for kind, row in zip(kinds, rows, strict=True)
+        ]

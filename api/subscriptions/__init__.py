@@ -1,0 +1,1 @@
+"""Subscriptions: what subscribers are shown, and where it comes from."""

@@ -1,0 +1,1 @@
+"""Transport: HTTP, websockets and server-sent events."""

@@ -1,0 +1,241 @@
+"""`/export`: history as a file, streamed at the speed of the database and of whoever takes it."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import orjson
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from api.export.choice import Choice, Format
+from api.export.plan import Plan, plan
+from api.export.stream import opened, write
+from api.graphql import errors
+from api.graphql.context import Context
+from api.ground.callers import of_header
+from api.ground.database import Statements
+from api.ground.database_errors import of_database
+from api.ground.metrics import ERRORS
+from api.ground.roles import Role
+from api.transport.request import ClientLeft, HttpRequest, Refused
+from ddms.errors import Code, DdmsError
+from ddms.logs import REQUEST_ID
+from ddms.settings import Settings
+
+AT_ONCE = 4
+"""Exports that one replica makes at a time: each keeps a connection and a core of PostgreSQL busy."""
+STALLED_SECONDS = 120
+"""A client that takes nothing for so long is given up."""
+
+STATUS = {
+    Code.INVALID: 400,
+    Code.NOT_FOUND: 404,
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.RATE_LIMITED: 429,
+    Code.TIMEOUT: 504,
+}
+_HEADERS = {Code.UNAUTHENTICATED: {"WWW-Authenticate": "Bearer"}, Code.RATE_LIMITED: {"Retry-After": "10"}}
+_MEDIA = {Format.CSV: "text/csv; charset=utf-8; header=present", Format.PARQUET: "application/vnd.apache.parquet"}
+_PAGE = Path(__file__).parent.parent / "static" / "export" / "index.html"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+logger = logging.getLogger("api.exports")
+
+
+class Exports:
+    """The endpoint: a page for browsers, a file for whoever brings a token."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = HttpRequest(scope, receive)
+        REQUEST_ID.set(request.id)
+        if request.method not in {"GET", "HEAD", "POST"}:
+            response = Response("exports are served by GET and POST", 405, {"Allow": "GET, HEAD, POST"}, "text/plain")
+            await response(scope, receive, send)
+        elif request.method == "GET" and _wants_page(request):
+            await _page()(scope, receive, send)
+        else:
+            answer = _Answer(request, send)
+            await self._serve(request, answer, scope["app"].state.parts.context(request.address))
+
+    async def _serve(self, request: HttpRequest, answer: "_Answer", context: Context) -> None:
+        try:
+            given = await _given(request)
+            token = given.pop("token") or of_header(request.header(b"authorization"))
+            context.caller = await context.callers.find(token) if token else None
+            context.require(Role.VIEWER)
+            preview = given.pop("preview")
+            choice = Choice.of(given.pairs)
+            if preview:
+                async with context.database.connection() as statements:
+                    await answer.json(200, await _preview(statements, choice))
+            else:
+                await self._export(request, answer, context, choice)
+        except (ClientLeft, _GaveUp):
+            return
+        except Refused as refused:
+            await answer.refuse(refused.status, DdmsError(Code.INVALID, str(refused)), refused.headers)
+        except DdmsError as error:
+            await answer.refuse(STATUS.get(error.code, 503), error, _HEADERS.get(error.code, {}))
+        except Exception as error:  # noqa: BLE001 - the client gets an id or an aborted connection, the log the rest
+            await answer.fail(error)
+
+    async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: Choice) -> None:
+        if self._running >= AT_ONCE:
+            raise DdmsError(Code.RATE_LIMITED, f"{AT_ONCE} exports are being made: try again when one is done")
+        self._running += 1
+        began = time.perf_counter()
+        try:
+            async with opened(self._settings) as connection:
+                made = await plan(Statements(connection), choice)
+                answer.head = _head(made)
+                if request.method == "HEAD":
+                    await answer.finish()
+                    return
+                rows = await _unless_left(request, write(connection, made, answer.write))
+                await answer.finish()
+        finally:
+            self._running -= 1
+        taken = {"rows": rows, "bytes": answer.bytes, "seconds": round(time.perf_counter() - began, 3)}
+        logger.info(
+            "exported %s", made.filename, extra=taken | {"caller": context.actor.name, "address": context.address}
+        )
+
+
+class _GaveUp(Exception):  # noqa: N818 - nobody is told: the connection is cut
+    """An answer that had begun cannot be finished."""
+
+
+class _Given:
+    """Parameters of a request, of which some are taken out."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+
+    def pop(self, name: str) -> str | None:
+        found = [value for key, value in self.pairs if key == name]
+        self.pairs = [pair for pair in self.pairs if pair[0] != name]
+        return found[-1] if found else None
+
+
+class _Answer:
+    """What is sent: nothing before the first bytes are there, so that a failure until then is a proper answer."""
+
+    def __init__(self, request: HttpRequest, send: Send) -> None:
+        self._request = request
+        self._send = send
+        self._begun = False
+        self.head: dict[str, str] = {}
+        self.bytes = 0
+
+    async def write(self, part: bytes | bytearray) -> None:
+        """Send a part; returns when the client can take more."""
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._begin(200, self.head)
+                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        except TimeoutError as error:
+            logger.warning("the client took nothing for %s s: its export is given up", STALLED_SECONDS)
+            raise _GaveUp from error
+        self.bytes += len(part)
+
+    async def finish(self) -> None:
+        await self._begin(200, self.head)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        body = orjson.dumps(value)
+        kind = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
+        await self._begin(status, kind | {"Cache-Control": "no-store"} | (headers or {}))
+        await self._send({"type": "http.response.body", "body": body if self._request.method != "HEAD" else b""})
+
+    async def refuse(self, status: int, error: DdmsError, headers: dict[str, str]) -> None:
+        ERRORS.labels(error.code.value).inc()
+        if self._begun:
+            logger.error("an export broke off after %s bytes: %s", self.bytes, error.message)
+            return  # without its last chunk the client knows that the file is short
+        await self.json(status, {"errors": [errors.refused(error)]}, headers)
+
+    async def fail(self, error: Exception) -> None:
+        if expected := of_database(error):
+            await self.refuse(STATUS.get(expected.code, 503), expected, {})
+        elif self._begun:
+            logger.error("an export broke off after %s bytes", self.bytes, exc_info=error)
+        else:
+            await self.json(500, {"errors": [errors.masked(error)]})
+
+    async def _begin(self, status: int, headers: dict[str, str]) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        headers = headers | {"X-Request-Id": self._request.id, "X-Content-Type-Options": "nosniff"}
+        encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+
+def _head(made: Plan) -> dict[str, str]:
+    plain = made.filename.encode("ascii", "replace").decode().replace("?", "_")
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(made.filename)}"
+    return {
+        "Content-Type": _MEDIA[made.choice.format],
+        "Content-Disposition": disposition,
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",  # nginx hands on what it gets, and waits when its client does
+    }
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return "text/html" in request.header(b"accept") and not request.header(b"authorization")
+
+
+def _page() -> Response:
+    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    return FileResponse(_PAGE, headers=headers, media_type="text/html")
+
+
+async def _given(request: HttpRequest) -> _Given:
+    text = (await request.form()) if request.method == "POST" else request.query
+    try:
+        return _Given(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50_000))
+    except ValueError as error:
+        raise Refused(400, "parameters are percent-encoded UTF-8") from error
+
+
+async def _preview(statements: Statements, choice: Choice) -> dict[str, Any]:
+    """Return what an export would be; `rows` is counted in the rollups, so a little off at the ends of the range."""
+    made = await plan(statements, choice)
+    return {
+        "filename": made.filename,
+        "points": len(made.points),
+        "rows": await made.rows(statements),
+        "from": made.choice.from_.isoformat(),
+        "to": made.choice.to.isoformat(),
+        "title": made.title,
+    }
+
+
+async def _unless_left(request: HttpRequest, work: Any) -> int:
+    """Do the work; when the client leaves, end it, and with it its statement in the database."""
+    doing, leaving = asyncio.create_task(work), asyncio.create_task(request.left())
+    try:
+        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise ClientLeft
+        rows: int = doing.result()
+        return rows
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)

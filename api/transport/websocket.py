@@ -1,0 +1,280 @@
+"""GraphQL over websockets: graphql-transport-ws, its fan-out, and the end of a socket whose token ends.
+
+Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, cast
+
+import orjson
+from graphql import OperationType
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as Running
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
+from strawberry.types.unset import UNSET, UnsetType
+
+from api.execution import observed
+from api.execution.documents import BadDocument, Documents, encode
+from api.execution.follow import follow
+from api.execution.trusted import Trusted
+from api.graphql import errors
+from api.graphql.context import Context
+from api.graphql.messages import LANGUAGE, language_of, told
+from api.ground.callers import Callers, of_header
+from api.ground.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
+from api.ground.metrics import SOCKETS
+from api.live.broadcast import Result
+from api.transport.uvicorn_websocket import EXTENSION, WebSocketProtocol, text_frame
+from ddms.errors import Code, DdmsError
+
+_UNAUTHORIZED = 4401
+_FORBIDDEN = 4403
+_TRY_AGAIN_LATER = 1013
+_REASON_BYTES = 123
+"""What a close frame has room for (RFC 6455, 5.5)."""
+_BY_ID = "\0documentId:"
+_STRINGS = {"subscribe": ("id",), "complete": ("id",)}
+
+
+def malformed(message: object) -> str | None:
+    """Return what is wrong with the form of a client's message, or None."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "a message is an object with a type"
+    kind, payload = message["type"], message.get("payload")
+    if kind in _STRINGS and not (isinstance(message.get("id"), str) and message["id"]):
+        return f"{kind} needs an id, a string"
+    if payload is not None and not isinstance(payload, dict):
+        return "a payload is an object"
+    if kind != "subscribe":
+        return None
+    if payload is None or not isinstance(payload.get("query", payload.get("documentId")), str):
+        return "the payload of subscribe has a query, a string"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "variables are an object"
+    return None if isinstance(payload.get("operationName"), str | None) else "operationName is a string"
+
+
+def _name_document(payload: Any) -> None:
+    """Let a document that is called by its id pass where a document is wanted."""
+    if not payload.get("query") and "documentId" in payload:
+        payload["query"] = f"{_BY_ID}{payload['documentId']}"
+
+
+class Next:
+    """The frame of a `next` message; clients number their operations alike, so most of these frames are the same."""
+
+    def __init__(self, operation_id: str) -> None:
+        self._head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
+
+    def __call__(self, result: Result) -> bytes:
+        """Return the frame."""
+        return text_frame(b"%b%b}" % (self._head, result.payload))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Next) and other._head == self._head
+
+    def __hash__(self) -> int:
+        return hash(self._head)
+
+
+class Socket(BaseGraphQLTransportWSHandler[Context, None]):
+    """One client's websocket."""
+
+    view: "Sockets"
+    _expiry: asyncio.Task[None] | None = None
+
+    async def handle_message(self, message: Message) -> None:
+        """Refuse what has not the protocol's form, then do what it says."""
+        if problem := malformed(message):
+            await self.handle_invalid_message(problem)
+        else:
+            if message["type"] == "subscribe":
+                _name_document(message["payload"])
+            await super().handle_message(message)
+
+    async def handle(self) -> None:
+        """Serve the socket until it ends."""
+        SOCKETS.inc()
+        self.view.open.add(self)
+        self.connection_init_wait_timeout = timedelta(seconds=INIT_SECONDS)
+        try:
+            await super().handle()
+        finally:
+            if self._expiry:
+                self._expiry.cancel()
+            self.view.open.discard(self)
+            SOCKETS.dec()
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Find the caller; the socket ends when the token does."""
+        try:
+            await super().handle_connection_init({**message, "payload": message.get("payload") or {}})
+        except DdmsError as refused:
+            away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT}
+            await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, _shortened(told(refused.message)))
+        if self.connection_acknowledged and self.context.caller and not self._expiry:
+            if sum(other.context.caller == self.context.caller for other in self.view.open) > LIVE_CONNECTIONS:
+                await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one token")
+                return
+            self._expiry = asyncio.create_task(self._end_at(self.context.caller.expires_at))
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Begin an operation, unless there are too many."""
+        if len(self.operations) < SUBSCRIPTIONS_PER_SOCKET or not self.connection_acknowledged:
+            await super().handle_subscribe(message)
+            return
+        sentence = f"a websocket carries at most {SUBSCRIPTIONS_PER_SOCKET} operations at once: complete some of them, or open another one"
+        problem = errors.refused(DdmsError(Code.RATE_LIMITED, sentence))
+        await self.send_message(cast("Any", {"id": message["id"], "type": "error", "payload": [problem]}))
+
+    async def _end_at(self, moment: datetime) -> None:
+        await asyncio.sleep((moment - datetime.now(UTC)).total_seconds())
+        await self.end("the token expired")
+
+    async def end(self, reason: str) -> None:
+        """Close the socket because its token is no longer valid."""
+        for operation in list(self.operations):
+            await self.cleanup_operation(operation)
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await self.websocket.close(_UNAUTHORIZED, reason)
+
+    async def run_operation(self, operation: Running[Context, None]) -> None:
+        """Serve one operation; a subscription joins all who ask the same."""
+        try:
+            await self._serve(operation)
+        except BadDocument as bad:
+            await self._refuse(operation, bad.formatted)
+        except DdmsError as error:
+            await self._refuse(operation, [errors.refused(error)])
+        except (WebSocketDisconnect, RuntimeError) as error:
+            if not isinstance(error, WebSocketDisconnect):
+                await self.handle_task_exception(error)
+        except Exception as error:  # noqa: BLE001 - the client gets an id, the log the rest
+            await self._refuse(operation, [errors.masked(error)])
+        finally:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+
+    async def _serve(self, running: Running[Context, None]) -> None:
+        query, by_id, document_id = running.query.partition(_BY_ID)
+        caller = self.context.caller
+        if by_id or (caller and caller.trusted_only):
+            trusted: Trusted = self._scope["app"].state.parts.trusted
+            running.query = await trusted.text(query, document_id or None, caller)
+        operation = self.view.documents.operation(running.query, running.operation_name)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            await follow(operation, self.context, running.variables, Next(running.id), self._protocol)
+            return
+        answer = await observed.executed(operation, self.context, running.variables)
+        await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
+        await running.send_operation_message({"id": running.id, "type": "complete"})
+
+    @property
+    def _protocol(self) -> WebSocketProtocol:
+        protocol: WebSocketProtocol = self._scope["extensions"][EXTENSION]
+        return protocol
+
+    @property
+    def _scope(self) -> Scope:
+        scope: Scope = cast("Any", self.websocket).ws.scope
+        return scope
+
+    async def _refuse(self, operation: Running[Context, None], problems: list[dict[str, Any]]) -> None:
+        observed.refused(None, None)
+        observed.count_errors(problems)
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await operation.send_operation_message(
+                cast("Any", {"id": operation.id, "type": "error", "payload": problems})
+            )
+
+
+class Sockets(GraphQL[Context, None]):
+    """Strawberry's view, for websockets only; HTTP has its own."""
+
+    graphql_transport_ws_handler_class = Socket
+
+    def __init__(self, documents: Documents, schema: Any, allowed_origins: tuple[str, ...]) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            allowed_origins=allowed_origins,
+        )
+        self.documents = documents
+        self.open: set[Socket] = set()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Decode a message."""
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        """Encode a message, as text: browsers' clients refuse binary frames."""
+        return encode(data).decode()
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """Return the context of a socket; its caller is found by connection_init."""
+        client = request.client
+        context: Context = request.app.state.context(client.host if client else "unknown")
+        context.authorization = request.headers.get("authorization")
+        LANGUAGE.set(language_of(request.headers.get("accept-language", "")))
+        return context
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Find the caller by the token in connection_init's payload, or in the handshake's header; raises `DdmsError`."""
+        parameters = context.connection_params or {}
+        if isinstance(language := _named(parameters, "accept-language"), str):
+            LANGUAGE.set(language_of(language))
+        token = _token(parameters) or of_header(context.authorization)
+        if not token:
+            raise DdmsError(
+                Code.UNAUTHENTICATED, "send a token in the payload of connection_init, as `token` or `Authorization`"
+            )
+        context.caller = await context.callers.find(token)
+        return cast("UnsetType", UNSET)
+
+
+def _shortened(reason: str) -> str:
+    return reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+
+
+class Live(Protocol):
+    """A connection that lasts, and its caller."""
+
+    context: Context
+
+    async def end(self, reason: str, /) -> None:
+        """End it."""
+
+
+async def end_invalid(known: Callers, connections: Iterable[Live]) -> None:
+    """End the connections whose tokens were revoked."""
+    callers = {connection: connection.context.caller for connection in connections if connection.context.caller}
+    valid = await known.valid(caller for caller in callers.values() if caller)
+    for connection, caller in callers.items():
+        if caller and caller.token_id not in valid:
+            await connection.end("the token was revoked")
+
+
+def _named(parameters: Mapping[str, object], name: str) -> object:
+    return {key.lower(): value for key, value in parameters.items()}.get(name)
+
+
+def _token(parameters: Mapping[str, object]) -> str | None:
+    if isinstance(plain := _named(parameters, "token"), str):
+        return plain
+    header = _named(parameters, "authorization")
+    return of_header(header) if isinstance(header, str) else None

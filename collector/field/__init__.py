@@ -1,0 +1,1 @@
+"""The field: what is asked of devices once: trials, probes and scans."""

@@ -1,0 +1,1 @@
+"""Lines: how requests reach a Modbus unit and answers come back."""

@@ -1,0 +1,238 @@
+"""RTU frames over a serial port or a TCP connection.
+
+An RTU answer carries no number, so that one which comes late could pass for the answer to the next request. It never
+does here: an answer is only taken when unit, function, length and checksum are those of the request, and after a
+time-out a unit is first asked for another length, whose answer proves that the late one is behind us (units answer
+in order). This costs one short request instead of waiting, and no other unit is held up.
+
+Source: Modbus over Serial Line V1.02, sections 2.5.1 (frame, silent time) and 6.2.2 (CRC).
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from collector.line.ports import Port, SerialPort, TcpPort
+from collector.line.requests import ReadError, Run, data_bytes, one_by_one
+from ddms.endpoints import Endpoint, Transport
+from ddms.quality import Reason, of_exception
+
+LATE_SECONDS = 10.0  # an answer that is later than this does not come any more
+QUIET_SECONDS = 0.1  # after as many bytes as were expected, without a frame in them: no use to wait on
+_MOST_BUFFERED = 1024
+
+
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
+
+
+_CRC = _crc_table()
+
+
+def checksum(data: bytes) -> bytes:
+    """Return the CRC-16/MODBUS of some bytes, as it is sent: low byte first."""
+    crc = 0xFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
+    return crc.to_bytes(2, "little")
+
+
+def request_frame(unit: int, function: int, address: int, count: int) -> bytes:
+    """Return a read request with its checksum."""
+    body = bytes([unit, function]) + address.to_bytes(2, "big") + count.to_bytes(2, "big")
+    return body + checksum(body)
+
+
+class Shape(NamedTuple):
+    """What tells one answer from another: who sent it, to which function, how many data bytes."""
+
+    unit: int
+    function: int
+    size: int
+
+
+def frames(buffer: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each whole answer with a right checksum, whatever lies between them."""
+    start = 0
+    while start <= len(buffer) - 5:
+        function = buffer[start + 1]
+        end = start + (5 if function & 0x80 else 5 + buffer[start + 2])
+        known = 1 <= function & 0x7F <= 4
+        if known and end <= len(buffer) and checksum(buffer[start : end - 2]) == buffer[end - 2 : end]:
+            yield start, end
+            start = end
+        else:
+            start += 1
+
+
+_LATE: dict[Endpoint, dict[Shape, float]] = {}
+"""Answers that may still come, and until when (monotonic). They belong to the wire: whoever opens it next must know."""
+
+
+class _Exchange:
+    """One request and what came since it was sent."""
+
+    def __init__(self, request: bytes, shape: Shape, late: dict[Shape, float]) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.shape = shape
+        self._request = request
+        self._late = late
+        self._buffer = b""
+        self._strange: Reason | None = None
+        self.dropped = 0
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether as many bytes as were expected came, without being the answer."""
+        return len(self._buffer) >= self.shape.size + 5
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes; when the answer is whole, `answer` has it."""
+        self._buffer = (self._buffer + data)[-_MOST_BUFFERED:]
+        self._buffer = self._buffer.removeprefix(self._request)  # a two-wire adapter hears itself
+        taken = 0
+        for start, end in frames(self._buffer):
+            if not self.answer.done():
+                self._take(self._buffer[start:end])
+            taken = end
+        self._buffer = self._buffer[taken:]
+
+    def _take(self, frame: bytes) -> None:
+        unit, function = frame[0], frame[1]
+        if unit == self.shape.unit and function == self.shape.function | 0x80:
+            self.answer.set_exception(ReadError(of_exception(frame[2])))
+        elif (found := Shape(unit, function, len(frame) - 5)) == self.shape:
+            self.answer.set_result(frame[3:-2])
+        elif found in self._late:
+            self.dropped += 1
+        else:
+            self._strange = Reason.MALFORMED if unit == self.shape.unit else Reason.WRONG_UNIT
+
+    def reason(self) -> Reason:
+        """Say why there is no answer, from what came instead of it."""
+        return self._strange or (Reason.MALFORMED if self._buffer else Reason.TIMEOUT)
+
+
+class RtuLine:
+    """One request at a time, as a two-wire line has it; callers wait for their turn."""
+
+    def __init__(self, endpoint: Endpoint, *, baud_rate: int, parity: str, stop_bits: int) -> None:
+        self._port: Port = (
+            SerialPort(
+                endpoint.host, self._received, self._lost, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits
+            )
+            if endpoint.transport is Transport.SERIAL
+            else TcpPort(endpoint.host, endpoint.port, self._received, self._lost)
+        )
+        self._turn = asyncio.Lock()
+        self._exchange: _Exchange | None = None
+        self._late = _LATE.setdefault(endpoint, {})
+        self._heard = 0.0
+        self._quiet: asyncio.TimerHandle | None = None
+        self.late = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is open or the connection stands."""
+        return self._port.is_open
+
+    async def open(self, timeout: float) -> None:
+        """Open the port, or connect."""
+        self.close()
+        await self._port.open(timeout)
+
+    def close(self) -> None:
+        """Close the port or the connection. Late answers stay remembered: a serial gateway may still bring them."""
+        self._port.close()
+        self._lost()
+
+    async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
+        """Send one read request and wait for its answer; the time-out runs from when it is sent."""
+        async with self._turn:
+            now = time.monotonic()
+            for shape in [shape for shape, until in self._late.items() if until <= now]:
+                del self._late[shape]
+            if Shape(unit, function, data_bytes(function, count)) in self._late:
+                await self._pass_late(unit, function, address, timeout)
+            answer = await self._exchange_once(unit, function, address, count, timeout)
+            if self._late:
+                self._forget_late(unit)
+            return answer
+
+    async def follow(self, run: Run[Any], timeout: float, pause: float) -> None:
+        """Send what is left of a run, one request at a time."""
+        await one_by_one(self, run, timeout, pause)
+
+    async def _pass_late(self, unit: int, function: int, address: int, timeout: float) -> None:
+        """Ask for a length that no late answer has; once it is answered, all before it were, or never will be."""
+        step = 8 if function <= 2 else 1
+        count = next(
+            c for c in range(1, 2000, step) if Shape(unit, function, data_bytes(function, c)) not in self._late
+        )
+        try:
+            await self._exchange_once(unit, function, min(address, 65_536 - count), count, timeout)
+        except ReadError as error:
+            if error.reason < Reason.ILLEGAL_FUNCTION:  # no answer; an exception is one
+                raise
+            self._forget_late(unit)  # it was this exception, or that of the late request: then ours is still to come
+            self._late[Shape(unit, function, data_bytes(function, count))] = time.monotonic() + LATE_SECONDS
+        else:
+            self._forget_late(unit)
+
+    def _forget_late(self, unit: int) -> None:
+        for shape in [shape for shape in self._late if shape.unit == unit]:
+            del self._late[shape]
+
+    async def _exchange_once(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
+        if not self._port.is_open:
+            raise ReadError(Reason.CLOSED)
+        await self._keep_silent_time()
+        request = request_frame(unit, function, address, count)
+        shape = Shape(unit, function, data_bytes(function, count))
+        self._exchange = exchange = _Exchange(request, shape, self._late)
+        try:
+            self._port.send(request)
+            async with asyncio.timeout(timeout):
+                return await exchange.answer
+        except (TimeoutError, asyncio.CancelledError) as error:
+            self._late[shape] = time.monotonic() + max(LATE_SECONDS, 2 * timeout)
+            if isinstance(error, TimeoutError):
+                raise ReadError(exchange.reason()) from None
+            raise
+        finally:
+            self._exchange = None
+            self.late += exchange.dropped
+
+    async def _keep_silent_time(self) -> None:
+        wait = self._heard + self._port.silent_seconds - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def _received(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+        exchange = self._exchange
+        if exchange is None:
+            self.late += 1
+            return
+        exchange.receive(data)
+        if exchange.is_filled and not exchange.answer.done():
+            loop = asyncio.get_running_loop()
+            self._quiet = loop.call_later(QUIET_SECONDS, self._fail, exchange)
+
+    def _fail(self, exchange: _Exchange) -> None:
+        if not exchange.answer.done():
+            exchange.answer.set_exception(ReadError(exchange.reason()))
+
+    def _lost(self) -> None:
+        if self._exchange is not None and not self._exchange.answer.done():
+            self._exchange.answer.set_exception(ReadError(Reason.CLOSED))

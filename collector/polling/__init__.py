@@ -1,0 +1,1 @@
+"""Polling: one task an endpoint, the state of its units, when they are due."""

@@ -1,0 +1,1 @@
+"""Storing: from answers to readings in the database, or in the spool while it is away."""

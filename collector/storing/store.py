@@ -1,0 +1,266 @@
+"""The way from answers to the database: collect, flush, spool when the database is away, replay when it is back."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.complaints import Complaints
+from collector.polling.units import DeviceState, Pace
+from collector.storing.decode import Answer, Batch, PointArrays, decode
+from collector.storing.flush import (
+    AWAY,
+    COMMIT_SECONDS,
+    MAKE_INCOMING,
+    CollectorHealth,
+    replay,
+    store,
+    store_seen,
+    store_states,
+)
+from collector.storing.replay import replay_spool
+from collector.storing.spool import Spool, SpoolFullError
+from ddms import VERSION
+from ddms.database import Connection, check_schema, connect, explain
+from ddms.errors import Code, DdmsError
+from ddms.plan import Block, Point
+from ddms.quality import Reason
+from ddms.settings import Settings
+
+RECONNECT_SECONDS = 5.0
+SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
+GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
+SEEN_SECONDS = 10.0
+
+logger = logging.getLogger("ddms.collector")
+
+CLAIM_NAME = "-- ddms:claim_name\nSELECT pg_try_advisory_lock(hashtext('ddms_collector'), hashtext($1))"
+REGISTER_COLLECTOR = """-- ddms:register_collector
+INSERT INTO collectors (name, version) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence
+"""
+
+
+@dataclass(slots=True)
+class StoreStatistics:
+    """Counters since the program started."""
+
+    readings: int = 0
+    stored: int = 0
+    bad: int = 0
+    flushes: int = 0
+    flush_seconds: float = 0.0
+    last_flush_seconds: float = 0.0
+    spooled: int = 0
+    replayed: int = 0
+    lost: int = 0
+    lost_at: datetime | None = None
+    lost_told: int = 0
+    refused: int = 0
+
+
+class Store:
+    """Takes answers from the connection tasks (it is their `Sink`) and owns the connection that stores them."""
+
+    def __init__(self, settings: Settings, spool: Spool) -> None:
+        self.statistics = StoreStatistics()
+        self.spool = spool
+        self._points = PointArrays()
+        self._settings = settings
+        self._answers: list[Answer] = []
+        self._pending = asyncio.Event()
+        self._first_came = 0.0
+        self._states: dict[int, DeviceState] = {}
+        self._seen: set[int] = set()
+        self._paces: dict[int, Pace] = {}
+        self._seen_stored = monotonic()
+        self._connection: asyncpg.Connection | None = None
+        self._sequence = 0
+        self._complaints = Complaints()
+
+    @property
+    def connected(self) -> bool:
+        """Whether readings go to the database (else to the spool)."""
+        return self._connection is not None
+
+    @property
+    def pending(self) -> int:
+        """Answers that wait for the next flush."""
+        return len(self._answers)
+
+    def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
+        """Take what a request brought."""
+        self._answers.append((block, time, data, reason))
+        if not self._pending.is_set():
+            self._first_came = monotonic()
+            self._pending.set()
+
+    def seen(self, device_id: int) -> None:
+        """Take note that a device answered just now."""
+        self._seen.add(device_id)
+
+    def state(self, state: DeviceState) -> None:
+        """Take a device's new state; only the newest is stored."""
+        self._states[state.device_id] = state
+        self._pending.set()
+
+    def pace(self, paces: Iterable[Pace]) -> None:
+        """Take how fast devices answer; it is stored with the next note of those that were seen."""
+        self._paces.update((pace.device_id, pace) for pace in paces)
+
+    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+        """Return the slots of the points of a block."""
+        return self._points.place(points, interval_s)
+
+    # -- flush
+
+    async def run(self) -> None:
+        """Flush whenever something is pending, at most once an interval; for ever."""
+        while True:
+            await self._pending.wait()
+            await self._gather()
+            start = monotonic()
+            await self.flush()
+            pause = self._settings.flush_interval if self.connected else SPOOL_INTERVAL
+            await asyncio.sleep(start + pause - monotonic())
+
+    async def _gather(self) -> None:
+        """Wait while answers come one upon the other: polls are due together, and one flush of all costs the least."""
+        before = -1
+        while before != len(self._answers) and monotonic() < self._first_came + GATHER_MOST:
+            before = len(self._answers)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    async def flush(self) -> None:
+        """Store what is pending, in the database or else in the spool."""
+        self._pending.clear()
+        answers, self._answers = self._answers, []
+        start = monotonic()
+        batch = decode(answers, self._points)
+        if len(batch.readings) and not await self._store(batch):
+            await self._spool(batch)
+        await self._store_states()
+        self._count(batch, monotonic() - start)
+
+    async def _store(self, batch: Batch) -> bool:
+        if self._connection is None:
+            return False
+        self._sequence += 1
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                try:
+                    await store(self._connection, self._settings.collector_name, self._sequence, batch)
+                except asyncpg.UniqueViolationError:
+                    # The clock was set back to the very microsecond of another reading.
+                    await replay(self._connection, self._settings.collector_name, batch)
+        except AWAY as error:
+            self._disconnect(error)
+            return False
+        except asyncpg.PostgresError:
+            logger.exception("the database refuses a flush; it goes to the spool")
+            return False
+        return True
+
+    async def _store_states(self) -> None:
+        if self._connection is None:
+            return
+        seen: list[Pace] | None = None
+        if monotonic() - self._seen_stored >= SEEN_SECONDS:
+            seen = [self._paces.get(device_id, Pace(device_id, None, None, None)) for device_id in self._seen]
+            self._seen, self._seen_stored = set(), monotonic()
+        states, self._states = self._states, {}
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await store_states(self._connection, list(states.values()))
+                if seen is not None:
+                    await store_seen(self._connection, self._health(), seen)
+        except AWAY as error:
+            self._states = states | self._states
+            self._disconnect(error)
+
+    def _health(self) -> CollectorHealth:
+        statistics, spool = self.statistics, self.spool
+        lost, statistics.lost_told = statistics.lost - statistics.lost_told, statistics.lost
+        return CollectorHealth(self._settings.collector_name, lost, statistics.lost_at, spool.bytes, spool.age())
+
+    def _count(self, batch: Batch, seconds: float) -> None:
+        statistics, readings = self.statistics, batch.readings
+        statistics.readings += len(readings)
+        statistics.stored += int(readings["stored"].sum())
+        statistics.bad += int((readings["quality"] >= Reason.TIMEOUT).sum())
+        statistics.flushes += 1
+        statistics.flush_seconds += seconds
+        statistics.last_flush_seconds = seconds
+
+    # -- spool
+
+    async def _spool(self, batch: Batch) -> None:
+        try:
+            await asyncio.to_thread(self.spool.append, batch)
+        except SpoolFullError as error:
+            self.statistics.lost += len(batch.readings)
+            self.statistics.lost_at = datetime.now(UTC)
+            self._complaints.about("spool", f"readings are lost: {error}")
+        else:
+            self.statistics.spooled += len(batch.readings)
+            self._complaints.over("spool")
+
+    async def replay_spool(self) -> None:
+        """Bring the spool into the database whenever it is back; for ever."""
+        await replay_spool(self._settings, self.spool, self.statistics, self._complaints, lambda: self.connected)
+
+    # -- connection
+
+    async def stay_connected(self) -> None:
+        """Connect again whenever the connection is lost, and give a sign of life."""
+        while True:
+            await asyncio.sleep(RECONNECT_SECONDS)
+            if self._connection is None:
+                try:
+                    await self.connect()
+                except DdmsError as error:
+                    if error.code is Code.SCHEMA_VERSION:
+                        raise
+                    self._complaints.about("database", f"readings go to the spool: {error.message}")
+            self._pending.set()
+
+    async def connect(self) -> None:
+        """Connect to the database and take this collector's name; raises `DdmsError`."""
+        connection = await connect(self._settings, "collector")
+        try:
+            await self._register(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+        self._complaints.over("database")
+        logger.info("connected to the database; %d batches wait in the spool", self.spool.count)
+
+    async def _register(self, connection: Connection) -> None:
+        await check_schema(connection)
+        name = self._settings.collector_name
+        if not await connection.fetchval(CLAIM_NAME, name):
+            raise DdmsError(
+                Code.CONFLICT, f"another collector runs under the name {name!r}: stop it, or set DDMS_COLLECTOR_NAME"
+            )
+        await connection.execute(MAKE_INCOMING)
+        self._sequence = max(self._sequence, await connection.fetchval(REGISTER_COLLECTOR, name, VERSION))
+
+    def _disconnect(self, error: BaseException) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+        self._complaints.about("database", f"readings go to the spool: {explain(error).message}")
+
+    async def close(self) -> None:
+        """Store what is pending, and hang up."""
+        await self.flush()
+        if self._connection is not None:
+            await self._connection.close(timeout=2)
+            self._connection = None

@@ -1,0 +1,112 @@
+"""Guards: what costs too much is refused before anything is read, and every answer says what it cost."""
+
+import time
+
+import pytest
+from graphql import get_introspection_query
+
+from api.execution.cost import MOST_COST
+from api.ground.metrics import REGISTRY
+from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.hostile import HOSTILE
+
+DEVICES = "query ($n: Int) { devices(first: $n) { nodes { id name points { key latest { value } } } } }"
+BY_ITSELF = {"heartbeat", "read_directory", "read_newest", "read_states", "count_states", "mark_token_used"}
+SERIES = 'query ($n: Int!) { series(points: ["pt_1", "pt_2"], from: "2026-01-01T00:00:00Z", maxPoints: $n) { columns { time value } } }'
+
+
+async def cost(api: Api, query: str, **variables) -> int:
+    answer = await api.post(query, **variables)
+    assert answer["extensions"]["cost"]["limit"] == MOST_COST
+    return answer["extensions"]["cost"]["requested"]
+
+
+def statements() -> dict[str, float]:
+    """How often the API has run which statement, without those that it runs by itself."""
+    samples = (sample for family in REGISTRY.collect() for sample in family.samples)
+    return {
+        s.labels["statement"]: s.value
+        for s in samples
+        if s.name == "ddms_database_query_duration_seconds_count" and s.labels["statement"] not in BY_ITSELF
+    }
+
+
+async def test_the_cost_grows_with_rows_and_fields_also_by_variables(api: Api):
+    assert await cost(api, "{ me { name } }") < 5
+    one, two, all_ = [await cost(api, DEVICES, n=n) for n in (1, 2, 100)]
+    assert two - one == pytest.approx((all_ - one) / 99, abs=1)
+    assert all_ > 100 * 20 * 3
+    assert await cost(api, DEVICES) == await cost(api, DEVICES, n=50)
+    assert await cost(api, DEVICES.replace("$n)", "100)").replace("query ($n: Int)", "query")) == all_
+    assert await cost(api, "{ devices(first: 2) { edges { node { id } } } }") < one
+    narrow, wide = await cost(api, SERIES, n=1_000), await cost(api, SERIES, n=500_000)
+    assert wide - narrow == pytest.approx(2 * 2 * 499_000 / 100, abs=2)
+    fragment = "query ($n: Int) { devices(first: $n) { nodes { ...f } } } fragment f on Device { id name points { key latest { value } } }"
+    assert await cost(api, fragment, n=100) == all_
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ devices(first: 100) { nodes { points { device { points { device { points { key } } } } } } } }",
+        "query ($n: Int! = 10000) { series(points: ["
+        + ", ".join(f'"pt_{n}"' for n in range(1, 100))
+        + '], from: "2026-01-01T00:00:00Z") { samples(first: $n) { nodes { time value } } } }',
+        "{ " + " ".join(f"a{n}: devices(first: 100) {{ nodes {{ points {{ id key unit latest {{ value }} }} }} }}" for n in range(30)) + " }",
+    ],
+    ids=["nested", "samples", "aliases"],
+)  # fmt: skip
+async def test_what_costs_too_much_is_refused_without_a_statement(api: Api, query):
+    await api.post("{ me { name } }")
+    before = statements()
+    answer = await api.post(query)
+    assert statements() == before
+    assert "data" not in answer
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "INVALID"
+    assert answer["extensions"]["cost"]["requested"] > answer["extensions"]["cost"]["limit"]
+    assert str(MOST_COST) in error["message"]
+
+
+async def test_what_people_ask_for_is_served(api: Api):
+    everything = (
+        "id key name unit registerTable address dataType byteOrder scale offset latest { time value quality reason }"
+    )
+    for query in (
+        "{ devices(first: 100) { totalCount pageInfo { endCursor } nodes { id name endpoint status { state since lastError } points { %s } } } }" % everything,  # noqa: UP031
+        "{ latest { count columns { deviceId pointId key time value quality text } } }",
+        "query ($n: Int!) { series(points: [%s], from: \"2026-01-01T00:00:00Z\", maxPoints: $n) { point { key } columns { time value quality } } }".replace("%s", ", ".join(f'"pt_{n}"' for n in range(1, 101))),
+    ):  # fmt: skip
+        assert await cost(api, query, n=10_000) <= MOST_COST
+
+
+async def test_a_subscription_that_costs_too_much_is_refused(api: Api):
+    await add(api)
+    async with api.socket() as socket:
+        many = [f"pt_{n}" for n in range(1, 20_001)]
+        query = "subscription ($p: [ID!]) { readings(points: $p) { readings { device { name } value quality reason time key unit text pointId deviceId } } }"
+        await socket.subscribe(query.replace("device { name } ", ""), p=many)
+        message = await socket.receive()
+        assert message["type"] == "error"
+        assert message["payload"][0]["extensions"]["code"] == "INVALID"
+
+
+async def test_what_tools_ask_of_the_schema_is_served_with_room_for_it_to_grow(api: Api):
+    whole = {"specified_by_url": True, "directive_is_repeatable": True, "schema_description": True, "input_value_deprecation": True}  # fmt: skip
+    assert await cost(api, get_introspection_query(**whole)) < MOST_COST * 0.7
+
+
+@pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)
+async def test_a_hostile_document_is_refused_at_once_and_without_a_statement(api: Api, document):
+    await api.post("{ me { name } }")  # the token's look-up is not the document's
+    seconds = []
+    before = statements()
+    for attempt in range(5):
+        began = time.process_time()  # server and client are this process; the wall clock also counts the neighbours
+        answer = await api.post(f"{document} # {attempt}")
+        seconds.append(time.process_time() - began)
+        assert "data" not in answer
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"INVALID"}
+        assert len(answer["errors"]) <= 11
+    assert statements() == before
+    assert min(seconds) < 0.5, "the promise is 50 ms without coverage, and python -m bench.hostile measures it"

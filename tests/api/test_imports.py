@@ -1,0 +1,186 @@
+"""Import and export of devices, by the command line and by GraphQL."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from api.devices.files import FileFormat, read, write
+from ddms.errors import DdmsError
+from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.command_line import ddms_on
+
+HEAD = "device,endpoint,unit_id,key,name,unit,register_table,address,data_type,bit,sentinels,interval_seconds\n"
+GOOD = HEAD + (
+    "Pump,tcp://10.0.0.1,3,flow,Flow,m³/h,holding,0,float32,,,1\n"
+    "Pump,,,level,,%,INPUT,4,int16,,32767;-32768,\n"
+    "Tank,serial:///dev/ttyUSB0,9,full,,,holding,7,bit,3,,\n"
+)
+GOOD_YAML = """
+devices:
+- name: Pump
+  endpoint: tcp://10.0.0.1
+  unit_id: 3
+  points:
+  - {key: flow, name: Flow, unit: m³/h, register_table: holding, address: 0, data_type: float32, interval_seconds: 1}
+  - {key: level, unit: '%', register_table: input, address: 4, data_type: int16, sentinels: [32767, -32768]}
+- name: Tank
+  endpoint: serial:///dev/ttyUSB0
+  unit_id: 9
+  points:
+  - {key: full, register_table: holding, address: 7, data_type: bit, bit: 3}
+"""
+IMPORT = "mutation ($text: String!, $format: FileFormat!, $dry: Boolean!, $prune: Boolean = false) { importDevices(text: $text, format: $format, dryRun: $dry, prune: $prune) { errors { code field message } applied changes { device point field before after } } }"
+
+
+def test_csv_and_yaml_say_the_same():
+    from_csv, from_yaml = read(GOOD, FileFormat.CSV), read(GOOD_YAML, FileFormat.YAML)
+    assert [e.device for e in from_csv] == [e.device for e in from_yaml]
+    assert [e.point_lines for e in from_csv] == [[2, 3], [4]]
+    assert [e.line for e in from_yaml] == [3, 9]
+
+
+@pytest.mark.parametrize("form", FileFormat)
+def test_what_is_written_is_read_as_the_same(form):
+    devices = [entry.device for entry in read(GOOD, FileFormat.CSV)]
+    devices[0].description = 'a "quoted", text; with\na line'
+    devices[0].points[0].scale = 0.1 + 0.2
+    assert [entry.device for entry in read(write(devices, form), form)] == devices
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-5 °C", "@SUM(A1)", "\t=1", "'=1", "''@x", "'plain", "it's"])
+def test_no_text_of_ours_is_a_formula_in_a_spreadsheet_and_all_come_back_as_they_were(text):
+    (device, _) = (entry.device for entry in read(GOOD, FileFormat.CSV))
+    device.description, device.points[0].name, device.points[0].offset = text, text.strip(), -40.0
+    device.points[0].sentinels = [-1.0]
+    written = write([device], FileFormat.CSV)
+    cells = [cell for row in csv.reader(io.StringIO(written)) for cell in row]
+    formulas = [cell for cell in cells if cell[:1] in set("=+-@\t\r") and not re.fullmatch(r"-[\d.;-]+", cell)]
+    assert formulas == []
+    assert [entry.device for entry in read(written, FileFormat.CSV)] == [device]
+    assert [entry.device for entry in read(write([device], FileFormat.YAML), FileFormat.YAML)] == [device]
+
+
+BAD_CSV = [
+    (HEAD.replace("unit_id", "unit"), 1, "twice"),
+    (HEAD.replace("device,", ""), 1, "'device' is missing"),
+    ("", 1, "'device' is missing"),
+    (HEAD.replace("unit_id", "slave"), 1, "slave"),
+    (HEAD.replace("device,", "name2,"), 1, "name2"),
+    (GOOD.replace(",3,flow", ",300,flow"), 2, "unit_id"),
+    (GOOD.replace(",3,flow", ",three,flow"), 2, "unit_id"),
+    (GOOD.replace("INPUT,4", "INPUT,70000"), 3, "address"),
+    (GOOD.replace("INPUT,4,int16", "INPUT,4,int15"), 3, "int15"),
+    (GOOD.replace("7,bit,3", "7,bit,"), 4, "bit"),
+    (GOOD.replace("32767;", "x;"), 3, "sentinels"),
+    (GOOD.replace("level", "flow"), 3, "flow"),
+    (GOOD + "Pump,tcp://other,3,x,,,holding,9,int16,,,\n", 5, "endpoint"),
+    (GOOD + "New,,3,x,,,holding,9,int16,,,\n", 5, "endpoint"),
+    (GOOD + ",,3,x,,,holding,9,int16,,,\n", 5, "name"),
+    (GOOD + "a,b,c,d,e,f,g,h,i,j,k,l,m,n\n", 5, "more cells"),
+    (GOOD + '"open,tcp://a', 5, "CSV"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "word"), BAD_CSV)
+def test_a_mistake_in_csv_is_told_with_its_line(text, line, word):
+    with pytest.raises(DdmsError) as told:
+        read(text, FileFormat.CSV)
+    assert told.value.message.startswith(f"line {line}: ")
+    assert word in told.value.message
+
+
+BAD_YAML = [
+    ("devices: [", 2, "YAML"),
+    ("- a", 1, "devices"),
+    (GOOD_YAML.replace("unit_id: 9", "unit_id: 999"), 9, "unit_id"),
+    (GOOD_YAML.replace("address: 7", "address: seven"), 13, "address"),
+    (GOOD_YAML.replace("address: 7", "address: 70000"), 13, "address"),
+    (GOOD_YAML.replace("bit: 3", "bit: true"), 13, "bit"),
+    (GOOD_YAML.replace("key: flow,", "keys: flow,"), 7, "keys"),
+    (GOOD_YAML.replace("name: Tank", "name: pump"), 9, "line 3"),
+    (GOOD_YAML.replace("unit_id: 9", "name: Tank"), 11, "once"),
+    ("devices:\n- !!python/object/apply:os.system [x]", 2, "YAML"),
+    ("devices:\n- 7", 1, "not a device"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "word"), BAD_YAML)
+def test_a_mistake_in_yaml_is_told_with_its_line(text, line, word):
+    with pytest.raises(DdmsError) as told:
+        read(text, FileFormat.YAML)
+    assert told.value.message.startswith(f"line {line}: ")
+    assert word in told.value.message
+
+
+async def test_a_dry_run_shows_the_difference_and_changes_nothing(api: Api, owner: asyncpg.Connection):
+    await api.ask(IMPORT, text=GOOD, format="CSV", dry=False)
+    changed = GOOD.replace(",3,flow,Flow", ",4,flow,Flow rate").replace("Tank", "Well")
+    payload = await api.ask(IMPORT, text=changed, format="CSV", dry=True, prune=True)
+    assert (payload["errors"], payload["applied"]) == ([], False)
+    told = {(c["device"], c["point"], c["field"], c["before"], c["after"]) for c in payload["changes"]}
+    assert told == {
+        ("Pump", None, "unit_id", "3", "4"),
+        ("Pump", "flow", "name", "Flow", "Flow rate"),
+        ("Well", None, None, None, "device"),
+        ("Well", "full", None, None, "point"),
+        ("Tank", None, None, "device", None),
+    }
+    assert await owner.fetchval("SELECT string_agg(name, ' ' ORDER BY name) FROM devices") == "Pump Tank"
+
+
+async def test_one_bad_line_and_nothing_is_imported(api: Api, owner: asyncpg.Connection):
+    payload = await api.ask(IMPORT, text=GOOD.replace("7,bit,3", "7,bit,33"), format="CSV", dry=False)
+    assert [(e["code"], e["field"]) for e in payload["errors"]] == [("INVALID", "line 4")]
+    assert await owner.fetchval("SELECT count(*) FROM devices") == 0
+
+
+async def test_points_that_a_file_has_not_stay_unless_pruned(api: Api, owner: asyncpg.Connection):
+    device = await add(api, endpoint="tcp://10.0.0.1", unitId=3)
+    await api.ask(IMPORT, text=GOOD, format="CSV", dry=False)
+    keys = "SELECT string_agg(key, ' ' ORDER BY key) FROM points WHERE device_id = $1"
+    number = int(device["id"][4:])
+    assert await owner.fetchval(keys, number) == "flow level mode running"
+    await api.ask(IMPORT, text=GOOD, format="CSV", dry=False, prune=True)
+    assert await owner.fetchval(keys, number) == "flow level"
+    assert (
+        await owner.fetchval("SELECT id FROM points WHERE key = 'flow' AND device_id = $1", number)
+        == device["points"]["flow"]
+    )
+
+
+@pytest.mark.parametrize("ending", ["csv", "yaml"])
+async def test_export_and_import_go_round_without_a_difference(settings, tmp_path: Path, ending):
+    first = await ddms_on(settings, "devices", "import", "-", fed=GOOD)
+    assert first.returncode == 0, first.stderr
+    assert "+ Pump / flow" in first.stdout
+    file = tmp_path / f"devices.{ending}"
+    assert (await ddms_on(settings, "devices", "export", str(file))).returncode == 0
+    again = await ddms_on(settings, "devices", "import", str(file), "--prune", "--dry-run", "--json")
+    assert json.loads(again.stdout) == {"applied": False, "changes": []}
+
+
+async def test_the_command_line_tells_the_line_and_fails(settings):
+    bad = await ddms_on(settings, "devices", "import", "-", fed=GOOD.replace("INPUT,4", "INPUT,-4"))
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert bad.stderr.startswith("Error: line 3: address: ")
+    assert (await ddms_on(settings, "devices", "export")).stdout.count("\n") == 1
+
+
+async def test_tokens_are_made_listed_and_revoked_on_the_command_line(settings, api: Api):
+    made = await ddms_on(settings, "token", "create", "--name", "cli", "--role", "admin", "--days", "3", "--json")
+    token = json.loads(made.stdout)
+    api.tokens["cli"] = token["token"]
+    assert await api.ask("{ me { name role } }", "cli") == {"name": "cli", "role": "ADMIN"}
+    assert "cli" in (await ddms_on(settings, "token", "list")).stdout
+    assert (await ddms_on(settings, "token", "revoke", token["id"])).returncode == 0
+    assert "cli" not in (await ddms_on(settings, "token", "list")).stdout
+    await asyncio.sleep(0.2)
+    assert await api.code("{ me { name } }", "cli") == "UNAUTHENTICATED"
+    again = await ddms_on(settings, "token", "revoke", token["id"])
+    assert (again.returncode, again.stderr.startswith("Error: no valid token")) == (1, True)

@@ -1,0 +1,273 @@
+"""The newest readings and the history of points."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+
+LATEST = "query ($devices: [ID!], $points: [ID!]) { latest(devices: $devices, points: $points) { count columns { pointId deviceId key time value quality text } } }"
+SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int, $bucket: Duration, $zone: String! = "UTC", $raw: Boolean! = false) {
+  series(points: $points, from: $from, to: $to, maxPoints: $max, bucket: $bucket, timeZone: $zone, raw: $raw) {
+    point { key } source bucket from to openFrom truncated continueFrom count gaps { from to }
+    columns { time value min max first last count good quality text }
+    samples { nodes { time value min max count text quality reason } hasNextPage endCursor } } }"""
+START = datetime(2026, 7, 1, 6, tzinfo=UTC)
+
+
+async def fill(owner: asyncpg.Connection, point: int, values: list[float | None]) -> None:
+    rows = [
+        (START + timedelta(seconds=10 * i), point, value, 0 if value is not None else 16)
+        for i, value in enumerate(values)
+    ]
+    await owner.executemany("INSERT INTO readings (time, point_id, value, quality) VALUES ($1, $2, $3, $4)", rows)
+
+
+async def test_latest_brings_all_devices_as_columns_in_one_order(api: Api, owner: asyncpg.Connection):
+    first, second = await add(api, "A"), await add(api, "B")
+    now = time.time()
+    await api.read(owner, {second["points"]["flow"]: None, first["points"]["flow"]: 2.5}, at=now)
+    mode = first["points"]["mode"]
+    await api.read(owner, {mode: None}, at=now + 1, **{f"p{mode}": "auto"})
+    async with asyncio.timeout(20):
+        while (latest := await api.ask(LATEST))["count"] < 3:
+            await asyncio.sleep(0.01)
+    columns = latest["columns"]
+    assert latest["count"] == 3
+    assert columns["pointId"] == [f"pt_{n}" for n in (first["points"]["flow"], mode, second["points"]["flow"])]
+    assert columns["deviceId"] == [first["id"], first["id"], second["id"]]
+    assert columns["key"] == ["flow", "mode", "flow"]
+    assert columns["value"] == [2.5, None, None]
+    assert columns["text"] == [None, "auto", None]
+    assert columns["quality"] == [0, 0, 16]
+    assert columns["time"][0] == int(now * 1000)
+    assert (await api.ask(LATEST, devices=[second["id"]]))["columns"]["value"] == [None]
+    assert (await api.ask(LATEST, points=[f"pt_{mode}"]))["count"] == 1
+    assert (await api.ask(LATEST, points=[]))["count"] == 0
+    assert (await api.ask(LATEST, devices=["dev_12345"]))["columns"]["pointId"] == []
+
+
+async def test_latest_is_the_same_from_the_stream_and_from_the_database(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow, running, mode = (device["points"][key] for key in ("flow", "running", "mode"))
+    await api.read(owner, {flow: 2.5, running: None, mode: None}, **{f"p{mode}": "auto"})
+    async with asyncio.timeout(20):
+        while (streamed := await api.ask(LATEST))["count"] < 3:
+            await asyncio.sleep(0.01)
+    some = await api.ask(LATEST, points=[f"pt_{mode}"], devices=["dev_999"])
+    api.parts.hub.connected.clear()  # as while the stream has lost the database
+    assert await api.ask(LATEST) == streamed
+    assert await api.ask(LATEST, points=[f"pt_{mode}"], devices=["dev_999"]) == some
+    api.parts.hub.connected.set()
+
+
+async def test_latest_knows_what_was_replayed_from_a_spool(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow = device["points"]["flow"]
+    await api.read(owner, {flow: 1.0})
+    await owner.execute("UPDATE latest SET value = 2, time = time + interval '1 s'")
+    await owner.execute(
+        """SELECT pg_notify('ddms_replays', '{"collector": "test", "sequence": 1, "first": null, "last": null}')"""
+    )
+    async with asyncio.timeout(20):
+        while (await api.ask(LATEST))["columns"]["value"] != [2.0]:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_point_shows_its_newest_reading_as_an_object(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await api.read(owner, {device["points"]["flow"]: None})
+    query = "query ($id: ID!) { device(id: $id) { points { key latest { time value quality reason } } } }"
+    latest = {point["key"]: point["latest"] for point in (await api.ask(query, id=device["id"]))["points"]}
+    assert (latest["flow"]["value"], latest["flow"]["quality"], latest["flow"]["reason"]) == (None, "BAD", "TIMEOUT")
+    assert datetime.fromisoformat(latest["flow"]["time"]).tzinfo is not None
+    assert latest["running"] is None
+
+
+def until(seconds: int) -> dict[str, str]:
+    """Return the arguments for so many seconds from START."""
+    return {"from": START.isoformat(), "to": (START + timedelta(seconds=seconds)).isoformat()}
+
+
+async def roll_up(owner: asyncpg.Connection) -> None:
+    """Roll up what was stored past the collector."""
+    await owner.execute(f"CALL rebuild_rollups('{START.isoformat()}', '{(START + timedelta(days=1)).isoformat()}')")
+
+
+async def keep(owner: asyncpg.Connection) -> None:
+    """Let START be a time of which readings are kept."""
+    await owner.execute("UPDATE devices SET retention_days = 3650")
+    await owner.execute("UPDATE points SET interval_s = 10")
+
+
+async def test_a_series_shows_bad_readings_without_a_value(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    await fill(owner, device["points"]["flow"], [1.0, None, 3.0])
+    (series,) = await api.ask(SERIES, points=[f"pt_{device['points']['flow']}"], **until(30))
+    assert (series["point"], series["source"], series["bucket"], series["truncated"]) == (
+        {"key": "flow"},
+        "RAW",
+        None,
+        False,
+    )
+    columns = series["columns"]
+    assert (
+        columns["value"] == columns["min"] == columns["max"] == columns["first"] == columns["last"] == [1.0, None, 3.0]
+    )
+    assert (columns["quality"], columns["count"], columns["good"]) == ([0, 16, 0], [1, 0, 1], [1, 0, 1])
+    assert columns["time"] == [int(START.timestamp() * 1000) + 10_000 * i for i in range(3)]
+    assert [s["reason"] for s in series["samples"]["nodes"]] == ["GOOD", "TIMEOUT", "GOOD"]
+    assert (series["count"], series["gaps"]) == (3, [])
+
+
+async def test_an_outage_is_a_gap_and_not_drawn_through(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [1.0, 2.0, *[9.0] * 30, 3.0])
+    await owner.execute("DELETE FROM readings WHERE value = 9")
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], **until(600))
+    at = [datetime.fromisoformat(gap[end]) - START for gap in series["gaps"] for end in ("from", "to")]
+    assert at == [timedelta(seconds=s) for s in (20, 320, 330, 600)]
+    assert series["columns"]["value"] == [1.0, 2.0, None, 3.0, None]
+    assert series["columns"]["quality"] == [0, 0, None, 0, None]
+    assert (series["count"], len(series["samples"]["nodes"])) == (3, 3)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="PT1M", **until(600))
+    assert series["columns"]["value"] == [1.5, None, 3.0, None]
+    assert [gap["from"] for gap in series["gaps"]] == [(START + timedelta(minutes=m)).isoformat() for m in (1, 6)]
+
+
+async def test_a_series_without_any_data_is_one_gap(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    for bucket in (None, "PT1H", "P1D"):
+        (series,) = await api.ask(SERIES, points=[f"pt_{device['points']['flow']}"], bucket=bucket, **until(86400))
+        assert (series["count"], series["columns"]["value"], len(series["gaps"])) == (0, [], 1)
+        assert series["samples"] == {"nodes": [], "hasNextPage": False, "endCursor": None}
+
+
+async def test_many_readings_come_in_buckets_that_keep_the_extremes(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [float(i % 7) for i in range(1000)])
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], max=200, **until(10_000))
+    assert (series["source"], series["bucket"]) == ("MINUTES", "PT1M")
+    columns = series["columns"]
+    assert (min(columns["min"]), max(columns["max"])) == (0.0, 6.0)
+    assert sum(v * n for v, n in zip(columns["value"], columns["count"], strict=True)) == sum(
+        i % 7 for i in range(1000)
+    )
+    assert set(columns["good"]) == {1}
+    assert (columns["first"][0], columns["last"][0]) == (0.0, 5.0)
+
+
+async def test_buckets_may_be_days_of_a_time_zone(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    flow = device["points"]["flow"]
+    await fill(owner, flow, [1.0, 2.0])
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="P1D", zone="Asia/Shanghai", **until(100))
+    assert (series["source"], series["bucket"]) == ("HOURS", "P1D")
+    assert series["columns"]["value"][0] == 1.5
+    assert (series["from"], series["to"]) == ("2026-06-30T16:00:00+00:00", "2026-07-01T16:00:00+00:00")
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="P1M", **until(100))
+    assert (series["source"], series["bucket"], series["from"]) == ("DAYS", "P1M", "2026-07-01T00:00:00+00:00")
+
+
+async def test_the_newest_bucket_says_that_it_is_open(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    now = datetime.now(UTC)
+    await owner.execute(
+        "INSERT INTO readings (time, point_id, value) VALUES ($1, $2, 4)", now, device["points"]["flow"]
+    )
+    asked = {"points": [f"pt_{device['points']['flow']}"], "from": (now - timedelta(days=2)).isoformat()}
+    (series,) = await api.ask(SERIES, bucket="P1D", **asked)
+    assert series["openFrom"] == now.replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
+    assert series["columns"]["value"][-1] == 4.0
+
+
+async def test_samples_come_in_pages(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    await fill(owner, device["points"]["flow"], [float(i) for i in range(10)])
+    query = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $after: String) { series(points: $points, from: $from, to: $to) {
+      samples(first: 4, after: $after) { nodes { value } hasNextPage endCursor } } }"""
+    values, after, more = [], None, True
+    while more:
+        (series,) = await api.ask(query, points=[f"pt_{device['points']['flow']}"], after=after, **until(600))
+        values += [node["value"] for node in series["samples"]["nodes"]]
+        after, more = series["samples"]["endCursor"], series["samples"]["hasNextPage"]
+    assert values == [float(i) for i in range(10)]
+
+
+async def test_raw_readings_that_are_cut_off_say_where_they_go_on(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    await keep(owner)
+    await fill(owner, device["points"]["flow"], [float(i) for i in range(10)])
+    asked = {"points": [f"pt_{device['points']['flow']}"], "max": 4, "raw": True, **until(100)}
+    values = []
+    while asked["from"]:
+        (series,) = await api.ask(SERIES, **asked)
+        values += series["columns"]["value"]
+        assert series["truncated"] == (series["continueFrom"] is not None)
+        asked["from"] = series["continueFrom"]
+    assert values == [float(i) for i in range(10)]
+
+
+async def test_a_series_is_from_inclusive_to_exclusive_and_keeps_the_order_asked_for(
+    api: Api, owner: asyncpg.Connection
+):
+    device = await add(api)
+    await keep(owner)
+    flow, running = device["points"]["flow"], device["points"]["running"]
+    await fill(owner, flow, [0.0, 1.0, 2.0])
+    span = {"from": "2026-07-01T14:00:10+08:00", "to": "2026-07-01T06:00:20Z"}
+    both = await api.ask(SERIES, points=[f"pt_{running}", f"pt_{flow}"], **span)
+    assert [series["point"]["key"] for series in both] == ["running", "flow"]
+    assert [series["columns"]["value"] for series in both] == [[], [1.0]]
+
+
+async def test_a_series_of_texts(api: Api, owner: asyncpg.Connection):
+    device = await add(api)
+    mode = device["points"]["mode"]
+    await owner.execute("INSERT INTO texts (time, point_id, text) VALUES ($1, $2, 'auto')", START, mode)
+    (series,) = await api.ask(SERIES, points=[f"pt_{mode}"], **{"from": START.isoformat()})
+    assert (series["count"], series["columns"]["text"], series["columns"]["value"]) == (1, ["auto"], [])
+    assert [s["text"] for s in series["samples"]["nodes"]] == ["auto"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"points": []}, "INVALID"),
+        ({"points": ["pt_1"] * 20_001}, "INVALID"),
+        ({"points": ["pt_99"]}, "NOT_FOUND"),
+        ({"points": ["dev_1"]}, "INVALID"),
+        ({"to": START.isoformat()}, "INVALID"),
+        ({"max": 0}, "INVALID"),
+        ({"max": 1_000_001}, "INVALID"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, "INVALID"),
+        ({"from": "1926-07-01T00:00:00Z"}, "INVALID"),
+        ({"to": "2226-07-01T00:00:00Z"}, "INVALID"),
+        ({"bucket": "PT0S"}, "INVALID"),
+        ({"bucket": "-PT1H"}, "INVALID"),
+        ({"bucket": "P2M"}, "INVALID"),
+        ({"bucket": "PT"}, "INVALID"),
+        ({"bucket": "an hour"}, "INVALID"),
+        ({"bucket": "PT1S"}, "INVALID"),
+        ({"bucket": "PT1H", "raw": True}, "INVALID"),
+        ({"zone": "Europe/Atlantis"}, "INVALID"),
+        ({"zone": "../../etc/passwd"}, "INVALID"),
+        ({"zone": ""}, "INVALID"),
+    ],
+)
+async def test_a_series_that_cannot_be_is_refused(api: Api, changed, code):
+    await add(api)
+    assert await api.code(SERIES, **({"points": ["pt_1"], "from": START.isoformat()} | changed)) == code

@@ -1,0 +1,188 @@
+"""`ddms doctor` at three in the morning: what it says of each thing that can be broken."""
+
+import json
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from ddms import VERSION
+from ddms.cli.doctor import _spool
+from ddms.cli.doctor_database import examine_database
+from ddms.cli.findings import Finding, State, ago, size
+from tests.support.command_line import ddms_beside
+
+RUNNING = "INSERT INTO collectors (name, version) VALUES ('line 1', $1)"
+LEASED = "INSERT INTO leases SELECT id, 'line 1', now() + interval '30 s' FROM connections"
+STATES = """INSERT INTO device_states (device_id, state, last_seen, failures, first_failure, last_error)
+SELECT id, $1, now(), 3, now() - interval '12 min', $2 FROM devices"""
+
+
+async def examined(owner) -> dict[str, Finding]:
+    return {finding.check: finding async for finding in examine_database(owner)}
+
+
+@pytest.fixture
+async def plant(owner, make_device):
+    """A collector that polls three devices behind one gateway, and one elsewhere."""
+    await owner.execute(RUNNING, VERSION)
+    await make_device("Pump 1", port=502)
+    await owner.execute(
+        "INSERT INTO devices (name, connection_id, unit_id) SELECT 'Pump ' || n, 1, n FROM generate_series(2, 3) n"
+    )
+    await make_device("Oven", port=503)
+    await owner.execute(LEASED)
+    await owner.execute(STATES, "online", None)
+    await owner.execute("INSERT INTO latest VALUES (1, now(), 5, 0)")
+    return owner
+
+
+async def test_all_is_well(plant):
+    found = await examined(plant)
+    assert {finding.state for finding in found.values()} == {State.OK}
+    assert found["devices"].text == "4 of 4 online"
+    assert found["collectors"].text.startswith("running: line 1 for")
+
+
+async def test_nothing_was_set_up_yet(owner):
+    found = await examined(owner)
+    assert (found["collectors"].state, found["collectors"].text) == (
+        State.BAD,
+        "none was ever started: nothing is polled",
+    )
+    assert found["devices"].advice.startswith("add one")
+    assert (found["readings"].state, found["readings"].text) == (State.WARN, "there are none yet")
+
+
+async def test_a_silent_collector_is_named_and_its_devices_do_not_look_online(plant):
+    await plant.execute("UPDATE collectors SET seen_at = now() - interval '12 min'")
+    await plant.execute("UPDATE device_states SET last_seen = now() - interval '12 min'")
+    found = await examined(plant)
+    assert found["collectors"].state is State.BAD
+    assert found["collectors"].details == ("line 1 was last heard of 12 min ago",)
+    assert found["devices"].text == "0 of 4 online, 4 unknown"
+    assert "collectors above" in found["devices"].advice
+
+
+async def test_a_collector_that_was_taken_over_is_only_a_warning(plant):
+    await plant.execute(
+        "INSERT INTO collectors (name, version, seen_at) VALUES ('line 2', '0', now() - interval '1 h')"
+    )
+    found = (await examined(plant))["collectors"]
+    assert (found.state, found.details) == (State.WARN, ("line 2 was last heard of 60 min ago",))
+
+
+async def test_a_dead_gateway_is_one_line_and_not_one_for_each_device_behind_it(plant):
+    await plant.execute("UPDATE device_states SET state = 'offline', last_error = 'refused' WHERE device_id < 4")
+    found = await examined(plant)
+    assert found["gateway"].state is State.BAD
+    assert found["gateway"].text == "tcp://127.0.0.1:502: all 3 devices behind it are offline for 12 min: refused"
+    assert found["devices"].text == "1 of 4 online, 3 offline"
+    assert found["devices"].details == ()
+
+
+async def test_a_single_device_is_named_with_its_endpoint_and_reason(plant):
+    await plant.execute("UPDATE device_states SET state = 'offline', last_error = 'cable' WHERE device_id = 2")
+    found = await examined(plant)
+    assert "gateway" not in found
+    assert found["devices"].details == ("Pump 2 (tcp://127.0.0.1:502): offline for 12 min: cable",)
+    assert "ddms read NAME" in found["devices"].advice
+
+
+async def test_a_line_that_cannot_keep_up_is_told_with_the_command_that_shows_why(plant):
+    await plant.execute("UPDATE device_states SET overrun_since = now() - interval '5 min' WHERE device_id < 3")
+    found = (await examined(plant))["overrun"]
+    assert found.state is State.WARN
+    assert found.text.startswith("tcp://127.0.0.1:502: polls of 2 devices are skipped for 5 min")
+    assert 'ddms plan "Pump 1"' in found.advice
+
+
+async def test_lost_readings_and_a_replay_are_told_after_the_outage(plant):
+    sql = "UPDATE collectors SET lost_readings = 4711, lost_at = now() - interval '5 min', spool_bytes = 12e6, spool_since = now() - interval '2 h'"
+    await plant.execute(sql)
+    found = await examined(plant)
+    assert found["lost"].state is State.BAD
+    assert found["lost"].details == ("line 1 lost readings 5 min ago, 4,711 since it was installed",)
+    assert found["replay"].details == ("line 1: 12.0 MB, the oldest 2 h old",)
+    await plant.execute(
+        "UPDATE collectors SET lost_at = now() - interval '2 days', spool_bytes = 0, spool_since = NULL"
+    )
+    assert {"lost", "replay"}.isdisjoint(await examined(plant))
+
+
+async def test_endpoints_that_nobody_polls_are_named(plant):
+    await plant.execute("DELETE FROM leases WHERE connection_id = 2")
+    found = (await examined(plant))["collectors"]
+    assert (found.state, found.details) == (State.BAD, ("tcp://127.0.0.1:503",))
+
+
+async def test_old_readings_are_bad(plant):
+    await plant.execute("UPDATE latest SET time = now() - interval '3 h'")
+    assert (await examined(plant))["readings"] == Finding(
+        "readings", State.BAD, "the newest is 3 h old", "see collectors and devices above"
+    )
+
+
+async def test_an_old_schema_ends_the_examination(owner):
+    await owner.execute("UPDATE alembic_version SET version_num = '0001'")
+    found = await examined(owner)
+    assert list(found) == ["database", "schema"]
+    assert "ddms migrate" in found["schema"].text
+
+
+def test_a_spool_that_fills_says_how_long_it_lasts(settings, tmp_path):
+    settings = replace(settings, spool_directory=tmp_path / "spool", spool_max_bytes=1000)
+    (missing,) = _spool(settings)
+    assert missing.state is State.OK
+    settings.spool_directory.mkdir()
+    (empty,) = _spool(settings)
+    assert (empty.state, empty.text) == (State.OK, "empty")
+    hour_ago = time.time() - 3600
+    (settings.spool_directory / "1.batch").write_bytes(bytes(400))
+    os.utime(settings.spool_directory / "1.batch", (hour_ago, hour_ago))
+    (filling,) = _spool(settings)
+    assert filling.state is State.WARN
+    assert (
+        filling.text == "400 bytes in 1 batches, 40% full, the oldest 60 min old; as it grows now it is full in 90 min"
+    )
+    (settings.spool_directory / "2.batch").write_bytes(bytes(550))
+    (settings.spool_directory / "0.damaged").write_bytes(b"")
+    aside, full = _spool(settings)
+    assert aside.text.startswith("1 batches were set aside")
+    assert full.state is State.BAD
+    assert "DDMS_SPOOL_MAX_BYTES" in full.advice
+
+
+async def test_the_command_prints_what_is_wrong_and_what_to_do(settings, plant):
+    await plant.execute("UPDATE device_states SET state = 'offline', last_error = 'cable' WHERE device_id = 2")
+    code, out, _ = await ddms_beside("doctor", settings=settings)
+    assert code == 0, "a warning is no failure"
+    lines = out.splitlines()
+    assert "warn  devices     3 of 4 online, 1 offline" in lines
+    assert f"{'':18}- Pump 2 (tcp://127.0.0.1:502): offline for 12 min: cable" in lines
+    await plant.execute("DELETE FROM collectors")
+    code, out, _ = await ddms_beside("doctor", "--json", settings=settings)
+    assert code == 1
+    found = {finding["check"]: finding for finding in json.loads(out)}
+    assert found["collectors"]["state"] == "bad"
+
+
+async def test_without_a_database_it_says_what_still_works_and_what_was_not_looked_at():
+    code, out, _ = await ddms_beside("doctor")
+    assert code == 1
+    assert "bad   database" in out
+    assert "the collectors keep polling into their spools" in out
+    assert "Collectors and devices were not looked at" in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-1, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_durations_are_said_as_people_say_them(seconds, said):
+    assert ago(seconds) == said
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (1500, "1.5 kB"), (2e6, "2.0 MB"), (3.21e9, "3.2 GB")])
+def test_sizes_are_said_as_people_say_them(count, said):
+    assert size(count) == said

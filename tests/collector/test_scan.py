@@ -1,0 +1,174 @@
+"""Scans and probes against foreign devices, and against devices that refuse, starve and hang up."""
+
+import time
+
+import pytest
+
+from collector.field.probe import probe
+from collector.field.routes import Route, SerialForm
+from collector.field.scan import joined, scan
+from collector.line.tcp import ReadError
+from ddms.endpoints import Endpoint
+from ddms.quality import Reason
+from tests.support.devices import exception, foreign_server, free_port, scripted, words
+from tests.support.rtu_devices import foreign_rtu_server, serial_cable
+from tests.support.words import words_of
+
+
+def wanted(**changes):
+    return {
+        "timeout_ms": 100, "unit_from": 1, "unit_to": 3, "tables": ["holding"], "address_from": 0, "address_to": 299,
+    } | changes  # fmt: skip
+
+
+async def found(port: int, work=scan, **changes):
+    seen = []
+    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{port}"), 3.0)
+    try:
+        return await work(route, wanted(**changes), lambda p, r: seen.append(p)), seen
+    finally:
+        route.close()
+
+
+def ranges(unit):
+    return [(r["register_table"], r["address"], r["count"]) for r in unit["ranges"]]
+
+
+def having(*spans, silent=(), most=125):
+    """A device with these registers, that refuses a request for any other."""
+
+    def behave(request):
+        _, unit, _, address, count = request
+        if unit in silent:
+            return None
+        if count > most:
+            return exception(request, 3)
+        whole = any(a <= address and address + count <= a + n for a, n in spans)
+        return words(request) if whole else exception(request, 2)
+
+    return behave
+
+
+async def test_units_and_their_registers_are_found():
+    async with scripted(having((0, 10), (20, 1), (32, 8), silent=(1, 3))) as device:
+        result, progress = await found(device.port, address_to=39)
+    (unit,) = result["units"]
+    assert unit["unit_id"] == 2
+    assert ranges(unit) == [("holding", 0, 10), ("holding", 20, 1), ("holding", 32, 8)]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    assert result["requests"] == len(device.requests)
+
+
+async def test_an_exception_is_an_answer():
+    async with scripted(lambda r: exception(r, 1) if r[1] == 2 else exception(r, 11)) as device:
+        result, _ = await found(device.port)
+    (unit,) = result["units"]
+    assert (unit["unit_id"], unit["reason"], unit["ranges"]) == (2, "illegal_function", [])
+    assert "does not know this function" in unit["notes"][0]
+
+
+async def test_a_lower_limit_of_words_is_learned():
+    async with scripted(having((0, 300), most=32)) as device:
+        result, _ = await found(device.port, unit_to=1)
+    assert ranges(result["units"][0]) == [("holding", 0, 300)]
+    assert result["units"][0]["notes"] == ["holding: a request for 125 is refused, for 32 answered"]
+    assert len(device.requests) < 20
+
+
+async def test_a_device_that_hangs_up_after_each_answer_is_scanned():
+    async with scripted(having((0, 20))) as device:
+        behave = device.behave
+
+        def once(request):
+            if len(device.requests) % 2 == 0:
+                raise ConnectionResetError
+            return behave(request)
+
+        device.behave = once
+        result, _ = await found(device.port, unit_to=1, address_to=19)
+    assert ranges(result["units"][0]) == [("holding", 0, 20)]
+
+
+async def test_a_table_that_never_answers_is_left_alone():
+    async with scripted(lambda r: words(r) if r[4] == 1 else None) as device:
+        start = time.monotonic()
+        result, _ = await found(device.port, unit_to=1, address_to=65_535)
+    assert time.monotonic() - start < 3
+    assert result["units"][0]["notes"] == ["holding: the device did not answer in time"]
+
+
+async def test_where_nobody_listens_the_scan_ends_at_once():
+    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{free_port()}"), 0.2)
+    with pytest.raises(ReadError) as caught:
+        await scan(route, wanted(), lambda p, r: None)
+    assert caught.value.reason is Reason.REFUSED
+
+
+async def test_a_foreign_server_that_ignores_the_unit_id_is_told():
+    with foreign_server() as (port, _):
+        result, _ = await found(port, unit_to=20, address_to=10)
+    assert len(result["units"]) == 20
+    assert "every unit id answers" in result["notes"][0]
+    assert ranges(result["units"][0]) == [("holding", 0, 11)]
+
+
+@pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
+async def test_a_serial_line_is_scanned():
+    with serial_cable() as (ours, theirs, _), foreign_rtu_server(theirs, 2, 5):
+        route = Route(Endpoint.parse(f"serial://{ours}"), 0.2, form=SerialForm(parity="none"))
+        asked = wanted(unit_to=6, tables=["holding", "coil"], address_from=30, address_to=40, timeout_ms=150)
+        try:
+            result = await scan(route, asked, lambda p, r: None)
+        finally:
+            route.close()
+    assert [u["unit_id"] for u in result["units"]] == [2, 5]
+    assert ranges(result["units"][1]) == [("holding", 30, 11), ("coil", 30, 2)]
+
+
+def test_spans_that_follow_each_other_are_joined():
+    assert joined([(0, 2), (2, 3), (9, 1)]) == [(0, 5), (9, 1)]
+
+
+async def probed(port: int, **changes):
+    asked = {"unit_id": 1, "register_table": "holding", "address": 100, "timeout_ms": 3000} | changes
+    return (await found(port, probe, **asked))[0]
+
+
+async def test_a_probe_finds_what_a_foreign_device_means():
+    with foreign_server() as (port, registers):
+        registers.set_holding_registers(100, words_of("f", 61.25, "CDAB"))
+        result = await probed(port)
+        best = result["candidates"][0]
+        assert (best["data_type"], best["byte_order"], best["value"], best["address"]) == (
+            "float32",
+            "CDAB",
+            61.25,
+            100,
+        )
+        assert best["words"] == words_of("f", 61.25, "CDAB")
+        registers.set_coils(3, [True])
+        bits = await probed(port, register_table="coil", address=3)
+        assert [(c["offset"], c["value"]) for c in bits["candidates"]] == [(0, 1), (-1, 0), (1, 0)]
+
+
+async def test_a_probe_goes_on_where_neighbours_are_refused():
+    async with scripted(having((100, 2))) as device:
+        result = await probed(device.port)
+    assert result["words"] == [(100, 7), (101, 7)]
+    assert 99 in result["refused"]
+    assert {c["offset"] for c in result["candidates"]} == {0, 1}
+
+
+async def test_a_probe_of_a_refused_register_says_so():
+    async with scripted(having((98, 2))) as device:
+        with pytest.raises(ReadError, match="no such register") as caught:
+            await probed(device.port)
+    assert caught.value.reason is Reason.ILLEGAL_ADDRESS
+
+
+async def test_a_probe_at_the_ends_of_the_address_space_is_cut():
+    with foreign_server() as (port, _):
+        for address in (0, 65_535):
+            result = await probed(port, address=address)
+            assert all(0 <= a <= 65_535 for a, _ in result["words"])

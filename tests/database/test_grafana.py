@@ -1,0 +1,446 @@
+"""The dashboards: their SQL runs as Grafana's role, their JSON is what the code says, and they lead to each other."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+import yaml
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
+from grafana.__main__ import FOLDER, dashboards, main, outdated
+
+BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in dashboards().items()}
+PANELS = [pytest.param(p, id=f"{b['uid']}-{p['title']}") for b in BOARDS.values() for p in b["panels"]]
+HOUR = 3_600_000
+
+FILL = """
+INSERT INTO connections (endpoint) VALUES ('tcp://127.0.0.1:502');
+INSERT INTO devices (name, connection_id, unit_id, enabled)
+    SELECT name, 1, n, name <> 'Resting' FROM unnest(array['Pump', 'Tank', 'Resting', 'Gone', 'O''Brien''s "oven"']) WITH ORDINALITY AS u (name, n);
+INSERT INTO device_states (device_id, state, last_seen, failures, first_failure, last_error) VALUES
+    (1, 'online', now(), 0, NULL, NULL), (4, 'offline', now() - interval '1 hour', 60, now() - interval '1 hour', 'the device did not answer in time'),
+    (5, 'online', now() - interval '10 min', 0, NULL, NULL);
+UPDATE device_states SET answer_seconds = 0.02, overrun_since = now() WHERE device_id = 1;
+INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, deadband) SELECT id, u.* FROM devices,
+    (VALUES ('flow', 'Flow', 'm³/h', 'holding', 0, 'float32', NULL, 0), ('ratio', 'Ratio', '', 'holding', 2, 'float32', NULL, 0.5),
+            ('run', 'Running', '', 'coil', 0, 'bool', NULL, 0), ('mode', 'Mode', '', 'holding', 4, 'string', 8, 0)) u;
+INSERT INTO readings SELECT t, p.id, CASE WHEN p.key = 'run' THEN 1 ELSE 20 + p.id END, 0
+    FROM points p, generate_series(now() - interval '50 min', now(), '10 s') t
+   WHERE p.device_id = 1 AND p.key <> 'mode' AND (p.key = 'ratio' OR t NOT BETWEEN now() - interval '30 min' AND now() - interval '20 min');
+UPDATE readings SET value = NULL, quality = 16 WHERE point_id = 1 AND time BETWEEN now() - interval '10 min' AND now() - interval '8 min';
+INSERT INTO texts VALUES (now() - interval '2 days', 4, 'AUTO', 0), (now() - interval '5 min', 4, NULL, 16);
+INSERT INTO latest SELECT DISTINCT ON (point_id) point_id, time, value, quality FROM readings ORDER BY point_id, time DESC;
+INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 hour', 1e-9, 0, NULL), (6, now(), NULL, 34, NULL);
+INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
+INSERT INTO device_groups SELECT 1, id FROM devices;
+INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
+INSERT INTO job_runs (job, started_at, error) VALUES ('rollups', now(), NULL), ('retention', now(), 'the disk is on fire');
+INSERT INTO retention_notice (due_at) VALUES (now() + interval '1 day');
+INSERT INTO retention_state (device_id, source, due_before, due_rows, due_bytes) VALUES (1, 'readings', now() - interval '90 days', 8640, 500000);
+INSERT INTO retention_runs (requested_by, state, finished_at) VALUES ('schedule', 'done', now() + interval '3 s');
+INSERT INTO retention_run_tables (run_id, source, rows, bytes, chunks) VALUES (1, 'readings', 100, 6000, 1), (1, 'texts', 5, 500, 0);
+INSERT INTO erasures (subject, points, requested_by, progress, state) VALUES ('Old pump', '{77}', 'ann', 0.5, 'running');
+ANALYZE readings;
+"""
+
+
+@pytest.fixture
+async def filled(owner: asyncpg.Connection) -> asyncpg.Connection:
+    await owner.execute(FILL)
+    return owner
+
+
+@pytest.fixture
+async def viewer(database_url: str) -> Any:
+    """A connection that has what Grafana's has: the role's rights and its settings."""
+    connection = await asyncpg.connect(database_url)
+    settings = await connection.fetchval(
+        "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
+        " WHERE datname = current_database() AND setrole = 'ddms_grafana'::regrole"
+    )
+    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        await connection.execute(f"SET {name} = '{value}'")
+    yield connection
+    await connection.close()
+
+
+def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
+    """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros."""
+    chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1", "devices": ["1", "2"], "group": "1", "keys": ["flow", "ratio"],
+                              "points": ["1", "2"], "unit": ["m³/h", "no unit"]} | choices  # fmt: skip
+
+    def variable(match: re.Match[str]) -> str:
+        name, form = match["braced"] or match["plain"], match["format"]
+        values = chosen[name] if isinstance(chosen[name], list) else [chosen[name]]
+        quoted = [value.replace("'", "''") for value in values]
+        return ",".join(values if form == "csv" else [f"'{q}'" for q in quoted] if form == "sqlstring" else quoted)
+
+    sql = sql.replace("${__to}", str(HOUR)).replace("${__from}", "0").replace("$__interval_ms", "5000")
+    sql = sql.replace("$__timeFrom()", "(now() - interval '1 hour')").replace("$__timeTo()", "now()")
+    sql = re.sub(r"\$\{(?P<braced>\w+):(?P<format>\w+)\}|\$(?P<plain>[a-z]+)\b", variable, sql)
+    assert "$" not in sql
+    return sql
+
+
+def queries() -> Iterator[Any]:
+    for board in BOARDS.values():
+        for panel in board["panels"]:
+            for target in (each for each in panel["targets"] if "rawSql" in each):
+                yield pytest.param(target["rawSql"], id=f"{board['uid']}-{panel['title']}-{target['refId']}")
+        for variable in board["templating"].get("list", []):
+            if variable["type"] == "query":
+                yield pytest.param(variable["query"], id=f"{board['uid']}-${variable['name']}")
+
+
+def query(uid: str, title: str) -> str:
+    panels = next(b["panels"] for b in BOARDS.values() if b["uid"] == uid)
+    return next(p["targets"][0]["rawSql"] for p in panels if p["title"] == title)
+
+
+@pytest.mark.parametrize("sql", list(queries()))
+async def test_every_query_runs_as_grafanas_role_and_finds_something(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection, sql: str
+):
+    assert await viewer.fetch(as_grafana_sends(sql))
+
+
+@pytest.mark.parametrize("sql", list(queries()))
+async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen(viewer: asyncpg.Connection, sql: str):
+    rows = await viewer.fetch(
+        as_grafana_sends(
+            sql, device="", points=[], unit=[""], search="'; --", state=[], devices=[], group="", keys=[""]
+        )
+    )
+    if sql not in {
+        query("ddms-storage", title) for title in ("The database", "Jobs")
+    }:  # which has a size from the start
+        assert all(not any(dict(row).values()) or dict(row) == {"unit": "none"} for row in rows)
+
+
+@pytest.mark.parametrize("sql", list(queries()))
+async def test_a_foreign_value_in_the_address_fails_no_query(viewer: asyncpg.Connection, sql: str):
+    await viewer.fetch(
+        as_grafana_sends(
+            sql, device="Pump's", points=["x", "-1"], unit=["'"], search="%", devices=["'"], group="O'x", keys=["'"]
+        )
+    )
+
+
+async def test_the_fleet_tells_the_states_apart(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    counts = dict(await viewer.fetchrow(as_grafana_sends(query("ddms-fleet", "Devices by state"))))
+    assert counts == {"devices": 5, "online": 1, "error": 0, "offline": 1, "disabled": 1, "unknown": 2, "bad_points": 1}
+    offline = await viewer.fetchrow(as_grafana_sends(query("ddms-fleet", "Offline now")))
+    assert offline["device"] == "Gone"
+    assert 3599 < offline["offline_seconds"] < 3700
+    collectors = await viewer.fetch(as_grafana_sends(query("ddms-fleet", "Collectors")))
+    assert [(c["collector"], c["state"]) for c in collectors] == [("there", "silent"), ("here", "running")]
+
+
+async def test_an_operator_sees_how_fast_a_device_answers_and_that_polls_are_skipped(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    connection = await viewer.fetchrow(as_grafana_sends(query("ddms-device", "Connection")))
+    assert connection["answer_seconds"] == pytest.approx(0.02)
+    assert connection["last_error"].startswith("polls are skipped")
+    (row,) = await viewer.fetch(as_grafana_sends(query("ddms-fleet", "Devices"), search="Pump"))
+    assert row["last_error"].startswith("polls are skipped")
+    await filled.execute("UPDATE device_states SET last_seen = now() - interval '1 hour'")
+    assert await viewer.fetchval("SELECT overrun FROM polling WHERE device_id = 1") is None, "nobody polls any more"
+
+
+async def test_administrators_see_what_will_be_erased_and_what_was(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    (due,) = await viewer.fetch(query("ddms-storage", "Will be erased"))
+    assert (due["device"], due["stored"], due["rows"], due["retention_days"]) == ("Pump", "readings", 8640, 90)
+    (run,) = await viewer.fetch(query("ddms-storage", "Erased because it was expired"))
+    assert (run["rows"], run["bytes"], run["chunks"], run["run_state"]) == (105, 6500, 1, "done")
+    assert run["seconds"] == pytest.approx(3)
+    (erasure,) = await viewer.fetch(query("ddms-storage", "Erased because it was deleted"))
+    assert (erasure["subject"], erasure["progress"]) == ("Old pump", 0.5)
+
+
+async def test_an_operator_sees_which_job_failed_and_why(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    failed, *_ = await viewer.fetch(query("ddms-storage", "Jobs"))
+    assert (failed["job"], failed["run_state"], failed["error"]) == ("retention", "failed", "the disk is on fire")
+
+
+async def test_filters_take_a_name_literally(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    sql = query("ddms-fleet", "Devices")
+    found = [r["device"] for r in await viewer.fetch(as_grafana_sends(sql, search="O'Brien's"))]
+    assert found == ["O'Brien's \"oven\""]
+    assert not await viewer.fetch(as_grafana_sends(sql, search="%"))
+    assert [r["device"] for r in await viewer.fetch(as_grafana_sends(sql, state=["disabled"]))] == ["Resting"]
+
+
+async def test_a_device_that_no_collector_reports_any_more_is_unknown(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    row = await viewer.fetchrow("SELECT state, last_error FROM devices WHERE device_id = 5")
+    assert row["state"] == "unknown"
+    assert "no collector" in row["last_error"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "shown"),
+    [(230.4567, "float32", "230.46 V"), (0, "float32", "0 V"), (182345.0, "uint32", "182345 V"), (1, "bool", "on"),
+     (-0.000123456, "float64", "-0.00012346 V"), (1e300, "float64", None), (None, "float32", None)],
+)  # fmt: skip
+async def test_a_value_is_shown_with_its_unit_and_without_noise(owner, viewer, value, kind, shown):
+    await owner.execute(FILL)
+    await owner.execute(
+        "UPDATE points SET unit = CASE WHEN $1::text = 'bool' THEN '' ELSE 'V' END, data_type = $1::text,"
+        " register_table = CASE WHEN $1::text = 'bool' THEN 'coil' ELSE 'holding' END WHERE id = 1", kind)  # fmt: skip
+    await owner.execute("UPDATE latest SET value = $1 WHERE point_id = 1", value)
+    found = await viewer.fetchval("SELECT shown FROM latest WHERE point_id = 1")
+    assert found == shown or (value == 1e300 and found.startswith("1000000"))
+
+
+async def test_an_old_reading_does_not_look_good(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    rows = {r["point_id"]: r["quality"] for r in await viewer.fetch("SELECT point_id, quality FROM latest")}
+    assert [rows[n] for n in (1, 4, 5, 6, 7, 9)] == ["good", "bad", "stale", "bad", "none", "disabled"]
+
+
+async def test_outages_are_gaps_in_a_trend(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    sql = "SELECT * FROM trend(array[$1::int], now() - interval '1 hour', now(), $2) ORDER BY time"
+    await filled.execute("CALL rebuild_rollups(now() - interval '2 hours', now())")  # it was stored past the collector
+    for most, steps in ((1000, False), (30, True)):
+        rows = await viewer.fetch(sql, 1, most)
+        assert any(r["lowest"] is not None for r in rows) is steps
+        gaps = [r for r in rows if r["value"] is None and r["quality_code"] is None]
+        assert len(gaps) == 1, "nothing was read for ten minutes"
+        assert any(r["quality_code"] == 16 for r in rows)
+        assert all(r["value"] in (None, 21.0) for r in rows)
+        assert rows[-1]["value"] == 21.0
+    assert not [r for r in await viewer.fetch(sql, 2, 1000) if r["value"] is None], "a deadband is no outage"
+
+
+async def test_a_point_that_is_no_longer_read_ends_in_a_gap(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    await filled.execute("DELETE FROM readings WHERE time > now() - interval '5 min'")
+    await filled.execute("DELETE FROM latest")
+    rows = await viewer.fetch("SELECT * FROM trend(array[1], now() - interval '1 hour', now(), 1000) ORDER BY time")
+    assert rows[-1]["quality_code"] is None
+    assert rows[-2]["value"] == 21.0
+
+
+async def test_a_trend_sends_no_more_than_a_browser_takes(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    await filled.execute(
+        "INSERT INTO points (device_id, key, name, register_table, address, data_type)"
+        " SELECT 2, 'p' || n, 'P' || n, 'holding', n, 'uint16' FROM generate_series(1, 20) n;"
+        "INSERT INTO readings SELECT t, p.id, 1, 0 FROM points p, generate_series(now() - interval '1 hour', now(), '1 s') t"
+        " WHERE p.key ~ '^p\\d'"
+    )
+    rows = await viewer.fetch(
+        "SELECT point_id, highest FROM trend(array(SELECT point_id FROM points WHERE key ~ '^p\\d'),"
+        " now() - interval '1 hour', now(), 1000000)"
+    )
+    assert 20 * 1000 < len(rows) <= 40_100
+    assert len({r["point_id"] for r in rows}) == 20
+
+
+async def test_grafanas_role_sees_the_views_and_nothing_else(filled: asyncpg.Connection, viewer: asyncpg.Connection):
+    readable = await viewer.fetch("""
+        SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+           AND n.nspname !~ '^(pg_toast|timescaledb_|_timescaledb_)'
+           AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')""")
+    assert {r["nspname"] for r in readable} == {"grafana"}
+    chunks = await filled.fetch("SELECT oid::regclass::text AS name FROM pg_class WHERE relname ~ '^_hyper_.*_chunk$'")
+    tables = [f"public.{name}" for name in ("readings", "users", "api_tokens", "audit_log")]
+    for relation in tables + [chunk["name"] for chunk in chunks]:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await viewer.fetch(f"SELECT * FROM {relation}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE grafana.devices SET state = 'online'", "DELETE FROM public.readings", "CREATE TABLE t (n int)",
+     "CREATE TEMPORARY TABLE t (n int)", "CREATE SCHEMA s", "COPY grafana.devices TO PROGRAM 'true'", "SET ROLE ddms_app",
+     "INSERT INTO public.latest VALUES (1, now(), 1, 0)"],
+)  # fmt: skip
+async def test_grafanas_role_cannot_write_even_if_it_lifts_its_own_settings(viewer: asyncpg.Connection, statement: str):
+    await viewer.execute("SET default_transaction_read_only = off")
+    with pytest.raises(asyncpg.PostgresError) as error:
+        await viewer.execute(statement)
+    assert error.value.sqlstate in ("42501", "55000")
+
+
+async def test_grafanas_role_writes_nothing_and_has_a_statement_timeout(viewer: asyncpg.Connection):
+    assert await viewer.fetchval("SHOW statement_timeout") == "15s"
+    assert await viewer.fetchval("SHOW default_transaction_read_only") == "on"
+    assert await viewer.fetchval("SHOW search_path") == "grafana"
+
+
+def test_the_json_is_what_the_code_says():
+    assert outdated() == []
+    assert main(["--check"]) == 0
+
+
+def test_a_changed_a_missing_and_a_foreign_file_are_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("grafana.__main__.FOLDER", tmp_path)
+    (tmp_path / "foreign.json").write_text("{}")
+    (tmp_path / "fleet.json").write_text("{}")
+    assert main(["--check"]) == 1
+    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"grafana/dashboards/{name}"
+        for name in (
+            "api.json",
+            "device.json",
+            "fleet.json",
+            "foreign.json",
+            "group.json",
+            "history.json",
+            "storage.json",
+        )
+    ]
+    (tmp_path / "foreign.json").unlink()
+    assert main([]) == 0
+    assert main(["--check"]) == 0
+    assert main(["--wrong"]) == 2
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_panel_explains_itself(panel: dict[str, Any]):
+    defaults = panel["fieldConfig"]["defaults"]
+    assert panel["title"]
+    assert defaults["unit"]
+    assert min(len(panel["description"]), len(defaults["noValue"])) > 15
+    source = panel["datasource"]["uid"]
+    assert source in {"ddms", "prometheus"}
+    assert all(target["datasource"]["uid"] == source for target in panel["targets"])
+
+
+def expressions() -> list[str]:
+    return [t["expr"] for b in BOARDS.values() for p in b["panels"] for t in p["targets"] if "expr" in t]
+
+
+def test_every_question_to_prometheus_names_metrics_and_labels_that_the_api_has():
+    measures("query", "x")
+    ERRORS.labels("INVALID")
+    STATEMENT_SECONDS.labels("x")
+    CONNECTIONS.labels("idle")
+    families = list(text_string_to_metric_families(generate_latest(REGISTRY).decode()))
+    samples = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    asked = expressions()
+    assert len(asked) > 20
+    for expression in asked:
+        names = re.findall(r"\b(?:ddms|process)_\w+", expression)
+        assert names, expression
+        assert names[0] in samples, expression
+        labels = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
+        assert all(labels <= samples[name] for name in names), expression
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (of Prometheus) is not here")
+def test_every_question_to_prometheus_is_promql(tmp_path):
+    rules = [
+        {"record": f"question:{number}", "expr": re.sub(r"\$__\w+", "1m", expression)}
+        for number, expression in enumerate(expressions())
+    ]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}))
+    checked = subprocess.run(
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_panel_that_is_empty_names_only_what_exists():
+    schema = (FOLDER.parents[1] / "schema.graphql").read_text()
+    for name in re.findall(r"(\w+) mutation\b", "".join(dashboards().values())):
+        assert f"\n  {name}(" in schema
+
+
+def test_dashboards_have_fixed_addresses_and_are_read_only():
+    assert {name: board["uid"] for name, board in BOARDS.items()} == {
+        "fleet.json": "ddms-fleet",
+        "device.json": "ddms-device",
+        "group.json": "ddms-group",
+        "history.json": "ddms-history",
+        "storage.json": "ddms-storage",
+        "api.json": "ddms-api",
+    }
+    for board in BOARDS.values():
+        assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, "10s")
+        assert [p["id"] for p in board["panels"]] == list(range(1, len(board["panels"]) + 1))
+
+
+def test_links_keep_the_time_range():
+    urls = {name: re.findall(r'"url": "([^"]+)"', json.dumps(board["panels"])) for name, board in BOARDS.items()}
+    to_device = [
+        u
+        for found in urls.values()
+        for u in found
+        if u.startswith("/d/ddms-device?var-device=${__data.fields.device_id}")
+    ]
+    assert len(to_device) == 6
+    assert (
+        len([u for u in urls["fleet.json"] if u.startswith("/d/ddms-group?var-group=${__data.fields.group_id}")]) == 1
+    )
+    assert all(u.endswith("&${__url_time_range}") for found in urls.values() for u in found)
+    for name in ("device.json", "group.json", "history.json"):
+        links = {link["url"].partition("?")[0]: link for link in BOARDS[name]["links"]}
+        assert links["/d/ddms-fleet"]["keepTime"]
+        assert "&from=${__from:date:iso}&to=${__to:date:iso}" in links["/export"]["url"]
+    assert {link["url"]: link["keepTime"] for link in BOARDS["device.json"]["links"]}[
+        "/d/ddms-history?var-devices=${device}"
+    ]
+
+
+def test_panels_do_not_overlap():
+    for board in BOARDS.values():
+        cells = [(x, y) for p in board["panels"] for g in [p["gridPos"]]
+                 for x in range(g["x"], g["x"] + g["w"]) for y in range(g["y"], g["y"] + g["h"])]  # fmt: skip
+        assert len(cells) == len(set(cells))
+        assert max(x for x, _ in cells) < 24
+
+
+def test_trends_are_never_drawn_through_a_gap():
+    for name in ("device.json", "group.json", "history.json"):
+        trend = next(p for p in BOARDS[name]["panels"] if p["type"] == "timeseries")
+        assert trend["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
+        assert trend["repeat"] == "unit"
+
+
+async def test_a_group_shows_its_members_and_their_values_side_by_side(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    counts = dict(await viewer.fetchrow(as_grafana_sends(query("ddms-group", "${group:text}"))))
+    assert counts == {"devices": 5, "online": 1, "error": 0, "offline": 1, "disabled": 1, "unknown": 2, "bad_points": 1}
+    members = await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices")))
+    assert [(m["device"], m["state"]) for m in members][:2] == [("Gone", "offline"), ("O'Brien's \"oven\"", "unknown")]
+    assert not await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices"), group="2"))
+    values = await viewer.fetch(as_grafana_sends(query("ddms-group", "Values now")))
+    shown = {(v["device"], v["point"]): v["shown"] for v in values}
+    assert shown["Pump", "Flow"] == "21 m³/h"
+    assert shown["Pump", "Mode"] == "✗ timeout"
+    assert list(dict.fromkeys(v["point"] for v in values)) == ["Flow", "Ratio", "Running", "Mode"]
+
+
+async def test_a_line_of_history_says_of_which_device_and_how_long_its_steps_are(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    sql = query("ddms-history", "Trend: ${unit}")
+    rows = await viewer.fetch(as_grafana_sends(sql))
+    assert {r["point"] for r in rows} == {"Pump · Flow", "Pump · Ratio"}
+    assert [r for r in rows if r["value"] is None], "the outage is a gap"
+    coarse = await viewer.fetch(as_grafana_sends(sql.replace("$__interval_ms", "120000")))
+    assert {r["point"] for r in coarse} >= {"Pump · Flow ⌀ 5 min", "Pump · Flow ⌀ 5 min ↓", "Pump · Flow ⌀ 5 min ↑"}
+    shown = await viewer.fetch(as_grafana_sends(query("ddms-history", "In this range")))
+    assert [(r["point"], r["lowest"], r["highest"]) for r in shown] == [("Flow", 21, 21), ("Ratio", 22, 22)]
+
+
+def test_grafana_gets_its_data_sources_and_dashboards_read_only():
+    folder = FOLDER.parents[1] / "provisioning" / "grafana"
+    sources = yaml.safe_load((folder / "datasources" / "ddms.yaml").read_text())["datasources"]
+    assert {source["uid"]: source["editable"] for source in sources} == {"ddms": False, "prometheus": False}
+    (provider,) = yaml.safe_load((folder / "dashboards" / "ddms.yaml").read_text())["providers"]
+    assert (provider["allowUiUpdates"], provider["disableDeletion"]) == (False, True)

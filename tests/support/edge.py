@@ -1,0 +1,133 @@
+"""The real nginx with our configuration, moved to free ports; behind it the real API and a stand-in for Grafana."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import yaml
+
+from tests.support.servers import free_port
+
+ROOT = Path(__file__).parents[2]
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+SERVICE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["nginx"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    http: str
+    https: str
+    port: int
+    log: Path
+    certificate: Path
+
+    def trust(self) -> ssl.SSLContext:
+        """Believe the documented certificate, and nothing else."""
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def logged(self) -> str:
+        return self.log.read_text()
+
+
+@contextlib.contextmanager
+def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[Edge]:
+    """Run nginx until the block ends; `api` and `grafana` are host:port."""
+    secrets = make_secrets(folder)
+    http, https = free_port(), free_port()
+    values = {"API": api, "GRAFANA": grafana, "HTTPS_PORT": str(https)} | variables
+    configuration = _configuration(folder, secrets, {f"NGINX_{k}": v for k, v in values.items()}, http, https)
+    log = folder / "log"
+    as_root = ["-g", "user root;"] if os.geteuid() == 0 else []
+    with log.open("wb") as output:
+        command = [NGINX, "-p", folder, "-c", configuration, "-e", "stderr", *as_root]
+        process = subprocess.Popen([*map(str, command)], stdout=output, stderr=output)
+    try:
+        _wait(process, https, log)
+        certificate = secrets / "tls_certificate"
+        yield Edge(http=f"http://localhost:{http}", https=f"https://localhost:{https}", port=https, log=log, certificate=certificate)  # fmt: skip
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def make_secrets(folder: Path) -> Path:
+    """Run the very commands of docs/deployment.md."""
+    document = (ROOT / "docs/deployment.md").read_text()
+    (block,) = re.findall(r"```sh\n(.*?)```", document.split("1. The secrets")[1].split("\n2. ")[0], re.DOTALL)
+    block = re.sub(r"PUBLIC_HOST=\S+", "PUBLIC_HOST=localhost", block)
+    subprocess.run(["sh", "-eu", "-c", block], cwd=folder, check=True, capture_output=True)
+    return folder / "secrets"
+
+
+def _configuration(folder: Path, secrets: Path, variables: dict[str, str], http: int, https: int) -> Path:
+    """Do what the image does at its start, and move what a container has for itself."""
+    template = (ROOT / "nginx/templates/ddms.conf.template").read_text()
+    environment = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v)) for k, v in SERVICE["environment"].items()} | variables
+    filled = re.sub(r"\$\{(NGINX_\w+)\}", lambda match: environment[match[1]], template)
+    if _version() < (1, 25, 1):
+        filled = filled.replace("http2 on;", "").replace("8443 ssl", "8443 ssl http2")
+    ports = {"8080": http, "8443": https}  # in one pass, since a port may hold the other's digits
+    filled = re.sub(r"\b(8080|8443)\b", lambda match: f"127.0.0.1:{ports[match[1]]}", filled)
+    main = (ROOT / "nginx/nginx.conf").read_text() + "\ndaemon off;\n"
+    for name, text in (("ddms.conf", filled), ("nginx.conf", main)):
+        moved = text.replace("/tmp/", f"{folder}/").replace("/run/secrets/", f"{secrets}/")
+        (folder / name).write_text(moved)
+    shutil.copy(ROOT / "nginx/security_headers.conf", folder)
+    return folder / "nginx.conf"
+
+
+def _version() -> tuple[int, ...]:
+    words = subprocess.run([str(NGINX), "-v"], check=True, capture_output=True, text=True).stderr
+    return tuple(int(part) for part in re.findall(r"nginx/(\d+)\.(\d+)\.(\d+)", words)[0])
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + 10
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, "nginx does not listen"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+
+
+class _Grafana(BaseHTTPRequestHandler):
+    """Answers as Grafana does: a page with its own policy, and what it was asked."""
+
+    def do_GET(self) -> None:
+        body = f"{self.path} {self.headers['X-Forwarded-For']} {self.headers['X-Forwarded-Proto']}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Frame-Options", "deny")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if self.path.endswith("/"):
+            self.send_header("Content-Security-Policy", "script-src 'nonce-1'")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+@contextlib.contextmanager
+def grafana() -> Iterator[str]:
+    """Serve the stand-in; give its host:port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Grafana)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,158 @@
+"""compose.yaml and what belongs to it, read as data: what would go wrong only on the customer's server."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ddms.settings import PREFIX, Settings
+from tests.support.ways import IMAGE
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+ENTRIES = [(name, variable) for name, service in SERVICES.items() for variable in service.get("environment", {})]
+
+each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+
+
+@each_service
+def test_each_image_is_pinned_to_an_exact_version(service):
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+[\w.-]*", service["image"])
+
+
+def test_the_tests_run_on_the_same_database_image():
+    assert SERVICES["timescaledb"]["image"] == IMAGE
+
+
+@each_service
+def test_each_service_is_confined(service):
+    user = service["user"].split(":")[0]
+    assert user.isdigit()
+    assert user != "0"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not service.get("privileged")
+
+
+@each_service
+def test_each_service_that_stays_is_restarted_watched_and_cannot_fill_the_disk_with_logs(service):
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    if service is not SERVICES["migrate"]:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@each_service
+def test_passwords_come_from_files(service):
+    for variable, value in service.get("environment", {}).items():
+        if "PASSWORD" in variable or "SECRET" in variable or "KEY" in variable.split("_"):
+            assert variable == "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED" or "/run/secrets/" in value
+    used = set(re.findall(r"/run/secrets/(\w+)", str(service.get("environment", {}))))
+    assert used <= set(service.get("secrets", []))
+
+
+def test_each_secret_is_used_and_made_by_the_documented_commands():
+    wanted = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    document = (ROOT / "docs/deployment.md").read_text()
+    assert wanted == set(COMPOSE["secrets"])
+    for secret in wanted:
+        assert COMPOSE["secrets"][secret] == {"file": f"./secrets/{secret}"}
+        assert secret in document
+
+
+@pytest.mark.parametrize(("service", "variable"), ENTRIES)
+def test_the_programs_know_each_variable_that_they_are_given(service, variable):
+    if not variable.startswith(PREFIX):
+        return
+    name = variable.removeprefix(PREFIX).removesuffix("_FILE").lower()
+    assert name in Settings.__dataclass_fields__
+    assert SERVICES[service]["image"].startswith("ddms:")
+
+
+def test_only_nginx_is_published_and_only_the_collector_reaches_the_devices():
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    open_networks = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
+    on_open = {name: set(service["networks"]) & open_networks for name, service in SERVICES.items()}
+    assert {name: nets for name, nets in on_open.items() if nets} == {"nginx": {"edge"}, "collector": {"field"}}
+
+
+def test_the_programs_wait_for_the_migration():
+    for name in ("api", "collector", "grafana"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_each_file_that_is_mounted_is_in_the_repository():
+    mounts = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    for source in mounts:
+        assert source in COMPOSE["volumes"] or (ROOT / source).exists(), source
+
+
+def test_each_variable_for_the_operator_is_explained_in_the_example():
+    wanted = set(re.findall(r"\$\{(\w+):-", (ROOT / "compose.yaml").read_text()))
+    offered = dict(
+        line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if line and line[0] != "#"
+    )
+    assert wanted == set(offered)
+    for variable, value in offered.items():
+        assert f"${{{variable}:-{value}}}" in (ROOT / "compose.yaml").read_text(), "the example shows the default"
+
+
+def test_grafana_gets_each_variable_of_its_provisioning():
+    files = (ROOT / "provisioning/grafana").rglob("*.yaml")
+    wanted = {name for path in files for name in re.findall(r"^[^#]*\$\{(\w+)\}", path.read_text(), re.MULTILINE)}
+    assert wanted
+    assert wanted <= SERVICES["grafana"]["environment"].keys()
+
+
+def test_the_image_copies_what_exists_and_nothing_that_is_ignored():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for sources in re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)
+        for source in sources.split()
+    }
+    assert copied == allowed
+    assert all((ROOT / source).exists() for source in copied)
+    assert re.search(r"^USER (?!0\b)\d+", dockerfile, re.MULTILINE)
+    user = re.search(r"adduser .*-u (\d+)", dockerfile)
+    assert user
+    assert SERVICES["api"]["user"].startswith(f"{user[1]}:")
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_its_configuration():
+    path = ROOT / "provisioning/prometheus/prometheus.yml"
+    done = subprocess.run(["promtool", "check", "config", path], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_prometheus_asks_the_ports_on_which_the_programs_answer():
+    scrapes = yaml.safe_load((ROOT / "provisioning/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (api,) = [job for job in scrapes if job["job_name"] == "api"]
+    (collector,) = [job for job in scrapes if job["job_name"] == "collector"]
+    settings = Settings()
+    assert api["dns_sd_configs"][0]["port"] == settings.api_port
+    assert collector["static_configs"][0]["targets"] == [f"collector:{settings.collector_metrics_port}"]
+
+
+def _compose_plugin() -> bool:
+    docker = shutil.which("docker")
+    return (
+        bool(docker)
+        and subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not _compose_plugin(), reason="the docker compose plugin is not installed")
+def test_compose_itself_accepts_the_file():
+    done = subprocess.run(
+        ["docker", "compose", "--file", ROOT / "compose.yaml", "config", "--quiet"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

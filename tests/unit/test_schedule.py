@@ -1,0 +1,64 @@
+"""The schedule: polls are due together, on the clock, and a new one at once."""
+
+import time
+
+import pytest
+
+from collector.polling.clock import Clock
+from collector.polling.schedule import Schedule
+from collector.polling.units import PollState, UnitState
+from ddms.lines import Unit
+from ddms.plan import Limits, plan
+from tests.support.polled import point
+
+
+class FixedClock(Clock):
+    """A clock that stands still."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def now(self) -> int:
+        return int(self.seconds * 1e6)
+
+
+def polls(*intervals: int) -> list[PollState]:
+    """The polls of one unit, one an interval."""
+    points = tuple(point(n, 200 * n, interval_s=interval) for n, interval in enumerate(intervals))
+    unit = UnitState(Unit(device_id=1, name="unit", unit_id=1, limits=Limits(), points=points))
+    return [PollState(unit, poll) for poll in plan(points, Limits())]
+
+
+def test_new_polls_are_due_at_once_and_then_on_whole_multiples_of_their_interval():
+    schedule = Schedule(FixedClock(1_000_003.25))  # 3.25 s after a multiple of 10 s
+    fast, slow = polls(1, 10)
+    assert schedule.next_due is None
+    schedule.fit([slow, fast])
+    assert schedule.next_due < time.monotonic()
+    assert schedule.take() == [fast, slow]
+    assert schedule.take() == []
+    assert schedule.next_due - time.monotonic() == pytest.approx(0.75, abs=0.1)
+    schedule.fit([slow])
+    assert schedule.next_due - time.monotonic() == pytest.approx(6.75, abs=0.1)
+    assert schedule.take() == [], "what was scheduled before notices nothing"
+
+
+def test_a_poll_that_is_due_twice_is_taken_once_and_counted():
+    schedule = Schedule(FixedClock(59.999))
+    (poll,) = polls(60)
+    schedule.fit([poll])
+    assert schedule.next_due < time.monotonic()
+    schedule.at_once([poll])
+    assert schedule.take() == [poll]
+    assert schedule.next_due - time.monotonic() > 55, "a moment before it was due it is not repeated"
+
+
+def test_what_is_gone_is_due_no_more():
+    schedule = Schedule(FixedClock(0.5))
+    one, two = polls(1, 2)
+    schedule.fit([one, two])
+    schedule.fit([two])
+    assert schedule.take() == [two]
+    schedule.fit([])
+    assert schedule.next_due is None
