@@ -5,8 +5,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from api.access.tokens import TokenMutations, TokenQueries
 from api.access.users import UserMutations, UserQueries
+from api.connections.mutations import ConnectionMutations
 from api.connections.plan import PlanQueries
-from api.connections.types import ConnectionMutations, ConnectionQueries
+from api.connections.types import ConnectionQueries
 from api.devices.imports import ImportMutations
 from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
@@ -14,7 +15,8 @@ from api.field.requests import FieldRequestMutations, FieldRequestQueries
 from api.field.trial import CommissioningMutations
 from api.graphql.executor import shorten
 from api.graphql.scalars import SCALARS
-from api.groups.types import GroupMutations, GroupQueries
+from api.groups.mutations import GroupMutations
+from api.groups.types import GroupQueries
 from api.permissions import enforce
 from api.points.mutations import PointMutations
 from api.points.types import PointQueries

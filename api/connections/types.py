@@ -7,15 +7,14 @@ from typing import Annotated
 import strawberry
 
 from api.connections.plan import PlannedLoad
-from api.connections.store import SETTINGS, change_connection
+from api.connections.store import SETTINGS
 from api.devices.types import DEVICES_OF_CONNECTIONS, Device, Siblings
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, given, input_type, mutation, output_type, resolver
+from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
 from api.graphql.errors import UserError
 from api.ground.database import Database, Row
-from api.ground.ids import IdKind, from_id, to_id
+from api.ground.ids import IdKind, to_id
 from ddms import load
-from ddms.errors import DdmsError
 from ddms.lines import READ_LINES, ConnectionConfiguration, of_rows
 
 LIST_CONNECTIONS = """-- ddms:list_connections
@@ -161,7 +160,8 @@ class ConnectionPayload:
     )
 
 
-async def _read(info: Info, number: int | None, text: str | None = None) -> list[ModbusConnection]:
+async def read(info: Info, number: int | None, text: str | None = None) -> list[ModbusConnection]:
+    """Return one connection, or all those with a text in their endpoint."""
     rows = await info.context.database.rows(LIST_CONNECTIONS, number, text)
     together = Together(info.context.database, [row["id"] for row in rows])
     return [ModbusConnection.of(row, together) for row in rows]
@@ -178,29 +178,4 @@ class ConnectionQueries:
         text: Annotated[str | None, argument("Only those with this text in their endpoint.")] = None,
     ) -> list[ModbusConnection]:
         """The connections, by endpoint; also one whose devices are all gone, which keeps its settings."""
-        return await _read(info, None, text)
-
-
-@strawberry.type
-class ConnectionMutations:
-    """Changes of connections."""
-
-    @mutation
-    async def update_connection(
-        self,
-        info: Info,
-        id: Annotated[strawberry.ID, argument("The connection.")],  # noqa: A002 - GraphQL's word
-        version: Annotated[
-            int, argument("The version that you read: a change by somebody else meanwhile is a CONFLICT.")
-        ],
-        changes: Annotated[ConnectionChanges, argument("What shall be different.")],
-    ) -> ConnectionPayload:
-        """Change how an endpoint is reached; what is not named stays. It acts within 5 seconds, on this connection only."""
-        try:
-            number = from_id(IdKind.CONNECTION, id)
-            async with info.context.database.transaction() as statements:
-                await change_connection(statements, info.context.actor, number, version=version, changes=given(changes))
-        except DdmsError as error:
-            return ConnectionPayload(errors=[UserError.of(error)])
-        (connection,) = await _read(info, number)
-        return ConnectionPayload(connection=connection)
+        return await read(info, None, text)

@@ -4,26 +4,20 @@ This is Strawberry's schema on graphql-core's executor, without the extension ma
 more than a small query's own work.
 """
 
-import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from inspect import isawaitable
 from typing import Any, cast
 
-import orjson
 from graphql import (
     DocumentNode,
-    ExecutionResult,
-    Executor,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    create_source_event_stream,
     get_operation_ast,
     parse,
     validate,
@@ -33,12 +27,10 @@ from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rule
 
 from api.execution.cost import MOST_COST, cost_of, told_cost, too_dear
 from api.execution.extent import DocumentLimits, exceeded
+from api.execution.response import encode, response
 from api.graphql import errors
 from api.graphql.context import Context
-from api.graphql.executor import Execution
-from api.ground import tracing
-from api.ground.limits import DEADLINE_SECONDS
-from ddms.errors import Code, DdmsError
+from api.graphql.executor import PlainExecutor
 
 _RULES = (*specified_rules, *recommended_rules)
 _NO_VARIABLES = VariableValues({}, {})
@@ -110,20 +102,20 @@ class Operation:
         return self._constant
 
     @cached_property
-    def _unbound(self) -> Execution:
+    def _unbound(self) -> PlainExecutor:
         """The operation without its caller and variables."""
         fragments = [node for node in self.document.definitions if isinstance(node, FragmentDefinitionNode)]
         alone = DocumentNode(definitions=(replace(self.node, variable_definitions=()), *fragments))
-        built = Execution.build(self.schema, alone, operation_extensions=None)
+        built = PlainExecutor.build(self.schema, alone, operation_extensions=None)
         if isinstance(built, list):
             raise BadDocument(built)
-        unbound = cast("Execution", built)
+        unbound = cast("PlainExecutor", built)
         if "@" not in self.text:
             unbound.collect_once()
         unbound.operation = self.node
         return unbound
 
-    def executor(self, context: Context, variables: dict[str, Any] | None) -> Execution:
+    def executor(self, context: Context, variables: dict[str, Any] | None) -> PlainExecutor:
         """Bind the operation to a caller and variables; variables that do not fit raise `BadDocument`."""
         wanted = self.node.variable_definitions
         values: Any = _NO_VARIABLES
@@ -204,67 +196,3 @@ class Documents:
         if problems:
             raise BadDocument(problems)
         return document
-
-
-def execute(
-    operation: Operation, context: Context, variables: dict[str, Any] | None
-) -> Awaitable[dict[str, Any]] | dict[str, Any]:
-    """Run a query or mutation; return the response, `data` and perhaps `errors`, at once or later."""
-    executor = operation.executor(context, variables)
-    return _executed(executor) if tracing.TRACER is None else _traced(operation, context, executor)
-
-
-async def _traced(operation: Operation, context: Context, executor: Execution) -> dict[str, Any]:
-    with tracing.execution(
-        operation.verb,
-        operation.label,
-        operation.name,
-        document=operation.digest,
-        cost=executor.cost,
-        caller=context.actor.name,
-    ) as span:
-        answer = _executed(executor)
-        answer = answer if isinstance(answer, dict) else await answer
-        tracing.finished(span, answer)
-        return answer
-
-
-def _executed(executor: Execution) -> Awaitable[dict[str, Any]] | dict[str, Any]:
-    result = executor.execute_operation()
-    if isawaitable(result):
-        return _finished(result, executor.cost)
-    return response(result) | {"extensions": told_cost(executor.cost)}
-
-
-async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
-    """Return the response of an execution that waits for something, or that it took too long."""
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            answer = response(await work)
-    except TimeoutError:
-        late = DdmsError(Code.TIMEOUT, f"the operation was ended after {DEADLINE_SECONDS:.0f} s: ask for less")
-        answer = {"data": None, "errors": [errors.refused(late)]}
-    return answer | {"extensions": told_cost(cost)}
-
-
-async def source(operation: Operation, executor: Executor[Any]) -> AsyncIterable[Any]:
-    """Run a subscription's resolver; return where its events come from."""
-    stream = create_source_event_stream(executor)
-    if isawaitable(stream):
-        stream = await stream
-    if isinstance(stream, ExecutionResult):
-        raise BadDocument(list(stream.errors or []))
-    return stream
-
-
-def response(result: Any) -> dict[str, Any]:
-    """Return a result as it stands in a response."""
-    answer: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        answer["errors"] = [errors.formatted(error) for error in result.errors]
-    return answer
-
-
-def encode(answer: Any) -> bytes:
-    """Encode a response; columns are numpy arrays or ready JSON."""
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

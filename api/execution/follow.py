@@ -4,10 +4,12 @@ from typing import Any, cast
 
 import orjson
 
-from api.execution.documents import Operation, encode, response, source
+from api.execution.documents import Operation
 from api.execution.observed import name_of
+from api.execution.response import encode, response
+from api.execution.run import source
 from api.graphql.context import Context
-from api.graphql.executor import Execution
+from api.graphql.executor import PlainExecutor
 from api.ground.metrics import measures
 from api.live.broadcast import Broadcast, Envelope, Result, Sink, Source
 
@@ -39,7 +41,7 @@ async def follow(
 
 
 async def _broadcast(
-    operation: Operation, context: Context, executor: Execution, variables: dict[str, Any]
+    operation: Operation, context: Context, executor: PlainExecutor, variables: dict[str, Any]
 ) -> Broadcast:
     broadcasts = context.hub.broadcasts
     words = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)

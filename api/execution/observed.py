@@ -4,7 +4,8 @@ import logging
 import time
 from typing import Any
 
-from api.execution.documents import Operation, execute
+from api.execution.documents import Operation
+from api.execution.run import execute
 from api.graphql.context import Context
 from api.ground.metrics import ERRORS, NAMES, SLOW, measures
 

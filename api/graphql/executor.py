@@ -70,15 +70,15 @@ def _short(declared: StrawberryField, function: Any, info_parameter: Any) -> Cal
     return lambda source, info: function(source, **{info_parameter.name: Info(_raw_info=info, _field=declared)})
 
 
-class Execution(StrawberryGraphQLCoreExecutionContext):
+class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's execution, with a short way for plain fields."""
 
     cost: int = 0
     collected: tuple[GraphQLObjectType, Any] | None = None
 
-    def bound(self, context: Any, variable_values: Any) -> "Execution":
+    def bound(self, context: Any, variable_values: Any) -> "PlainExecutor":
         """Return a copy for another caller and other variables."""
-        copied = object.__new__(Execution)
+        copied = object.__new__(PlainExecutor)
         copied.__dict__ |= self.__dict__
         copied.context_value = context
         copied.variable_values = variable_values

@@ -7,16 +7,15 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, field, given, input_type, mutation, output_type, resolver
+from api.graphql.described import argument, field, input_type, output_type, resolver
 from api.graphql.errors import UserError
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.ground.database import Row
-from api.ground.ids import IdKind, from_id, from_ids, to_id
-from api.groups.store import change_group, create_group, delete_group
+from api.ground.ids import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError
 
 MOST_DEVICES = 5000
-_LISTS = {"devices", "add_devices", "remove_devices"}
+LISTS = {"devices", "add_devices", "remove_devices"}
 
 _GROUP = """
 SELECT g.*, lower(g.name) AS by_name, (SELECT count(*) FROM device_groups m JOIN devices d ON d.id = m.device_id
@@ -141,68 +140,7 @@ class GroupQueries:
         return row and Group.of(row)
 
 
-@strawberry.type
-class GroupMutations:
-    """Changes of groups."""
-
-    @mutation
-    async def create_group(
-        self,
-        info: Info,
-        input: Annotated[GroupInput, argument("The group.")],  # noqa: A002 - GraphQL's word
-    ) -> GroupPayload:
-        """Make a group of devices."""
-        try:
-            devices = from_ids(IdKind.DEVICE, input.devices, "devices", MOST_DEVICES)
-            async with info.context.database.transaction() as statements:
-                number = await create_group(statements, info.context.actor, input.name, input.description, devices)
-        except DdmsError as error:
-            return GroupPayload(errors=[UserError.of(error)])
-        return GroupPayload(group=await _by_number(info, number))
-
-    @mutation
-    async def update_group(
-        self,
-        info: Info,
-        id: Annotated[strawberry.ID, argument("The group.")],  # noqa: A002 - GraphQL's word
-        changes: Annotated[GroupChanges, argument("What shall be different.")],
-        version: Annotated[
-            int | None,
-            argument(
-                "The version that you read: a change by somebody else meanwhile is then a CONFLICT. Left out, this change "
-                "comes on top, as is right for addDevices and removeDevices."
-            ),
-        ] = None,
-    ) -> GroupPayload:
-        """Rename a group, describe it, choose its devices; what is not named stays."""
-        try:
-            number = from_id(IdKind.GROUP, id)
-            wanted = given(changes)
-            devices = {
-                name: from_ids(IdKind.DEVICE, wanted[name], name, MOST_DEVICES) for name in _LISTS & wanted.keys()
-            }
-            async with info.context.database.transaction() as statements:
-                await change_group(statements, info.context.actor, number, wanted | devices, version)
-        except DdmsError as error:
-            return GroupPayload(errors=[UserError.of(error)])
-        return GroupPayload(group=await _by_number(info, number))
-
-    @mutation
-    async def delete_group(
-        self,
-        info: Info,
-        id: Annotated[strawberry.ID, argument("The group.")],  # noqa: A002 - GraphQL's word
-    ) -> DeleteGroupPayload:
-        """Delete a group. Its devices stay."""
-        try:
-            number = from_id(IdKind.GROUP, id)
-            async with info.context.database.transaction() as statements:
-                await delete_group(statements, info.context.actor, number)
-        except DdmsError as error:
-            return DeleteGroupPayload(errors=[UserError.of(error)])
-        return DeleteGroupPayload(deleted_id=id)
-
-
-async def _by_number(info: Info, number: int) -> Group | None:
+async def by_number(info: Info, number: int) -> Group | None:
+    """Return a group, or None when it is gone."""
     row = await info.context.database.row(FIND_GROUP, number, None)
     return row and Group.of(row)

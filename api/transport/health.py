@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
-from api.execution.documents import encode
+from api.execution.response import encode
 from api.ground.database import Database
 from api.ground.metrics import DATABASE_UP, DEVICES, REGISTRY
 from ddms import VERSION

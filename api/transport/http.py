@@ -10,7 +10,9 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from api.execution import observed
-from api.execution.documents import BadDocument, Documents, Operation, encode, execute
+from api.execution.documents import BadDocument, Documents, Operation
+from api.execution.response import encode
+from api.execution.run import execute
 from api.execution.trusted import Trusted
 from api.graphql import errors
 from api.graphql.context import Context

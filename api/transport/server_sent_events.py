@@ -12,9 +12,10 @@ from typing import Any
 from graphql import OperationType
 from starlette.types import Send
 
-from api.execution.documents import Operation, encode
+from api.execution.documents import Operation
 from api.execution.follow import follow
 from api.execution.observed import executed
+from api.execution.response import encode
 from api.graphql.context import Context
 from api.ground.limits import LIVE_CONNECTIONS
 from api.ground.metrics import EVENT_STREAMS

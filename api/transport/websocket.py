@@ -27,8 +27,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.unset import UNSET, UnsetType
 
 from api.execution import observed
-from api.execution.documents import BadDocument, Documents, encode
+from api.execution.documents import BadDocument, Documents
 from api.execution.follow import follow
+from api.execution.response import encode
 from api.execution.trusted import Trusted
 from api.graphql import errors
 from api.graphql.context import Context

@@ -7,8 +7,9 @@ import pytest
 import strawberry
 from graphql import DocumentNode, execute, parse
 
-from api.execution.documents import BadDocument, Documents, response
+from api.execution.documents import BadDocument, Documents
 from api.execution.extent import DocumentLimits
+from api.execution.response import response
 from api.graphql.executor import shorten
 
 
