@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.collector import fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import MAKE_INCOMING, newest, replay, rows, store
+from collector.storing.flush import MAKE_INCOMING, flush_batch, newest, replay_batch, rows
 
 ROUNDS = 12
 INSERT = (
@@ -48,10 +48,10 @@ async def measure(url: str, points: int, readings: int) -> dict[str, float]:
     await connection.execute("INSERT INTO collectors (name, version) VALUES ('bench', '0') ON CONFLICT DO NOTHING")
 
     async def flush(number, one):
-        await store(connection, "bench", number, one)
+        await flush_batch(connection, "bench", number, one)
 
     async def again(_, one):
-        await replay(connection, "bench", one)
+        await replay_batch(connection, "bench", one)
 
     async def bare(_, one):
         async def source():

@@ -26,7 +26,7 @@ from api.access.tokens import create, lifetime
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
-from api.live.newest import READ_LATEST
+from api.live.latest import READ_LATEST
 from api.readings.history import READ_SERIES
 from bench.latest import free_port, prepared
 from bench.processes import running

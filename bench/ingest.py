@@ -24,7 +24,7 @@ from bench.collector import fill, fresh_database
 from bench.latest import free_port
 from bench.processes import cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, flush_batch, rows
 from ddms.database import Edition, open_pool
 from ddms.settings import Settings
 
@@ -76,7 +76,7 @@ async def ingest(connection: asyncpg.Connection, points: list[int], phases: list
         readings["point_id"], readings["value"], readings["stored"] = points, np.round(values, 1), True
         readings["time"] = int(time.time() * 1e6) - random.integers(0, 20_000, len(points))
         start = time.perf_counter()
-        await store(connection, "bench", number, Batch(readings, []))
+        await flush_batch(connection, "bench", number, Batch(readings, []))
         phases[-1].taken.append((time.perf_counter() - start) * 1000)
         late = time.monotonic() - began - number - 1
         await asyncio.sleep(max(0, -late))

@@ -19,7 +19,7 @@ from api.access.tokens import create, lifetime
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
-from api.live.newest import READ_LATEST
+from api.live.latest import READ_LATEST
 from bench.collector import fill, fresh_database
 from bench.processes import memory_mib, running
 

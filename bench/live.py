@@ -24,7 +24,7 @@ from bench.latest import free_port, prepared, until_ready
 from bench.live_clients import Asked
 from bench.processes import cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import MAKE_INCOMING, store
+from collector.storing.flush import MAKE_INCOMING, flush_batch
 
 DEVICES, SUBSCRIBERS, SECONDS, FLUSHES, SLOW = 1_000, 1_000, 8, 4, 10
 CASES = (
@@ -49,7 +49,7 @@ async def collect(url: str) -> None:
         readings["point_id"], readings["time"] = parts[turn % FLUSHES], int(time.time() * 1e6)
         readings["value"] = np.random.default_rng(turn).normal(50, 10, len(readings))
         readings["quality"], readings["stored"] = 0, True
-        await store(connection, "bench", sequence + turn + 1, Batch(readings, []))
+        await flush_batch(connection, "bench", sequence + turn + 1, Batch(readings, []))
     await asyncio.sleep(0.5)
     await connection.close()
 

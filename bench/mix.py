@@ -31,7 +31,7 @@ from bench.collector import fill, fresh_database
 from bench.latest import free_port, until_ready
 from bench.processes import cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import MAKE_INCOMING, store
+from collector.storing.flush import MAKE_INCOMING, flush_batch
 from ddms.database import _prepare
 
 THINK_SECONDS = 2.0
@@ -162,7 +162,7 @@ async def ingest(url: str, points: list[int], seconds: float) -> list[float]:
         readings["point_id"], readings["stored"], readings["time"] = points, True, int(time.time() * 1e6)
         readings["value"] = np.round(values.normal(50, 10, len(points)), 1)
         start = time.perf_counter()
-        await store(connection, "bench", number, Batch(readings, []))
+        await flush_batch(connection, "bench", number, Batch(readings, []))
         taken.append((time.perf_counter() - start) * 1000)
         await asyncio.sleep(max(0.0, began + number - time.monotonic()))
     late = time.monotonic() - began - len(taken)

@@ -21,7 +21,7 @@ from api.ground.database import Database
 from api.retention.run import run
 from bench.collector import fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, rows, store
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, flush_batch, rows
 from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
 
@@ -75,7 +75,7 @@ class Ingest:
             readings["point_id"] = self._points[:ROWS]
             readings["time"], readings["value"], readings["stored"] = int(time.time() * 1e6), number, True
             flushed = time.perf_counter()
-            await store(self._connection, "bench", number, Batch(readings=readings, texts=[]))
+            await flush_batch(self._connection, "bench", number, Batch(readings=readings, texts=[]))
             self.seconds.append(time.perf_counter() - flushed)
             await asyncio.sleep(max(0.0, began + number / FLUSHES - time.perf_counter()))
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from api.readings.history import READ_SERIES
 from bench.collector import fill, fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, replay, rows
+from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, replay_batch, rows
 from ddms.quality import Reason
 
 DEVICES, POINTS, STEP, DAYS, CHUNK_DAYS = 6, 10, 10, 29, 60
@@ -121,7 +121,7 @@ class Bench:
 
     async def store(self, readings: NDArray[np.void]) -> None:
         """Store readings as those of a spool are."""
-        await replay(self.connection, "bench", Batch(readings=readings.reshape(-1), texts=[]))
+        await replay_batch(self.connection, "bench", Batch(readings=readings.reshape(-1), texts=[]))
 
     async def refresh(self) -> None:
         """Roll up what came late."""

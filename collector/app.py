@@ -11,7 +11,7 @@ from collector import metrics
 from collector.field import requests as field
 from collector.polling.clock import Clock
 from collector.polling.leases import TICK_SECONDS, Leases
-from collector.polling.polled_lines import Configuration
+from collector.polling.polled_lines import PolledLines
 from collector.polling.poller import ConnectionTask
 from collector.storing.flush import AWAY
 from collector.storing.spool import Spool
@@ -37,7 +37,7 @@ class CollectorProgram:
         self.store = Store(settings, Spool(settings.spool_directory, settings.spool_max_bytes))
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self.leases = Leases(settings.collector_name)
-        self._configuration = Configuration()
+        self._configuration = PolledLines()
         self._changed = asyncio.Event()
         self._lease_wanted = asyncio.Event()
         self._asked = asyncio.Event()

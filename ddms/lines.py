@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddms.endpoints import Endpoint
-from ddms.plan import Limits, Point
+from ddms.plan import PolledPoint, RequestLimits
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 
 # $1: this connection only. $2: also this device when it is disabled, to know what it would cost.
@@ -31,8 +31,8 @@ class Unit:
     device_id: int
     name: str
     unit_id: int
-    limits: Limits
-    points: tuple[Point, ...]
+    limits: RequestLimits
+    points: tuple[PolledPoint, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,14 +94,14 @@ def _unit(rows: Iterable[Any]) -> Unit:
         device_id=first["device_id"],
         name=first["device"],
         unit_id=first["unit_id"],
-        limits=Limits(max_words=first["max_words"], max_bits=first["max_bits"], max_gap=first["max_gap"]),
+        limits=RequestLimits(max_words=first["max_words"], max_bits=first["max_bits"], max_gap=first["max_gap"]),
         points=tuple(point(row) for row in rows),
     )
 
 
-def point(row: Any) -> Point:
+def point(row: Any) -> PolledPoint:
     """Return the point of a row of `points`."""
-    return Point(
+    return PolledPoint(
         id=row["id"],
         key=row["key"],
         register=register(row),

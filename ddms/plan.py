@@ -15,7 +15,7 @@ from ddms.registers import Field, Layout, Register, RegisterTable, layout
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Point:
+class PolledPoint:
     """One measured value: where it lies, how it is decoded, when it is read and stored (see the table `points`)."""
 
     id: int
@@ -32,7 +32,7 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class RequestLimits:
     """What one request to a device may ask for: words, bits, and unwanted registers read along."""
 
     max_words: int = 125
@@ -50,7 +50,7 @@ class Block:
     table: RegisterTable
     address: int
     count: int
-    points: tuple[Point, ...]
+    points: tuple[PolledPoint, ...]
     layout: Layout
     slots: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
@@ -73,7 +73,7 @@ class Poll:
     blocks: tuple[Block, ...]
 
 
-def block_of(points: Sequence[Point]) -> Block:
+def block_of(points: Sequence[PolledPoint]) -> Block:
     """Return the block that spans these points of one table, which are sorted by address."""
     first = points[0].register
     end = max(point.register.end for point in points)
@@ -83,7 +83,7 @@ def block_of(points: Sequence[Point]) -> Block:
     return Block(first.table, first.address, end - first.address, tuple(points), layout(fields))
 
 
-def plan(points: Iterable[Point], limits: Limits) -> tuple[Poll, ...]:
+def plan(points: Iterable[PolledPoint], limits: RequestLimits) -> tuple[Poll, ...]:
     """Plan the requests of one unit: fastest interval first, tables and addresses in order."""
     polls: list[Poll] = []
     waiting = sorted(points, key=_place)
@@ -103,12 +103,12 @@ def plan(points: Iterable[Point], limits: Limits) -> tuple[Poll, ...]:
     return tuple(polls)
 
 
-def _place(point: Point) -> tuple[str, int, int]:
+def _place(point: PolledPoint) -> tuple[str, int, int]:
     return point.register.table.value, point.register.address, point.register.end
 
 
-def _runs(points: list[Point], limits: Limits) -> list[list[Point]]:
-    runs: list[list[Point]] = []
+def _runs(points: list[PolledPoint], limits: RequestLimits) -> list[list[PolledPoint]]:
+    runs: list[list[PolledPoint]] = []
     for table, members in groupby(points, key=lambda point: point.register.table):
         most = limits.max_bits if table.is_bits else limits.max_words
         start = end = -1
@@ -122,7 +122,7 @@ def _runs(points: list[Point], limits: Limits) -> list[list[Point]]:
     return runs
 
 
-def _riders(run: list[Point], waiting: list[Point], aboard: set[Point]) -> list[Point]:
+def _riders(run: list[PolledPoint], waiting: list[PolledPoint], aboard: set[PolledPoint]) -> list[PolledPoint]:
     table, start = run[0].register.table, run[0].register.address
     end = max(point.register.end for point in run)
     return [

@@ -15,7 +15,7 @@ from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import SimData, SimDevice
 
 from ddms.registers import RegisterTable
-from demo.inventory import Device, Spell
+from demo.inventory import PlantDevice, Spell
 from demo.model import Plant
 from demo.signals import within
 
@@ -25,7 +25,7 @@ _TABLES = {table.function: table for table in RegisterTable}
 class Units:
     """What pymodbus asks for the values: the devices behind one gateway."""
 
-    def __init__(self, plant: Plant, devices: tuple[Device, ...]) -> None:
+    def __init__(self, plant: Plant, devices: tuple[PlantDevice, ...]) -> None:
         self._plant = plant
         self.devices = {device.unit_id: device for device in devices}
 
@@ -52,7 +52,7 @@ class Units:
         return [bool(value) for value in values] if table.is_bits else values
 
     @staticmethod
-    def _refuses(device: Device, table: RegisterTable, wanted: range) -> bool:
+    def _refuses(device: PlantDevice, table: RegisterTable, wanted: range) -> bool:
         return any(
             point.register.table is table and point.register.address < wanted.stop and wanted.start < point.register.end
             for point in device.points

@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
-from demo.inventory import Device, Point
+from demo.inventory import PlantDevice, PlantPoint
 from demo.signals import within
 
 _CODES = {
@@ -27,7 +27,7 @@ Words = dict[int, int]
 """Register (or bit) by address."""
 
 
-def image(device: Device, model: Any, now: float) -> dict[RegisterTable, Words]:
+def image(device: PlantDevice, model: Any, now: float) -> dict[RegisterTable, Words]:
     """Return all registers of a device at `now`, with the values that a fault took away left out or marked."""
     tables: dict[RegisterTable, Words] = {table: {} for table in RegisterTable}
     gone = _gone(device, now)
@@ -41,12 +41,12 @@ def image(device: Device, model: Any, now: float) -> dict[RegisterTable, Words]:
     return tables
 
 
-def _gone(device: Device, now: float) -> tuple[str, ...]:
+def _gone(device: PlantDevice, now: float) -> tuple[str, ...]:
     spell = device.faults.no_value
     return spell.points if spell and within(now, spell.every, spell.lasting) else ()
 
 
-def _write(words: Words, register: Register, point: Point, value: Any) -> None:
+def _write(words: Words, register: Register, point: PlantPoint, value: Any) -> None:
     address = register.address
     match register.data_type:
         case DataType.BOOL:
@@ -67,7 +67,7 @@ def _write(words: Words, register: Register, point: Point, value: Any) -> None:
                 _place(words, address, data, register.byte_order)
 
 
-def _raw(point: Point, code: str, value: float | None) -> float | int:
+def _raw(point: PlantPoint, code: str, value: float | None) -> float | int:
     if value is None:
         return math.nan if code in "efd" else int(point.sentinels[0])
     raw = (value - point.offset) / point.scale

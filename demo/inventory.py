@@ -21,7 +21,7 @@ class Gateway:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Point:
+class PlantPoint:
     """A measured value, as the database has it; `key` is also the attribute of the model that moves it."""
 
     key: str
@@ -57,7 +57,7 @@ class Faults:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Device:
+class PlantDevice:
     """A unit behind a gateway; `model` names its class and `arguments` are what the class is told."""
 
     name: str
@@ -66,7 +66,7 @@ class Device:
     unit_id: int
     model: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    points: tuple[Point, ...]
+    points: tuple[PlantPoint, ...]
     faults: Faults = Faults()
 
 
@@ -75,9 +75,9 @@ class Inventory:
     """The whole plant."""
 
     gateways: tuple[Gateway, ...]
-    devices: tuple[Device, ...]
+    devices: tuple[PlantDevice, ...]
 
-    def behind(self, gateway: str) -> tuple[Device, ...]:
+    def behind(self, gateway: str) -> tuple[PlantDevice, ...]:
         """Return the units of a gateway."""
         return tuple(device for device in self.devices if device.gateway == gateway)
 
@@ -89,7 +89,7 @@ def read() -> Inventory:
     gateways = tuple(Gateway(key=key, **values) for key, values in table["gateways"].items())
     maps = {name: tuple(_point(p, kind["table"]) for p in kind["points"]) for name, kind in table["kinds"].items()}
     devices = tuple(
-        Device(
+        PlantDevice(
             name=row["name"],
             description=row.get("description", ""),
             gateway=row["gateway"],
@@ -104,7 +104,7 @@ def read() -> Inventory:
     return Inventory(gateways=gateways, devices=devices)
 
 
-def _point(row: Mapping[str, Any], table: str) -> Point:
+def _point(row: Mapping[str, Any], table: str) -> PlantPoint:
     register = Register(
         table=RegisterTable(row.get("table", table)),
         address=row["address"],
@@ -114,7 +114,7 @@ def _point(row: Mapping[str, Any], table: str) -> Point:
         length=row.get("length"),
     )
     low, high = row.get("valid", (None, None))
-    return Point(
+    return PlantPoint(
         key=row["key"],
         name=row["name"],
         register=register,

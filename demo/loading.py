@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import asyncpg
 
-from demo.inventory import Device, Inventory, Point
+from demo.inventory import Inventory, PlantDevice, PlantPoint
 
 INSERT_CONNECTION = (
     "-- ddms:demo_insert_connection\nINSERT INTO connections (endpoint) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -75,13 +75,13 @@ async def _move(connection: asyncpg.Connection, ports: Mapping[str, int], before
     await connection.execute(FORGET_CONNECTIONS, list(gone))
 
 
-async def _insert(connection: asyncpg.Connection, device: Device, where: str) -> int:
+async def _insert(connection: asyncpg.Connection, device: PlantDevice, where: str) -> int:
     device_id: int = await connection.fetchval(INSERT_DEVICE, device.name, device.description, where, device.unit_id)
     await connection.executemany(INSERT_POINT, [(device_id, *_row(point)) for point in device.points])
     return device_id
 
 
-def _row(point: Point) -> tuple[object, ...]:
+def _row(point: PlantPoint) -> tuple[object, ...]:
     table, address, data_type, byte_order, bit, length = astuple(point.register)
     return (
         point.key, point.name, point.unit, table, address, data_type, byte_order, bit, length, point.scale, point.offset,

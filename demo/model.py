@@ -10,7 +10,7 @@ from demo import inventory
 from demo.electrical import EnergyMeter, SolarInverter
 from demo.hydraulics import Pump, Tank
 from demo.image import Words, image
-from demo.inventory import Device
+from demo.inventory import PlantDevice
 from demo.machines import Compressor, Conveyor
 from demo.thermal import Chiller, TemperatureLoop, WeatherStation
 
@@ -54,7 +54,7 @@ class Plant:
         self._step_until(start - 60, _WARM_UP_TICKS)
         self._step_until(start)
 
-    def _model(self, device: Device, seed: int) -> Any:
+    def _model(self, device: PlantDevice, seed: int) -> Any:
         arguments = dict(device.arguments)
         for role in _PUMPS:
             if role in arguments:

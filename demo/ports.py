@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PortChoice:
     """A port that is free, and what to say when it is not the one that was wanted."""
 
     port: int
     word: str = ""
 
 
-def choose(wanted: int, what: str) -> Choice:
+def choose(wanted: int, what: str) -> PortChoice:
     """Return the wanted port of the loopback address if it is free, else any other; 0 asks for any."""
     try:
-        return Choice(_open(wanted))
+        return PortChoice(_open(wanted))
     except OSError:
         port = _open(0)
-        return Choice(port, f"port {wanted} is taken: {what} uses {port}")
+        return PortChoice(port, f"port {wanted} is taken: {what} uses {port}")
 
 
 def _open(port: int) -> int:

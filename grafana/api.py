@@ -19,7 +19,7 @@ from grafana.panels import (
     sentence,
     thresholds,
 )
-from grafana.prometheus import Series, by_labels, lines, number
+from grafana.prometheus import PrometheusSeries, by_labels, lines, number
 
 SECONDS = "ddms_api_request_duration_seconds"
 _WHOLE = dashboard.DynamicConfigValue("decimals", 0)
@@ -74,19 +74,19 @@ def _operations(place: Place) -> table.Panel:
 
 def _asked() -> list[timeseries.Panel]:
     by_name = "sum by (name) (rate({}[$__rate_interval]))"
-    durations = [Series(_quantile(share, SECONDS), label) for share, label in ((0.5, "50 %"), (0.99, "99 %"))]
-    errors = Series("sum by (code) (rate(ddms_api_errors_total[$__rate_interval])) > 0", "{{code}}")
+    durations = [PrometheusSeries(_quantile(share, SECONDS), label) for share, label in ((0.5, "50 %"), (0.99, "99 %"))]
+    errors = PrometheusSeries("sum by (code) (rate(ddms_api_errors_total[$__rate_interval])) > 0", "{{code}}")
     return [
-        lines(words.RATES, Place(0, 4, 12, 8), Series(_most(by_name.format(f"{SECONDS}_count")), "{{name}}"), unit="ops"),
+        lines(words.RATES, Place(0, 4, 12, 8), PrometheusSeries(_most(by_name.format(f"{SECONDS}_count")), "{{name}}"), unit="ops"),
         lines(words.DURATIONS, Place(12, 4, 12, 8), *durations, unit="s"),
         lines(words.ERRORS, Place(0, 22, 12, 8), errors, unit="ops"),
-        lines(words.COST, Place(12, 22, 12, 8), Series(_most(by_name.format("ddms_api_cost_total")), "{{name}}"), unit="short"),
+        lines(words.COST, Place(12, 22, 12, 8), PrometheusSeries(_most(by_name.format("ddms_api_cost_total")), "{{name}}"), unit="short"),
     ]  # fmt: skip
 
 
 def _live() -> list[timeseries.Panel]:
     followers = [
-        Series(f"sum(ddms_active_{name})", label)
+        PrometheusSeries(f"sum(ddms_active_{name})", label)
         for name, label in (
             ("subscriptions", "subscriptions"),
             ("broadcasts", "different ones"),
@@ -95,13 +95,16 @@ def _live() -> list[timeseries.Panel]:
         )
     ]
     messages = [
-        Series(f"sum(rate(ddms_live_{name}_total[$__rate_interval]))", label)
+        PrometheusSeries(f"sum(rate(ddms_live_{name}_total[$__rate_interval]))", label)
         for name, label in (("readings", "readings"), ("messages", "messages"), ("skipped", "skipped forward"))
     ]
-    lag = [Series(_quantile(share, "ddms_live_lag_seconds"), label) for share, label in ((0.5, "50 %"), (0.99, "99 %"))]
+    lag = [
+        PrometheusSeries(_quantile(share, "ddms_live_lag_seconds"), label)
+        for share, label in ((0.5, "50 %"), (0.99, "99 %"))
+    ]
     waiting = [
-        Series("sum(ddms_live_queued_bytes)", "messages"),
-        Series("sum(ddms_api_unread_bytes)", "large answers"),
+        PrometheusSeries("sum(ddms_live_queued_bytes)", "messages"),
+        PrometheusSeries("sum(ddms_api_unread_bytes)", "large answers"),
     ]
     return [
         lines(words.FOLLOWERS, Place(0, 30, 12, 8), *followers, unit="none"),
@@ -114,13 +117,18 @@ def _live() -> list[timeseries.Panel]:
 def _below() -> list[timeseries.Panel]:
     statements = "sum by (statement) (rate(ddms_database_query_duration_seconds_sum[$__rate_interval]))"
     connections = [
-        Series("sum by (state) (ddms_database_connections)", "{{state}}"),
-        Series("sum(ddms_database_waiting)", "operations that wait"),
+        PrometheusSeries("sum by (state) (ddms_database_connections)", "{{state}}"),
+        PrometheusSeries("sum(ddms_database_waiting)", "operations that wait"),
     ]
-    memory = Series('process_resident_memory_bytes{job="api"}', "{{instance}}")
-    cpu = Series('rate(process_cpu_seconds_total{job="api"}[$__rate_interval])', "{{instance}}")
+    memory = PrometheusSeries('process_resident_memory_bytes{job="api"}', "{{instance}}")
+    cpu = PrometheusSeries('rate(process_cpu_seconds_total{job="api"}[$__rate_interval])', "{{instance}}")
     return [
-        lines(words.STATEMENTS, Place(0, 46, 12, 8), Series(_most(statements), "{{statement}}"), unit="percentunit"),
+        lines(
+            words.STATEMENTS,
+            Place(0, 46, 12, 8),
+            PrometheusSeries(_most(statements), "{{statement}}"),
+            unit="percentunit",
+        ),
         lines(words.CONNECTIONS, Place(12, 46, 12, 8), *connections, unit="none"),
         lines(words.MEMORY, Place(0, 54, 12, 8), memory, unit="bytes"),
         lines(words.CPU, Place(12, 54, 12, 8), cpu, unit="none"),

@@ -16,7 +16,7 @@ METRICS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
 P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel)
 
 
-class Series(NamedTuple):
+class PrometheusSeries(NamedTuple):
     """A question to Prometheus and what its answer is called on the screen; `{{label}}` is the label's value."""
 
     expression: str
@@ -28,7 +28,7 @@ def metrics_panel(blank: P, words: Words, place: Place, *, unit: str) -> P:
     return panel(blank, words, place, unit=unit).datasource(METRICS)
 
 
-def question(series: Series, ref: str) -> prometheus.Dataquery:
+def question(series: PrometheusSeries, ref: str) -> prometheus.Dataquery:
     """Return a question for a line over time."""
     return (
         prometheus.Dataquery().ref_id(ref).datasource(METRICS)
@@ -36,7 +36,7 @@ def question(series: Series, ref: str) -> prometheus.Dataquery:
     )  # fmt: skip
 
 
-def lines(words: Words, place: Place, *shown: Series, unit: str, stacked: bool = False) -> timeseries.Panel:
+def lines(words: Words, place: Place, *shown: PrometheusSeries, unit: str, stacked: bool = False) -> timeseries.Panel:
     """Return lines over time; a program that was not asked leaves a gap."""
     mode = common.StackingMode.NORMAL if stacked else common.StackingMode.NONE
     blank = (
@@ -60,7 +60,7 @@ def number(words: Words, place: Place, expression: str, *, unit: str, steps: das
     """Return one number with its recent past behind it, coloured by thresholds."""
     blank = (
         stat.Panel()
-        .with_target(question(Series(expression, ""), "A"))
+        .with_target(question(PrometheusSeries(expression, ""), "A"))
         .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False))
         .color_mode(common.BigValueColorMode.VALUE)
         .graph_mode(common.BigValueGraphMode.AREA)

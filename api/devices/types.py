@@ -15,7 +15,7 @@ from api.graphql.pages import After, Before, Connection, Descending, First, Last
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, from_id, to_id
 from api.groups.types import LIST_GROUPS_OF, Group
-from api.live.mirror import State
+from api.live.mirror import MirroredState
 from api.points.types import LIST_POINTS, Point
 from ddms.errors import Code, DdmsError
 
@@ -85,7 +85,7 @@ class DeviceStatus:
     last_error: str | None = field(description="What the last failed attempt said.")
 
     @classmethod
-    def of_state(cls, state: State) -> "DeviceStatus":
+    def of_state(cls, state: MirroredState) -> "DeviceStatus":
         """Make it of the state in the mirror."""
         values = asdict(state)
         return cls(**values | {"device_id": to_id(IdKind.DEVICE, state.device_id), "state": DeviceState(state.state)})

@@ -53,7 +53,7 @@ class Level(StrEnum):
         return timedelta(seconds=seconds) if seconds else None
 
 
-class Shape(StrEnum):
+class FileShape(StrEnum):
     """What a row is."""
 
     LONG = "long"
@@ -91,7 +91,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ExportChoice:
     """What shall be exported, and how it shall be written; without a `timezone` it is the site's."""
 
     devices: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Choice:
     from_: datetime
     to: datetime
     level: Level = Level.RAW
-    shape: Shape = Shape.LONG
+    shape: FileShape = FileShape.LONG
     step: timedelta | None = None
     timezone: str = ""
     format: Format = Format.CSV
@@ -113,7 +113,7 @@ class Choice:
         return ZoneInfo(self.timezone)
 
     @classmethod
-    def of(cls, given: Sequence[tuple[str, str]]) -> "Choice":
+    def of(cls, given: Sequence[tuple[str, str]]) -> "ExportChoice":
         """Make it of parameters; a mistake is a `DdmsError` that names the parameter."""
         values = _by_name(given)
         zone = _zone(values["timezone"][0]) if "timezone" in values else None
@@ -128,7 +128,7 @@ class Choice:
             from_=ends["from"],
             to=ends.get("to", now),
             level=_one_of(Level, "level", values),
-            shape=_one_of(Shape, "shape", values),
+            shape=_one_of(FileShape, "shape", values),
             step=_step(values),
             timezone=zone.key if zone else "",
             format=_one_of(Format, "format", values),
@@ -147,9 +147,9 @@ class Choice:
         if self.to - self.from_ > timedelta(days=MOST_DAYS):
             sentence = f"at most {MOST_DAYS // 365} years at once: choose a later `from` or an earlier `to`"
             raise DdmsError(Code.INVALID, sentence, field="from")
-        if self.step and (self.level is not Level.RAW or self.shape is not Shape.WIDE):
+        if self.step and (self.level is not Level.RAW or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
-        if self.format is Format.PARQUET and self.shape is Shape.WIDE:
+        if self.format is Format.PARQUET and self.shape is FileShape.WIDE:
             raise DdmsError(Code.INVALID, "Parquet has the long shape: its readers turn it themselves", field="shape")
         if self.format is Format.PARQUET and find_spec("pyarrow") is None:
             sentence = "Parquet is not installed on this server (`pip install 'ddms[parquet]'`): take CSV"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.export.choice import Level
-from api.export.plan import Exported, Plan
+from api.export.plan import Exported, ExportPlan
 from api.export.statements import BUCKETS, DAYS, LEVEL_COLUMNS, RAW_COLUMNS, source_of
 from api.ground.database import Statements
 from ddms.database import Connection
@@ -156,7 +156,7 @@ def _words() -> tuple[list[str], list[str | None]]:
     return qualities, [known[code].label if code in known and code else None for code in range(_CODES)]
 
 
-async def write_parquet(connection: Connection, plan: Plan, sink: Sink) -> int:
+async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
     """Write the whole file; return how many rows it has."""
     choice, raw = plan.choice, plan.choice.level is Level.RAW
     writer, rows = _Writer(raw=raw), 0
@@ -200,7 +200,7 @@ async def write_parquet(connection: Connection, plan: Plan, sink: Sink) -> int:
     return rows
 
 
-async def _texts(connection: Connection, point: Exported, plan: Plan) -> Any:
+async def _texts(connection: Connection, point: Exported, plan: ExportPlan) -> Any:
     cursor = await connection.cursor(TEXT_ROWS, point.number, plan.choice.from_, plan.choice.to)
     while rows := await cursor.fetch(10_000):
         times = np.array([int(row["time"].astimezone(UTC).timestamp() * 1e6) for row in rows], np.int64)

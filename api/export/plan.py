@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, Choice, Level, Shape
+from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape, Level
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
 from ddms.errors import Code, DdmsError
@@ -63,10 +63,10 @@ class Exported:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ExportPlan:
     """An export that can be made: a choice, and what it found. `step` is that of the rows of the wide shape."""
 
-    choice: Choice
+    choice: ExportChoice
     points: tuple[Exported, ...]
     title: str
     step: timedelta
@@ -91,7 +91,7 @@ class Plan:
 
     async def rows(self, statements: Statements) -> int:
         """Return about how many rows there will be: counted in the rollups, so at once."""
-        if self.choice.shape is Shape.WIDE:
+        if self.choice.shape is FileShape.WIDE:
             return self.wide_rows
         numbers = [point.number for point in self.points]
         if self.choice.level is Level.RAW:
@@ -105,7 +105,7 @@ class Plan:
         return count
 
 
-async def plan(statements: Statements, choice: Choice) -> Plan:
+async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
     """Find the points of a choice; what is not there, or is too much, is a `DdmsError`."""
     if not choice.timezone:
         choice = replace(choice, timezone=await statements.value(READ_TIME_ZONE))
@@ -121,7 +121,7 @@ async def plan(statements: Statements, choice: Choice) -> Plan:
         raise DdmsError(Code.NOT_FOUND, f"there is no point pt_{missing[0]}: it may have been deleted", field="point")
     if len(points) > MOST_POINTS:
         raise DdmsError(Code.INVALID, f"at most {MOST_POINTS:,} points at once: ask in parts", field="point")
-    if choice.shape is Shape.WIDE or choice.level is not Level.RAW:
+    if choice.shape is FileShape.WIDE or choice.level is not Level.RAW:
         points = _numbers_only(points, chosen)
     if not points:
         raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
@@ -135,10 +135,10 @@ def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exporte
     return [point for point in points if not point.is_text]
 
 
-def _checked(choice: Choice, points: list[Exported], title: str) -> Plan:
+def _checked(choice: ExportChoice, points: list[Exported], title: str) -> ExportPlan:
     step = choice.level.step or choice.step or min(point.interval for point in points)
-    made = Plan(choice=choice, points=tuple(points), title=title, step=step)
-    if choice.shape is Shape.WIDE:
+    made = ExportPlan(choice=choice, points=tuple(points), title=title, step=step)
+    if choice.shape is FileShape.WIDE:
         if len(points) > MOST_COLUMNS:
             sentence = f"{len(points):,} points are too many columns: {MOST_COLUMNS:,} at most, or the long shape"
             raise DdmsError(Code.INVALID, sentence, field="shape")

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from api.export.choice import Dialect, Level, Shape
-from api.export.plan import Exported, Plan
+from api.export.choice import Dialect, FileShape, Level
+from api.export.plan import Exported, ExportPlan
 from api.ground.database import Statements
 from ddms.quality import Reason
 
@@ -79,11 +79,11 @@ def cell(text: str, delimiter: str) -> str:
     return '"' + text.replace('"', '""') + '"' if set(text) & {'"', ",", ";", "|", delimiter} else text
 
 
-def header(plan: Plan) -> bytes:
+def header(plan: ExportPlan) -> bytes:
     """Return the first line of the file."""
     choice, delimiter = plan.choice, plan.choice.delimiter.character
     names = [*(RAW_COLUMNS if choice.level is Level.RAW else LEVEL_COLUMNS)]
-    if choice.shape is Shape.WIDE:
+    if choice.shape is FileShape.WIDE:
         names = ["time", *wide_names(plan.points)]
     line = delimiter.join(cell(name, delimiter) for name in names) + "\n"
     return line.encode("utf-8-sig" if choice.dialect is Dialect.SPREADSHEET else "utf-8")
@@ -108,7 +108,7 @@ def _labels(point: Exported, delimiter: str, after: int = 1) -> str:
     return delimiter + delimiter.join(cell(name, delimiter) for name in names) + delimiter * after
 
 
-async def source_of(plan: Plan, database: Statements) -> tuple[str, datetime]:
+async def source_of(plan: ExportPlan, database: Statements) -> tuple[str, datetime]:
     """Return the level whose rollups make up the buckets, and where the first bucket begins."""
     choice = plan.choice
     if choice.level is not Level.DAY:
@@ -118,16 +118,16 @@ async def source_of(plan: Plan, database: Statements) -> tuple[str, datetime]:
     return ["1m", "1m", "1h", "1d"][row["place"]], row["starts"]
 
 
-async def statements(plan: Plan, database: Statements) -> Iterator[Statement]:
+async def statements(plan: ExportPlan, database: Statements) -> Iterator[Statement]:
     """Return the statements whose lines, one after the other, are the file."""
     choice = plan.choice
     source, starts = await source_of(plan, database)
-    if choice.shape is Shape.WIDE:
+    if choice.shape is FileShape.WIDE:
         return _wide(plan, source, starts)
     return _raw(plan) if choice.level is Level.RAW else _levels(plan, source, starts)
 
 
-def _raw(plan: Plan) -> Iterator[Statement]:
+def _raw(plan: ExportPlan) -> Iterator[Statement]:
     choice, delimiter, time = plan.choice, plan.choice.delimiter.character, _TIMES[plan.choice.dialect]
     for point in plan.points:
         sql = TEXT_LINES if point.is_text else RAW_LINES
@@ -135,7 +135,7 @@ def _raw(plan: Plan) -> Iterator[Statement]:
         yield Statement(sql.format(time=time), (point.number, choice.from_, choice.to, labels, ends[0], ends))
 
 
-def _levels(plan: Plan, source: str, starts: datetime) -> Iterator[Statement]:
+def _levels(plan: ExportPlan, source: str, starts: datetime) -> Iterator[Statement]:
     choice, delimiter = plan.choice, plan.choice.delimiter.character
     buckets, zone = (DAYS, (choice.timezone,)) if choice.level is Level.DAY else (BUCKETS, ())
     sql = LEVEL_LINES.format(time=_TIMES[choice.dialect], buckets=buckets.format(level=source, zone="$8"))
@@ -145,7 +145,7 @@ def _levels(plan: Plan, source: str, starts: datetime) -> Iterator[Statement]:
         yield Statement(sql, ([point.number], starts, choice.to, labels, ends[0], ends, delimiter, *zone))
 
 
-def _wide(plan: Plan, source: str, starts: datetime) -> Iterator[Statement]:
+def _wide(plan: ExportPlan, source: str, starts: datetime) -> Iterator[Statement]:
     choice, delimiter, days = plan.choice, plan.choice.delimiter.character, plan.choice.level is Level.DAY
     buckets = (DAYS if days else BUCKETS).format(level=source, zone="$6")
     cells = RAW_CELLS if choice.level is Level.RAW else LEVEL_CELLS.format(buckets=buckets)
@@ -156,7 +156,7 @@ def _wide(plan: Plan, source: str, starts: datetime) -> Iterator[Statement]:
         yield Statement(sql, (numbers, begin, end, delimiter, plan.step, *zone))
 
 
-def _slices(plan: Plan, starts: datetime, *, days: bool) -> Iterator[tuple[datetime, datetime]]:
+def _slices(plan: ExportPlan, starts: datetime, *, days: bool) -> Iterator[tuple[datetime, datetime]]:
     """Cut the range so that PostgreSQL sorts a part at a time; days of a time zone are few, and not all 24 hours long."""
     length = plan.choice.to - starts if days else plan.step * max(1, _CELLS_AT_ONCE // len(plan.points))
     while starts < plan.choice.to:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from api.export.choice import Format
 from api.export.parquet import write_parquet
-from api.export.plan import Plan
+from api.export.plan import ExportPlan
 from api.export.statements import COPY, header, statements
 from api.ground.database import Statements
 from ddms.database import Connection, check_schema, connect
@@ -38,7 +38,7 @@ async def opened(settings: Settings) -> AsyncIterator[Connection]:
         await connection.close(timeout=5)
 
 
-async def write(connection: Connection, plan: Plan, sink: Sink) -> int:
+async def write(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
     """Write the whole file; return how many rows it has."""
     database = Statements(connection)
     await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
@@ -47,7 +47,7 @@ async def write(connection: Connection, plan: Plan, sink: Sink) -> int:
     return await _write_csv(connection, plan, sink)
 
 
-async def _write_csv(connection: Connection, plan: Plan, sink: Sink) -> int:
+async def _write_csv(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
     """Write lines; return how many there are, without the header.
 
     `sink` is awaited with one part after the other: while it waits, PostgreSQL does.

@@ -17,8 +17,8 @@ from api.ground.callers import Callers
 from api.ground.database import Database, Row
 from api.ground.metrics import LIVE_LAG, READINGS
 from api.live.broadcast import Broadcasts
-from api.live.mirror import Arrived, Mirror, State
-from api.live.newest import NewestOfAll
+from api.live.latest import LatestOfAll
+from api.live.mirror import Arrived, Mirror, MirroredState
 from api.live.resume import Span
 from ddms.database import listen
 from ddms.errors import DdmsError
@@ -71,7 +71,7 @@ class Follower(Protocol):
 class StatesChanged:
     """Devices went online, offline or into error."""
 
-    states: tuple[State, ...]
+    states: tuple[MirroredState, ...]
 
 
 class Hub:
@@ -93,7 +93,7 @@ class Hub:
         self._requests: set[int] = set()
         self._followers: WeakSet[Follower] = WeakSet()
         self.mirror = Mirror()
-        self.newest = NewestOfAll(self.mirror)
+        self.newest = LatestOfAll(self.mirror)
         self.broadcasts = Broadcasts(self.mirror)
         self.connected = asyncio.Event()
         self.on_callers_changed: Callable[[], None] = lambda: None
@@ -180,7 +180,7 @@ class Hub:
             self.broadcasts.publish(Configured())
             self._publish_states(states)
 
-    def _publish_states(self, states: list[State]) -> None:
+    def _publish_states(self, states: list[MirroredState]) -> None:
         if states:
             self.broadcasts.publish(StatesChanged(tuple(states)))
 

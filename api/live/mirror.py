@@ -48,7 +48,7 @@ class PointEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class State:
+class MirroredState:
     """How a device is doing."""
 
     device_id: int
@@ -78,7 +78,7 @@ class Mirror:
         self.qualities = np.zeros(0, np.uint8)
         self.texts: dict[int, str] = {}
         self.directory = Directory()
-        self.states: dict[int, State] = {}
+        self.states: dict[int, MirroredState] = {}
         self.heard: dict[str, Heard] = {}
         """The newest commit of each collector that is in here."""
         self.tick = 0
@@ -121,9 +121,9 @@ class Mirror:
         self.grow(max(ids, default=0) + 1)
         self.tick += 1
 
-    async def load_states(self, database: Database, devices: list[int] | None) -> list[State]:
+    async def load_states(self, database: Database, devices: list[int] | None) -> list[MirroredState]:
         """Read the states of some devices, or of all; return those that are different now."""
-        states = {row["device_id"]: State(**row) for row in await database.rows(READ_STATES, devices)}
+        states = {row["device_id"]: MirroredState(**row) for row in await database.rows(READ_STATES, devices)}
         changed = [state for number, state in states.items() if self.states.get(number) != state]
         self.states = states if devices is None else self.states | states
         self.tick += 1

@@ -59,7 +59,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token:
+class ResumeToken:
     """Where a subscriber stopped: what it had heard of each collector, and when (milliseconds since 1970 UTC)."""
 
     milliseconds: int
@@ -70,7 +70,7 @@ class Token:
         return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod
-    def of(cls, text: str) -> "Token":
+    def of(cls, text: str) -> "ResumeToken":
         """Read it; raises INVALID."""
         try:
             form, milliseconds, heard = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -95,7 +95,7 @@ class Token:
 
 def token_of(heard: Mapping[str, Heard]) -> str:
     """Return the token of this moment."""
-    return str(Token(milliseconds=int(time.time() * 1000), heard=heard))
+    return str(ResumeToken(milliseconds=int(time.time() * 1000), heard=heard))
 
 
 @dataclass(kw_only=True)
@@ -111,7 +111,7 @@ class Missed:
     too_many: Span | None = None
 
 
-async def missed(database: Database, token: Token, until: Mapping[str, Heard], points: list[int]) -> Missed:
+async def missed(database: Database, token: ResumeToken, until: Mapping[str, Heard], points: list[int]) -> Missed:
     """Return the readings of these points that were committed after the token and not after `until`."""
     found = Missed()
     async with database.connection() as statements:
@@ -136,7 +136,7 @@ async def missed(database: Database, token: Token, until: Mapping[str, Heard], p
     return found
 
 
-def _wanted(token: Token, until: Mapping[str, Heard]) -> tuple[list[str], list[bool], list[int], list[int]]:
+def _wanted(token: ResumeToken, until: Mapping[str, Heard]) -> tuple[list[str], list[bool], list[int], list[int]]:
     never = Heard(0, 0)
     rows = [
         (name, replayed, token.heard.get(name, never)[replayed], newest[replayed])

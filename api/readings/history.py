@@ -134,7 +134,7 @@ def _moment(milliseconds: int) -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class HistorySpan:
     """What a caller wants of the history of `count` points, checked before the database is asked."""
 
     start: datetime
@@ -155,7 +155,7 @@ class Span:
         bucket: str | None,
         time_zone: str,
         raw: bool,
-    ) -> "Span":
+    ) -> "HistorySpan":
         """Return it, or raise what does not fit."""
         end = end or datetime.now(UTC) + timedelta(seconds=1)
         if not count:
@@ -211,7 +211,7 @@ def check_zone(name: str) -> None:
         ) from error
 
 
-async def read(database: Database, points: list[Point], span: Span, wanted: Iterable[str]) -> dict[int, History]:
+async def read(database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str]) -> dict[int, History]:
     """Read the history of points, by their numbers; `wanted` names columns."""
     texts = [point.number for point in points if point.data_type is DataType.STRING]
     numbers = [point.number for point in points if point.data_type is not DataType.STRING]
@@ -248,7 +248,7 @@ def _rolled(row: Row) -> History:
     )
 
 
-def _as_read(row: Row, span: Span) -> History:
+def _as_read(row: Row, span: HistorySpan) -> History:
     values, quality = columns.numbers(row["value"])[: span.most], columns.codes(row["quality"])[: span.most]
     return History(
         level="raw",

@@ -10,14 +10,14 @@ from api.graphql.context import Info
 from api.graphql.described import argument, field, output_type, resolver
 from api.graphql.scalars import IdColumn, NumberColumn, QualityColumn, TextColumn, TimeColumn
 from api.ground.ids import IdKind, from_ids
-from api.live.newest import Newest, chosen, of_database, of_mirror
+from api.live.latest import LatestReadings, chosen, of_database, of_mirror
 
 
 @output_type
 class LatestColumns:
     """The newest readings as columns of one length, by device and point; a point never read is left out."""
 
-    newest: strawberry.Private[Newest]
+    newest: strawberry.Private[LatestReadings]
 
     @resolver
     def point_id(self) -> IdColumn:

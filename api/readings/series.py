@@ -15,7 +15,7 @@ from api.graphql.selection import selected_names
 from api.ground.database import Database
 from api.ground.ids import IdKind, from_ids
 from api.points.types import LIST_POINTS, Point
-from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, Span, read
+from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
 from ddms.errors import Code, DdmsError
 
@@ -206,7 +206,9 @@ class SeriesQueries:
     ) -> list[Series]:
         """The history of points, in the order in which they are given."""
         numbers = from_ids(IdKind.POINT, points, "points", MOST_SERIES)
-        span = Span.checked(len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, raw=raw)
+        span = HistorySpan.checked(
+            len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, raw=raw
+        )
         found = await _points(info.context.database, numbers)
         names = selected_names(info)
         wanted = DATABASE_NAMES.keys() & (

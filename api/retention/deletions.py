@@ -13,7 +13,7 @@ from api.ground.actor import Actor
 from api.ground.database import Database, Row, Statements
 from api.ground.ids import IdKind, from_id, to_id
 from api.ground.scheduler import CHANNEL
-from api.retention.erasing import ALWAYS, BATCH_ROWS, SOURCES, Batch, Pace, erase, reason
+from api.retention.erasing import ALWAYS, BATCH_ROWS, SOURCES, ErasingBatch, ErasingPace, erase, reason
 
 JOB = "erasures"
 SHARES = {"readings": 0.7, "texts": 0.05, "rollup_1m": 0.2, "rollup_1h": 0.04, "rollup_1d": 0.01}
@@ -86,7 +86,7 @@ async def erase_deleted(database: Database) -> dict[str, Any] | None:
 async def _erase(statements: Statements, number: int, points: list[int]) -> int:
     erased = 0
 
-    async def one(batch: Batch) -> int | None:
+    async def one(batch: ErasingBatch) -> int | None:
         rows: int | None = await statements.value(
             ERASE_BATCH, number, batch.source, batch.points, batch.starts, batch.ends, BATCH_ROWS
         )
@@ -97,7 +97,7 @@ async def _erase(statements: Statements, number: int, points: list[int]) -> int:
     await statements.value(START, number)
     done = 0.0
     for source in SOURCES:
-        async for part in erase(statements, source, points, ALWAYS, erase_batch=one, pace=Pace()):
+        async for part in erase(statements, source, points, ALWAYS, erase_batch=one, pace=ErasingPace()):
             await statements.value(PROGRESS, number, done + part * SHARES[source])
         done += SHARES[source]
     await statements.value(ERASE_LATEST, points)

@@ -33,7 +33,7 @@ T = TypeVar("T")
 logger = logging.getLogger("api.erasing")
 
 
-class Batch(NamedTuple):
+class ErasingBatch(NamedTuple):
     """Some points in one window."""
 
     source: str
@@ -47,7 +47,7 @@ def reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).partition("\n")[0]
 
 
-class Pace:
+class ErasingPace:
     """How many points go together: found out on the way, for a table with as many rows a point."""
 
     def __init__(self) -> None:
@@ -78,8 +78,8 @@ async def erase(
     points: list[int],
     span: tuple[datetime, datetime],
     *,
-    erase_batch: Callable[[Batch], Awaitable[int | None]],
-    pace: Pace,
+    erase_batch: Callable[[ErasingBatch], Awaitable[int | None]],
+    pace: ErasingPace,
 ) -> AsyncIterator[float]:
     """Erase what these points have in a time, yielding how far it is, 0 to 1.
 
@@ -94,7 +94,7 @@ async def erase(
     for starts, ends in windows:
         place = 0
         while place < len(points):
-            batch = Batch(source, points[place : place + pace.together], starts, ends)
+            batch = ErasingBatch(source, points[place : place + pace.together], starts, ends)
             began = time.monotonic()
             rows = await patiently(lambda batch=batch: erase_batch(batch))  # type: ignore[misc]
             pace.saw(len(batch.points), rows)

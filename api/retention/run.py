@@ -8,7 +8,7 @@ from api.ground import audit
 from api.ground.actor import SCHEDULER
 from api.ground.database import Database, Row, Statements
 from api.ground.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
-from api.retention.erasing import BATCH_ROWS, PASSING, SOURCES, Batch, Pace, erase, patiently, reason
+from api.retention.erasing import BATCH_ROWS, PASSING, SOURCES, ErasingBatch, ErasingPace, erase, patiently, reason
 from api.retention.rollups import REFRESH_ROLLUPS
 from ddms.errors import Code, DdmsError
 
@@ -175,7 +175,7 @@ class _Run:
         self._statements = statements
         self._number = number
         self._source = source
-        self._pace = Pace()
+        self._pace = ErasingPace()
 
     async def erase(self, *, announced: bool) -> None:
         """Drop the chunks that no device needs any more, then erase what is expired of single devices."""
@@ -209,7 +209,7 @@ class _Run:
         return dropped
 
     def _batch(self, width: float) -> Any:
-        async def one(batch: Batch) -> int | None:
+        async def one(batch: ErasingBatch) -> int | None:
             rows: int | None = await self._statements.value(
                 ERASE_BATCH, self._number, batch.source, batch.points, batch.starts, batch.ends, width, BATCH_ROWS
             )

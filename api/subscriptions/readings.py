@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from api.ground.database import Database, Row
 from api.live.hub import Configured, Reconnected, Replayed
 from api.live.mirror import Arrived, Mirror, Readings
-from api.live.resume import Heard, Token, missed, token_of
+from api.live.resume import Heard, ResumeToken, missed, token_of
 from api.subscriptions.events import EventKind, GapReason, ReadingsEvent, ReadingsGap, SnapshotReason
 
 EVENT_READINGS = 10_000
@@ -91,7 +91,7 @@ class ReadingsSource(Endless):
 
         Only the last event goes on after all of them: who stops earlier has to hear them again.
         """
-        found = await missed(self.database, Token.of(token), until, self._chosen.tolist())
+        found = await missed(self.database, ResumeToken.of(token), until, self._chosen.tolist())
         read = Readings(
             points=found.points, times=found.times, values=found.numbers, qualities=found.qualities, texts={}
         )

@@ -14,7 +14,7 @@ from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from api.live.hub import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live.mirror import Mirror
-from api.live.resume import Token
+from api.live.resume import ResumeToken
 from api.subscriptions.events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
 from api.subscriptions.readings import Endless, ReadingsSource
 from ddms.errors import Code, DdmsError
@@ -122,7 +122,7 @@ class Subscription:
         if not 0 <= minimum_interval <= MOST_SECONDS:
             raise DdmsError(Code.INVALID, f"the interval is 0 to {MOST_SECONDS} seconds", field="minimumInterval")
         if resume_from:
-            Token.of(resume_from)
+            ResumeToken.of(resume_from)
         if not points and not devices:
             raise DdmsError(Code.INVALID, "choose what to watch: give points, devices, or both", field="devices")
         chosen_points = from_ids(IdKind.POINT, points or [], "points")

@@ -11,8 +11,8 @@ import orjson
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from api.export.choice import Choice, Format
-from api.export.plan import Plan, plan
+from api.export.choice import ExportChoice, Format
+from api.export.plan import ExportPlan, plan
 from api.export.stream import opened, write
 from api.graphql import errors
 from api.graphql.context import Context
@@ -77,7 +77,7 @@ class Exports:
             context.caller = await context.callers.find(token) if token else None
             context.require(Role.VIEWER)
             preview = given.pop("preview")
-            choice = Choice.of(given.pairs)
+            choice = ExportChoice.of(given.pairs)
             if preview:
                 async with context.database.connection() as statements:
                     await answer.json(200, await _preview(statements, choice))
@@ -92,7 +92,7 @@ class Exports:
         except Exception as error:  # noqa: BLE001 - the client gets an id or an aborted connection, the log the rest
             await answer.fail(error)
 
-    async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: Choice) -> None:
+    async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
         if self._running >= AT_ONCE:
             raise DdmsError(Code.RATE_LIMITED, f"{AT_ONCE} exports are being made: try again when one is done")
         self._running += 1
@@ -185,7 +185,7 @@ class _Answer:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
-def _head(made: Plan) -> dict[str, str]:
+def _head(made: ExportPlan) -> dict[str, str]:
     plain = made.filename.encode("ascii", "replace").decode().replace("?", "_")
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(made.filename)}"
     return {
@@ -213,7 +213,7 @@ async def _given(request: HttpRequest) -> _Given:
         raise Refused(400, "parameters are percent-encoded UTF-8") from error
 
 
-async def _preview(statements: Statements, choice: Choice) -> dict[str, Any]:
+async def _preview(statements: Statements, choice: ExportChoice) -> dict[str, Any]:
     """Return what an export would be; `rows` is counted in the rollups, so a little off at the ends of the range."""
     made = await plan(statements, choice)
     return {

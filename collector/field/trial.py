@@ -9,7 +9,7 @@ import numpy as np
 from collector.line.tcp import Reader, ReadError
 from collector.storing.decode import PointArrays, decode
 from ddms.lines import register
-from ddms.plan import Block, Limits, Point, plan
+from ddms.plan import Block, PolledPoint, RequestLimits, plan
 from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
 _NOBODY_THERE = {reason.label for reason in UNIT_FAILURES}
@@ -21,14 +21,14 @@ async def test_connection(
     """Read the points of a request of the kind `test_connection`."""
     del report  # it is over in a moment
     points = [
-        Point(id=i, key=p["key"], register=register(p), scale=p["scale"], offset=p["value_offset"])
+        PolledPoint(id=i, key=p["key"], register=register(p), scale=p["scale"], offset=p["value_offset"])
         for i, p in enumerate(parameters["points"])
     ]
     return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000)
 
 
 async def read_once(
-    link: Reader, unit_id: int, points: list[Point], timeout: float, limits: Limits | None = None
+    link: Reader, unit_id: int, points: list[PolledPoint], timeout: float, limits: RequestLimits | None = None
 ) -> dict[str, Any]:
     """Read each point once, and return the requests with their raw words, and the decoded values.
 
@@ -36,7 +36,7 @@ async def read_once(
     """
     requests: list[dict[str, Any]] = []
     values: dict[int, dict[str, Any]] = {}
-    for poll in plan(points, limits or Limits()):
+    for poll in plan(points, limits or RequestLimits()):
         for block in poll.blocks:
             if requests and requests[-1]["reason"] in _NOBODY_THERE:  # one time-out tells enough
                 values |= _values(block, None, Reason[requests[-1]["reason"].upper()])
@@ -44,7 +44,7 @@ async def read_once(
             data, reason = await _request(link, unit_id, block, timeout, requests)
             blocks = [block]
             if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE} and len(block.points) > 1:
-                blocks = [b for p in block.points for q in plan([p], Limits()) for b in q.blocks]
+                blocks = [b for p in block.points for q in plan([p], RequestLimits()) for b in q.blocks]
             for part in blocks:
                 if part is not block:
                     data, reason = await _request(link, unit_id, part, timeout, requests)

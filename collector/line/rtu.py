@@ -50,7 +50,7 @@ def request_frame(unit: int, function: int, address: int, count: int) -> bytes:
     return body + checksum(body)
 
 
-class Shape(NamedTuple):
+class FrameShape(NamedTuple):
     """What tells one answer from another: who sent it, to which function, how many data bytes."""
 
     unit: int
@@ -72,14 +72,14 @@ def frames(buffer: bytes) -> Iterator[tuple[int, int]]:
             start += 1
 
 
-_LATE: dict[Endpoint, dict[Shape, float]] = {}
+_LATE: dict[Endpoint, dict[FrameShape, float]] = {}
 """Answers that may still come, and until when (monotonic). They belong to the wire: whoever opens it next must know."""
 
 
 class _Exchange:
     """One request and what came since it was sent."""
 
-    def __init__(self, request: bytes, shape: Shape, late: dict[Shape, float]) -> None:
+    def __init__(self, request: bytes, shape: FrameShape, late: dict[FrameShape, float]) -> None:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.shape = shape
         self._request = request
@@ -108,7 +108,7 @@ class _Exchange:
         unit, function = frame[0], frame[1]
         if unit == self.shape.unit and function == self.shape.function | 0x80:
             self.answer.set_exception(ReadError(of_exception(frame[2])))
-        elif (found := Shape(unit, function, len(frame) - 5)) == self.shape:
+        elif (found := FrameShape(unit, function, len(frame) - 5)) == self.shape:
             self.answer.set_result(frame[3:-2])
         elif found in self._late:
             self.dropped += 1
@@ -159,7 +159,7 @@ class RtuLine:
             now = time.monotonic()
             for shape in [shape for shape, until in self._late.items() if until <= now]:
                 del self._late[shape]
-            if Shape(unit, function, data_bytes(function, count)) in self._late:
+            if FrameShape(unit, function, data_bytes(function, count)) in self._late:
                 await self._pass_late(unit, function, address, timeout)
             answer = await self._exchange_once(unit, function, address, count, timeout)
             if self._late:
@@ -174,7 +174,7 @@ class RtuLine:
         """Ask for a length that no late answer has; once it is answered, all before it were, or never will be."""
         step = 8 if function <= 2 else 1
         count = next(
-            c for c in range(1, 2000, step) if Shape(unit, function, data_bytes(function, c)) not in self._late
+            c for c in range(1, 2000, step) if FrameShape(unit, function, data_bytes(function, c)) not in self._late
         )
         try:
             await self._exchange_once(unit, function, min(address, 65_536 - count), count, timeout)
@@ -182,7 +182,7 @@ class RtuLine:
             if error.reason < Reason.ILLEGAL_FUNCTION:  # no answer; an exception is one
                 raise
             self._forget_late(unit)  # it was this exception, or that of the late request: then ours is still to come
-            self._late[Shape(unit, function, data_bytes(function, count))] = time.monotonic() + LATE_SECONDS
+            self._late[FrameShape(unit, function, data_bytes(function, count))] = time.monotonic() + LATE_SECONDS
         else:
             self._forget_late(unit)
 
@@ -195,7 +195,7 @@ class RtuLine:
             raise ReadError(Reason.CLOSED)
         await self._keep_silent_time()
         request = request_frame(unit, function, address, count)
-        shape = Shape(unit, function, data_bytes(function, count))
+        shape = FrameShape(unit, function, data_bytes(function, count))
         self._exchange = exchange = _Exchange(request, shape, self._late)
         try:
             self._port.send(request)

@@ -16,7 +16,7 @@ READ_DIGESTS = (
 )
 
 
-class Configuration:
+class PolledLines:
     """The lines as they were read last, by connection id."""
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ from collector.polling.schedule import Schedule
 from collector.polling.shared_line import Borrowers, SharedLine
 from collector.polling.units import (
     FAILURES_UNTIL_OFFLINE,
+    AnswerSink,
     BlockRequest,
     PollState,
-    Sink,
     Statistics,
     UnitState,
     WentOffline,
@@ -42,7 +42,12 @@ class ConnectionTask:
     """Polls all units behind one endpoint; `run` ends only when it is cancelled."""
 
     def __init__(
-        self, configuration: ConnectionConfiguration, sink: Sink, clock: Clock, *, retry_seconds: float = RETRY_SECONDS
+        self,
+        configuration: ConnectionConfiguration,
+        sink: AnswerSink,
+        clock: Clock,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self.configuration = configuration
         self.retry_seconds = retry_seconds

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from collector.line.requests import ReadRequest
 from ddms.lines import Unit
-from ddms.plan import Block, Point, Poll
+from ddms.plan import Block, Poll, PolledPoint
 from ddms.quality import Reason
 
 FAILURES_UNTIL_OFFLINE = 3
@@ -22,7 +22,7 @@ WHOLE_AGAIN_SECONDS = 600.0
 logger = logging.getLogger("ddms.collector")
 
 
-class DeviceState(NamedTuple):
+class DeviceCondition(NamedTuple):
     """What is known of a device's reachability, as it is stored in `device_states`."""
 
     device_id: int
@@ -41,10 +41,10 @@ class Pace(NamedTuple):
     overrun_since: datetime | None
 
 
-class Sink(Protocol):
+class AnswerSink(Protocol):
     """Where answers and changes of state go; all return at once."""
 
-    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
 
     def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
@@ -53,7 +53,7 @@ class Sink(Protocol):
     def seen(self, device_id: int) -> None:
         """Take note that a device answered just now."""
 
-    def state(self, state: DeviceState) -> None:
+    def state(self, state: DeviceCondition) -> None:
         """Take a device's new state."""
 
     def pace(self, paces: Iterable[Pace]) -> None:
@@ -172,9 +172,9 @@ class UnitState:
         )
         return "; ".join(dict.fromkeys(reasons)) or None
 
-    def told(self, error: str | None) -> DeviceState:
+    def told(self, error: str | None) -> DeviceCondition:
         """Return how it does, with what went wrong last."""
-        return DeviceState(self.config.device_id, self.state, self.failures, self.first_failure, error)
+        return DeviceCondition(self.config.device_id, self.state, self.failures, self.first_failure, error)
 
 
 def _named(block: Block) -> str:

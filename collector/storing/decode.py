@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ddms.plan import Block, Point
+from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
 from ddms.registers import DataType, Layout
 
@@ -85,10 +85,10 @@ class PointArrays:
         self.sentinels = np.empty((0, _MOST_SENTINELS))
         for name, (dtype, _) in _ARRAYS.items():
             setattr(self, name, np.empty(0, dtype))
-        self._places: dict[int, tuple[int, Point, int]] = {}
+        self._places: dict[int, tuple[int, PolledPoint, int]] = {}
         self._used = 0
 
-    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
         if self._used + len(points) > len(self.point_id):
             self._grow(max(2 * len(self.point_id), self._used + len(points), 1024))
@@ -100,7 +100,7 @@ class PointArrays:
             setattr(self, name, np.concatenate([getattr(self, name), np.full(more, blank, dtype)]))
         self.sentinels = np.concatenate([self.sentinels, np.full((more, _MOST_SENTINELS), np.nan)])
 
-    def _slot(self, point: Point, interval_s: int) -> int:
+    def _slot(self, point: PolledPoint, interval_s: int) -> int:
         known = self._places.get(point.id)
         if known is not None and known[1:] == (point, interval_s):
             return known[0]
@@ -112,7 +112,7 @@ class PointArrays:
                 getattr(self, name)[slot] = getattr(self, name)[known[0]]
         return slot
 
-    def _fill(self, slot: int, point: Point, interval_s: int) -> None:
+    def _fill(self, slot: int, point: PolledPoint, interval_s: int) -> None:
         self.point_id[slot] = point.id
         self.scale[slot] = point.scale
         self.offset[slot] = point.offset

@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.polling.units import DeviceState, Pace
+from collector.polling.units import DeviceCondition, Pace
 from collector.storing.decode import Batch, Text
 from ddms import VERSION, stream
 from ddms.database import Connection
@@ -163,7 +163,7 @@ def newest(readings: NDArray[Any]) -> NDArray[Any]:
     return readings if len(points) == len(readings) else readings[::-1][last]
 
 
-async def store(connection: Connection, collector: str, sequence: int, batch: Batch) -> None:
+async def flush_batch(connection: Connection, collector: str, sequence: int, batch: Batch) -> None:
     """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off."""
     payloads = stream.pack(_flush(collector, sequence, batch))
     kept, last = stored(batch.readings), newest(batch.readings)
@@ -193,7 +193,7 @@ def _span(readings: NDArray[Any], texts: list[Text]) -> tuple[datetime | None, d
     return (stream.to_datetime(int(min(times))), stream.to_datetime(int(max(times)))) if times else (None, None)
 
 
-async def replay(connection: Connection, collector: str, batch: Batch) -> None:
+async def replay_batch(connection: Connection, collector: str, batch: Batch) -> None:
     """Store a batch of which all or nothing may be stored already; subscribers are told of when it is, not its values."""
     async with connection.transaction():
         kept = stored(batch.readings)
@@ -230,7 +230,7 @@ async def _store_texts(connection: Connection, batch: Batch) -> None:
     await connection.execute(RENEW_TEXTS, points, words, times)
 
 
-async def store_states(connection: Connection, states: list[DeviceState]) -> None:
+async def store_states(connection: Connection, states: list[DeviceCondition]) -> None:
     """Store how devices do whose state changed."""
     if states:
         await connection.execute(STORE_STATES, *(list(column) for column in zip(*states, strict=True)))

@@ -9,7 +9,7 @@ from typing import Protocol
 import asyncpg
 
 from collector.complaints import Complaints
-from collector.storing.flush import AWAY, COMMIT_SECONDS, MAKE_INCOMING, replay
+from collector.storing.flush import AWAY, COMMIT_SECONDS, MAKE_INCOMING, replay_batch
 from collector.storing.spool import Spool, SpoolUnreadableError
 from ddms.database import Connection, connect, explain
 from ddms.errors import DdmsError
@@ -62,7 +62,7 @@ async def _replay_file(connection: Connection, collector: str, spool: Spool, pat
         return
     try:
         async with asyncio.timeout(COMMIT_SECONDS * 3):
-            await replay(connection, collector, batch)
+            await replay_batch(connection, collector, batch)
     except AWAY:
         raise
     except asyncpg.PostgresError:

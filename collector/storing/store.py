@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.complaints import Complaints
-from collector.polling.units import DeviceState, Pace
+from collector.polling.units import DeviceCondition, Pace
 from collector.storing.decode import Answer, Batch, PointArrays, decode
 from collector.storing.flush import (
     AWAY,
     COMMIT_SECONDS,
     MAKE_INCOMING,
     CollectorHealth,
-    replay,
-    store,
+    flush_batch,
+    replay_batch,
     store_seen,
     store_states,
 )
@@ -29,7 +29,7 @@ from collector.storing.spool import Spool, SpoolFullError
 from ddms import VERSION
 from ddms.database import Connection, check_schema, connect, explain
 from ddms.errors import Code, DdmsError
-from ddms.plan import Block, Point
+from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
 from ddms.settings import Settings
 
@@ -76,7 +76,7 @@ class Store:
         self._answers: list[Answer] = []
         self._pending = asyncio.Event()
         self._first_came = 0.0
-        self._states: dict[int, DeviceState] = {}
+        self._states: dict[int, DeviceCondition] = {}
         self._seen: set[int] = set()
         self._paces: dict[int, Pace] = {}
         self._seen_stored = monotonic()
@@ -105,7 +105,7 @@ class Store:
         """Take note that a device answered just now."""
         self._seen.add(device_id)
 
-    def state(self, state: DeviceState) -> None:
+    def state(self, state: DeviceCondition) -> None:
         """Take a device's new state; only the newest is stored."""
         self._states[state.device_id] = state
         self._pending.set()
@@ -114,7 +114,7 @@ class Store:
         """Take how fast devices answer; it is stored with the next note of those that were seen."""
         self._paces.update((pace.device_id, pace) for pace in paces)
 
-    def place(self, points: Sequence[Point], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block."""
         return self._points.place(points, interval_s)
 
@@ -155,10 +155,10 @@ class Store:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 try:
-                    await store(self._connection, self._settings.collector_name, self._sequence, batch)
+                    await flush_batch(self._connection, self._settings.collector_name, self._sequence, batch)
                 except asyncpg.UniqueViolationError:
                     # The clock was set back to the very microsecond of another reading.
-                    await replay(self._connection, self._settings.collector_name, batch)
+                    await replay_batch(self._connection, self._settings.collector_name, batch)
         except AWAY as error:
             self._disconnect(error)
             return False

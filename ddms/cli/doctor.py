@@ -11,13 +11,13 @@ import orjson
 
 from ddms.cli import settings as read_settings
 from ddms.cli.doctor_database import examine_database
-from ddms.cli.findings import Finding, State, ago, size
+from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import connect
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 
 LITTLE_SPACE, NO_SPACE = 0.10, 0.03
-_COLOURS = {State.OK: "green", State.WARN: "yellow", State.BAD: "red"}
+_COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
 
 
 @click.command
@@ -33,7 +33,7 @@ def doctor(as_json: bool) -> None:
     else:
         for finding in findings:
             _show(finding)
-    if any(finding.state is State.BAD for finding in findings):
+    if any(finding.state is Verdict.BAD for finding in findings):
         raise SystemExit(1)
 
 
@@ -50,8 +50,8 @@ async def examine() -> list[Finding]:
     try:
         settings = read_settings()
     except DdmsError as error:
-        return [Finding("settings", State.BAD, error.message, "correct it; `ddms settings` lists them all")]
-    findings = [Finding("settings", State.OK, "all are valid"), *_disk(settings), *_spool(settings)]
+        return [Finding("settings", Verdict.BAD, error.message, "correct it; `ddms settings` lists them all")]
+    findings = [Finding("settings", Verdict.OK, "all are valid"), *_disk(settings), *_spool(settings)]
     try:
         connection = await connect(settings, "doctor")
     except DdmsError as error:
@@ -59,7 +59,7 @@ async def examine() -> list[Finding]:
             "start it, or look at the network between; until it is back the collectors keep polling into their spools, "
             "and alarms, dashboards and the API stand still. Collectors and devices were not looked at"
         )
-        return [*findings, Finding("database", State.BAD, error.message, advice)]
+        return [*findings, Finding("database", Verdict.BAD, error.message, advice)]
     try:
         findings += [finding async for finding in examine_database(connection)]
     finally:
@@ -72,31 +72,31 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     place = next(p for p in (folder, *folder.parents) if p.exists())
     usage = shutil.disk_usage(place)
     share = usage.free / usage.total
-    state = State.BAD if share < NO_SPACE else State.WARN if share < LITTLE_SPACE else State.OK
+    state = Verdict.BAD if share < NO_SPACE else Verdict.WARN if share < LITTLE_SPACE else Verdict.OK
     text = f"{size(usage.free)} ({share:.0%}) free for the spool at {place}"
-    yield Finding("disk", state, text, "" if state is State.OK else "make room, before readings are lost")
+    yield Finding("disk", state, text, "" if state is Verdict.OK else "make room, before readings are lost")
 
 
 def _spool(settings: Settings) -> Iterator[Finding]:
     folder = settings.spool_directory
     if not folder.is_dir():
-        yield Finding("spool", State.OK, f"{folder} is not there: no collector of this machine keeps its spool there")
+        yield Finding("spool", Verdict.OK, f"{folder} is not there: no collector of this machine keeps its spool there")
         return
     files = [(f.stat().st_size, f.stat().st_mtime) for f in folder.glob("*.batch")]
     aside = [f.name for f in folder.iterdir() if f.suffix in {".damaged", ".refused"}]
     if aside:
-        yield Finding("spool", State.WARN, f"{len(aside)} batches were set aside in {folder}, as the log tells",
+        yield Finding("spool", Verdict.WARN, f"{len(aside)} batches were set aside in {folder}, as the log tells",
                       "their readings are not in the database: keep them for a person who can look into them")  # fmt: skip
     if not files:
-        yield Finding("spool", State.OK, "empty")
+        yield Finding("spool", Verdict.OK, "empty")
         return
     used, oldest = sum(s for s, _ in files), time.time() - min(t for _, t in files)
     room = min(settings.spool_max_bytes - used, shutil.disk_usage(folder).free)
     full = used / (used + max(room, 1))
     lasts = f"; as it grows now it is full in {ago(room / (used / max(oldest, 1.0)))}" if oldest > 60 else ""
-    state = State.BAD if full > 0.9 else State.WARN
+    state = Verdict.BAD if full > 0.9 else Verdict.WARN
     text = f"{size(used)} in {len(files)} batches, {full:.0%} full, the oldest {ago(oldest)} old{lasts}"
     advice = "bring the database back (below); the spool then empties by itself, oldest first"
-    if state is State.BAD:
+    if state is Verdict.BAD:
         advice += ". When it is full readings are lost: make room on the disk, raise DDMS_SPOOL_MAX_BYTES"
     yield Finding("spool", state, text, advice)

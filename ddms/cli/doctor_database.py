@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from ddms import VERSION
-from ddms.cli.findings import Finding, State, ago, size
+from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import Connection, check_schema, read_edition
 from ddms.errors import DdmsError
 
@@ -38,13 +38,13 @@ READ_CLOCK = "-- ddms:doctor_clock\nSELECT extract(epoch FROM clock_timestamp())
 
 async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
     """Make all checks that need the database."""
-    yield Finding("database", State.OK, f"reachable, storage edition {await read_edition(connection)}")
+    yield Finding("database", Verdict.OK, f"reachable, storage edition {await read_edition(connection)}")
     try:
         await check_schema(connection)
     except DdmsError as error:
-        yield Finding("schema", State.BAD, error.message)
+        yield Finding("schema", Verdict.BAD, error.message)
         return
-    yield Finding("schema", State.OK, "belongs to this version")
+    yield Finding("schema", Verdict.OK, "belongs to this version")
     try:
         yield await _clock(connection)
         collectors = await connection.fetch(READ_COLLECTORS)
@@ -52,7 +52,7 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         devices = await connection.fetch(READ_DEVICES)
         newest = await connection.fetchval(READ_NEWEST)
     except asyncpg.PostgresError as error:
-        yield Finding("database", State.BAD, f"a question was refused: {error}", "look into the database's log")
+        yield Finding("database", Verdict.BAD, f"a question was refused: {error}", "look into the database's log")
         return
     for finding in (*_collectors(collectors, unpolled), *_devices(devices), *_overrun(devices), _readings(newest)):
         yield finding
@@ -60,9 +60,11 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
 
 async def _clock(connection: Connection) -> Finding:
     off = await connection.fetchval(READ_CLOCK) - time.time()
-    state = State.BAD if abs(off) > CLOCK_BAD_SECONDS else State.WARN if abs(off) > CLOCK_WARN_SECONDS else State.OK
+    state = (
+        Verdict.BAD if abs(off) > CLOCK_BAD_SECONDS else Verdict.WARN if abs(off) > CLOCK_WARN_SECONDS else Verdict.OK
+    )
     text = f"this machine's and the database's differ by {abs(off):.1f} s"
-    return Finding("clock", state, text, "" if state is State.OK else "let both follow one time server (chrony, NTP)")
+    return Finding("clock", state, text, "" if state is Verdict.OK else "let both follow one time server (chrony, NTP)")
 
 
 def _collectors(rows: list[Any], unpolled: list[str]) -> Iterator[Finding]:
@@ -74,18 +76,20 @@ def _collectors(rows: list[Any], unpolled: list[str]) -> Iterator[Finding]:
         stopped = tuple(f"{r['name']} was stopped {ago(r['silent'])} ago" for r in rows if r["stopped"])
         text = "none is running: nothing is polled" if rows else "none was ever started: nothing is polled"
         advice = "start one: `ddms collector`, or its container or service; the last lines of its log say why it ended"
-        yield Finding("collectors", State.BAD, text, advice, dead + stopped)
+        yield Finding("collectors", Verdict.BAD, text, advice, dead + stopped)
         return
     said = ", ".join(f"{r['name']} for {ago(r['runs'])}" for r in alive)
     strange = tuple(
         f"{r['name']} is version {r['version']}, this is {VERSION}" for r in alive if r["version"] != VERSION
     )
     advice = "the others took its devices over: start it again; its log says why it ended" if dead else ""
-    yield Finding("collectors", State.WARN if dead or strange else State.OK, f"running: {said}", advice, dead + strange)
+    yield Finding(
+        "collectors", Verdict.WARN if dead or strange else Verdict.OK, f"running: {said}", advice, dead + strange
+    )
     if unpolled:
         text = f"{len(unpolled)} endpoints are polled by no collector, though one runs"
         advice = "if it lasts longer than 30 s, look into the collector's log, and restart it"
-        yield Finding("collectors", State.BAD, text, advice, _some(unpolled))
+        yield Finding("collectors", Verdict.BAD, text, advice, _some(unpolled))
     yield from _durability(alive)
 
 
@@ -96,20 +100,20 @@ def _durability(alive: list[Any]) -> Iterator[Finding]:
     )  # fmt: skip
     if lost:
         advice = "make room on its disk, or raise DDMS_SPOOL_MAX_BYTES; these readings will not come back"
-        yield Finding("lost", State.BAD, "neither the database nor a spool took all readings", advice, lost)
+        yield Finding("lost", Verdict.BAD, "neither the database nor a spool took all readings", advice, lost)
     waiting = tuple(
         f"{r['name']}: {size(r['spool_bytes'])}, the oldest {ago(r['spool_age'] or 0)} old"
         for r in alive
         if r["spool_bytes"]
     )
     if waiting:
-        yield Finding("replay", State.WARN, "spooled readings are on their way into the database",
+        yield Finding("replay", Verdict.WARN, "spooled readings are on their way into the database",
                       "nothing to do, while the sizes go down", waiting)  # fmt: skip
 
 
 def _devices(rows: list[Any]) -> Iterator[Finding]:
     if not rows:
-        yield Finding("devices", State.WARN, "there are none", "add one: `ddms scan`, then `ddms devices import`")
+        yield Finding("devices", Verdict.WARN, "there are none", "add one: `ddms scan`, then `ddms devices import`")
         return
     online = sum(row["state"] == "online" for row in rows)
     by_endpoint: dict[str, list[Any]] = {}
@@ -120,7 +124,7 @@ def _devices(rows: list[Any]) -> Iterator[Finding]:
     }
     alone = [row for row in rows if row["state"] in {"offline", "error"} and row["endpoint"] not in dead]
     silent = [row for row in rows if row["state"] == "unknown"]
-    state = State.BAD if online == 0 else State.WARN if online < len(rows) else State.OK
+    state = Verdict.BAD if online == 0 else Verdict.WARN if online < len(rows) else Verdict.OK
     advice = "`ddms read NAME` asks one now; see docs/commissioning.md, When nothing answers" if alone else ""
     if silent:
         advice = "unknown is what no collector reports: see collectors above"
@@ -128,7 +132,9 @@ def _devices(rows: list[Any]) -> Iterator[Finding]:
     for endpoint, there in dead.items():
         lasts = min(row["lasts"] for row in there)
         text = f"{endpoint}: all {len(there)} devices behind it are offline for {ago(lasts)}: {there[0]['last_error']}"
-        yield Finding("gateway", State.BAD, text, "it is the gateway, its network or its power rather than the devices")
+        yield Finding(
+            "gateway", Verdict.BAD, text, "it is the gateway, its network or its power rather than the devices"
+        )
 
 
 def _counted(rows: list[Any]) -> str:
@@ -155,12 +161,12 @@ def _overrun(rows: list[Any]) -> Iterator[Finding]:
         lasts = ago(max(row["overrun_lasts"] for row in there))
         text = f"{endpoint}: polls of {len(there)} devices are skipped for {lasts}: it is asked for more than it can do"
         advice = f'`ddms plan "{there[0]["name"]}"` shows on what its time goes: ask less often, or fill larger gaps (max_gap)'
-        yield Finding("overrun", State.WARN, text, advice)
+        yield Finding("overrun", Verdict.WARN, text, advice)
 
 
 def _readings(age: float | None) -> Finding:
     if age is None:
-        return Finding("readings", State.WARN, "there are none yet")
+        return Finding("readings", Verdict.WARN, "there are none yet")
     if age < 3700:  # the longest interval is an hour
-        return Finding("readings", State.OK, f"the newest is {ago(age)} old")
-    return Finding("readings", State.BAD, f"the newest is {ago(age)} old", "see collectors and devices above")
+        return Finding("readings", Verdict.OK, f"the newest is {ago(age)} old")
+    return Finding("readings", Verdict.BAD, f"the newest is {ago(age)} old", "see collectors and devices above")

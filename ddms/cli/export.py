@@ -10,7 +10,7 @@ import click
 from ddms.cli import settings
 
 if TYPE_CHECKING:
-    from api.export.choice import Choice
+    from api.export.choice import ExportChoice
 
 _SEVERAL = ("device", "group", "point")
 
@@ -62,13 +62,13 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
 
     It reads the database directly, so it needs no token, and works while the API is away.
     """
-    from api.export.choice import Choice  # noqa: PLC0415 - the API is slow to import
+    from api.export.choice import ExportChoice  # noqa: PLC0415 - the API is slow to import
 
     form = form or ("parquet" if output and output.suffix == ".parquet" else "csv")
     pairs = [("from", from_), ("format", form)]
     pairs += [(name, value) for name in _SEVERAL for value in given.pop(name)]
     pairs += [(name, value) for name, value in given.items() if value is not None]
-    choice = Choice.of(pairs)
+    choice = ExportChoice.of(pairs)
     if output is None:
         asyncio.run(_write(choice, sys.stdout.buffer, quiet=sys.stdout.isatty()))
         return
@@ -82,7 +82,7 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
     click.echo(f"{rows:,} rows are in {output}.", err=True)
 
 
-async def _write(choice: "Choice", file: BinaryIO, *, quiet: bool) -> int:
+async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
     from api.export.plan import plan  # noqa: PLC0415
     from api.export.stream import opened, write  # noqa: PLC0415
     from api.ground.database import Statements  # noqa: PLC0415

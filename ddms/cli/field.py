@@ -14,7 +14,7 @@ from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
-from ddms.plan import Limits, Point
+from ddms.plan import PolledPoint, RequestLimits
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 from ddms.settings import Settings
 
@@ -64,14 +64,14 @@ def read(
         raise SystemExit(1)
 
 
-Target = tuple[Endpoint, int, list[Point], Limits, float]
+Target = tuple[Endpoint, int, list[PolledPoint], RequestLimits, float]
 
 
 def _given(endpoint: str, unit_id: int, texts: tuple[str, ...]) -> Target:
     if not texts:
         raise click.UsageError("--endpoint needs at least one --point, such as holding:0:uint16")
-    points = [Point(id=i, key=text, register=parse_point(text)) for i, text in enumerate(texts)]
-    return Endpoint.parse(endpoint, field="--endpoint"), unit_id, points, Limits(), 1.0
+    points = [PolledPoint(id=i, key=text, register=parse_point(text)) for i, text in enumerate(texts)]
+    return Endpoint.parse(endpoint, field="--endpoint"), unit_id, points, RequestLimits(), 1.0
 
 
 def parse_point(text: str) -> Register:
@@ -108,12 +108,12 @@ async def _stored(settings: Settings, name: str) -> Target:
         points = [lines.point(point) for point in await connection.fetch(FIND_POINTS, row["id"])]
     finally:
         await connection.close()
-    limits = Limits(max_words=row["max_words"], max_bits=row["max_bits"], max_gap=row["max_gap"])
+    limits = RequestLimits(max_words=row["max_words"], max_bits=row["max_bits"], max_gap=row["max_gap"])
     return Endpoint.parse(row["endpoint"]), row["unit_id"], points, limits, row["timeout_ms"] / 1000
 
 
 async def _read(
-    endpoint: Endpoint, unit_id: int, points: list[Point], limits: Limits, timeout: float
+    endpoint: Endpoint, unit_id: int, points: list[PolledPoint], limits: RequestLimits, timeout: float
 ) -> dict[str, Any]:
     route = Route(endpoint, timeout)
     try:

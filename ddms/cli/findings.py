@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class Verdict(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -17,7 +17,7 @@ class Finding:
     """What was looked at, how it is, and what to do; `details` are lines below it."""
 
     check: str
-    state: State
+    state: Verdict
     text: str
     advice: str = ""
     details: tuple[str, ...] = ()

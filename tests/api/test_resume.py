@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from api.live import broadcast, resume
-from api.live.resume import Heard, Span, Token, joined
+from api.live.resume import Heard, ResumeToken, Span, joined
 from api.subscriptions import readings as readings_source
 from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, serving, tokens_fixture  # noqa: F401 - fixtures
@@ -239,8 +239,8 @@ async def test_an_interval_has_limits(api: Api):
 
 
 def test_a_token_is_read_as_it_was_written():
-    token = Token(milliseconds=1_700_000_000_000, heard={"line 1": Heard(5, 2), "管线": Heard(2**62, 0)})
-    assert Token.of(str(token)) == token
+    token = ResumeToken(milliseconds=1_700_000_000_000, heard={"line 1": Heard(5, 2), "管线": Heard(2**62, 0)})
+    assert ResumeToken.of(str(token)) == token
 
 
 def test_spans_that_overlap_are_one():

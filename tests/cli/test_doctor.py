@@ -10,7 +10,7 @@ import pytest
 from ddms import VERSION
 from ddms.cli.doctor import _spool
 from ddms.cli.doctor_database import examine_database
-from ddms.cli.findings import Finding, State, ago, size
+from ddms.cli.findings import Finding, Verdict, ago, size
 from tests.support.command_line import ddms_beside
 
 RUNNING = "INSERT INTO collectors (name, version) VALUES ('line 1', $1)"
@@ -40,7 +40,7 @@ async def plant(owner, make_device):
 
 async def test_all_is_well(plant):
     found = await examined(plant)
-    assert {finding.state for finding in found.values()} == {State.OK}
+    assert {finding.state for finding in found.values()} == {Verdict.OK}
     assert found["devices"].text == "4 of 4 online"
     assert found["collectors"].text.startswith("running: line 1 for")
 
@@ -48,18 +48,18 @@ async def test_all_is_well(plant):
 async def test_nothing_was_set_up_yet(owner):
     found = await examined(owner)
     assert (found["collectors"].state, found["collectors"].text) == (
-        State.BAD,
+        Verdict.BAD,
         "none was ever started: nothing is polled",
     )
     assert found["devices"].advice.startswith("add one")
-    assert (found["readings"].state, found["readings"].text) == (State.WARN, "there are none yet")
+    assert (found["readings"].state, found["readings"].text) == (Verdict.WARN, "there are none yet")
 
 
 async def test_a_silent_collector_is_named_and_its_devices_do_not_look_online(plant):
     await plant.execute("UPDATE collectors SET seen_at = now() - interval '12 min'")
     await plant.execute("UPDATE device_states SET last_seen = now() - interval '12 min'")
     found = await examined(plant)
-    assert found["collectors"].state is State.BAD
+    assert found["collectors"].state is Verdict.BAD
     assert found["collectors"].details == ("line 1 was last heard of 12 min ago",)
     assert found["devices"].text == "0 of 4 online, 4 unknown"
     assert "collectors above" in found["devices"].advice
@@ -70,13 +70,13 @@ async def test_a_collector_that_was_taken_over_is_only_a_warning(plant):
         "INSERT INTO collectors (name, version, seen_at) VALUES ('line 2', '0', now() - interval '1 h')"
     )
     found = (await examined(plant))["collectors"]
-    assert (found.state, found.details) == (State.WARN, ("line 2 was last heard of 60 min ago",))
+    assert (found.state, found.details) == (Verdict.WARN, ("line 2 was last heard of 60 min ago",))
 
 
 async def test_a_dead_gateway_is_one_line_and_not_one_for_each_device_behind_it(plant):
     await plant.execute("UPDATE device_states SET state = 'offline', last_error = 'refused' WHERE device_id < 4")
     found = await examined(plant)
-    assert found["gateway"].state is State.BAD
+    assert found["gateway"].state is Verdict.BAD
     assert found["gateway"].text == "tcp://127.0.0.1:502: all 3 devices behind it are offline for 12 min: refused"
     assert found["devices"].text == "1 of 4 online, 3 offline"
     assert found["devices"].details == ()
@@ -93,7 +93,7 @@ async def test_a_single_device_is_named_with_its_endpoint_and_reason(plant):
 async def test_a_line_that_cannot_keep_up_is_told_with_the_command_that_shows_why(plant):
     await plant.execute("UPDATE device_states SET overrun_since = now() - interval '5 min' WHERE device_id < 3")
     found = (await examined(plant))["overrun"]
-    assert found.state is State.WARN
+    assert found.state is Verdict.WARN
     assert found.text.startswith("tcp://127.0.0.1:502: polls of 2 devices are skipped for 5 min")
     assert 'ddms plan "Pump 1"' in found.advice
 
@@ -102,7 +102,7 @@ async def test_lost_readings_and_a_replay_are_told_after_the_outage(plant):
     sql = "UPDATE collectors SET lost_readings = 4711, lost_at = now() - interval '5 min', spool_bytes = 12e6, spool_since = now() - interval '2 h'"
     await plant.execute(sql)
     found = await examined(plant)
-    assert found["lost"].state is State.BAD
+    assert found["lost"].state is Verdict.BAD
     assert found["lost"].details == ("line 1 lost readings 5 min ago, 4,711 since it was installed",)
     assert found["replay"].details == ("line 1: 12.0 MB, the oldest 2 h old",)
     await plant.execute(
@@ -114,13 +114,13 @@ async def test_lost_readings_and_a_replay_are_told_after_the_outage(plant):
 async def test_endpoints_that_nobody_polls_are_named(plant):
     await plant.execute("DELETE FROM leases WHERE connection_id = 2")
     found = (await examined(plant))["collectors"]
-    assert (found.state, found.details) == (State.BAD, ("tcp://127.0.0.1:503",))
+    assert (found.state, found.details) == (Verdict.BAD, ("tcp://127.0.0.1:503",))
 
 
 async def test_old_readings_are_bad(plant):
     await plant.execute("UPDATE latest SET time = now() - interval '3 h'")
     assert (await examined(plant))["readings"] == Finding(
-        "readings", State.BAD, "the newest is 3 h old", "see collectors and devices above"
+        "readings", Verdict.BAD, "the newest is 3 h old", "see collectors and devices above"
     )
 
 
@@ -134,15 +134,15 @@ async def test_an_old_schema_ends_the_examination(owner):
 def test_a_spool_that_fills_says_how_long_it_lasts(settings, tmp_path):
     settings = replace(settings, spool_directory=tmp_path / "spool", spool_max_bytes=1000)
     (missing,) = _spool(settings)
-    assert missing.state is State.OK
+    assert missing.state is Verdict.OK
     settings.spool_directory.mkdir()
     (empty,) = _spool(settings)
-    assert (empty.state, empty.text) == (State.OK, "empty")
+    assert (empty.state, empty.text) == (Verdict.OK, "empty")
     hour_ago = time.time() - 3600
     (settings.spool_directory / "1.batch").write_bytes(bytes(400))
     os.utime(settings.spool_directory / "1.batch", (hour_ago, hour_ago))
     (filling,) = _spool(settings)
-    assert filling.state is State.WARN
+    assert filling.state is Verdict.WARN
     assert (
         filling.text == "400 bytes in 1 batches, 40% full, the oldest 60 min old; as it grows now it is full in 90 min"
     )
@@ -150,7 +150,7 @@ def test_a_spool_that_fills_says_how_long_it_lasts(settings, tmp_path):
     (settings.spool_directory / "0.damaged").write_bytes(b"")
     aside, full = _spool(settings)
     assert aside.text.startswith("1 batches were set aside")
-    assert full.state is State.BAD
+    assert full.state is Verdict.BAD
     assert "DDMS_SPOOL_MAX_BYTES" in full.advice
 
 

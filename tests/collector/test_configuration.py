@@ -1,6 +1,6 @@
 """What the collector polls: only the lines in which something changed are read again."""
 
-from collector.polling.polled_lines import Configuration
+from collector.polling.polled_lines import PolledLines
 
 
 async def test_a_line_is_read_again_only_when_something_in_it_changed(owner, make_device):
@@ -8,7 +8,7 @@ async def test_a_line_is_read_again_only_when_something_in_it_changed(owner, mak
         await make_device(f"Device {port}", port=port)
     ids = {row["id"]: row["endpoint"] for row in await owner.fetch("SELECT id, endpoint FROM connections")}
     one, two, three = sorted(ids)
-    configuration = Configuration()
+    configuration = PolledLines()
     first = await configuration.read(owner, {one, two})
     assert first.keys() == {one, two}, "the third is not ours"
     assert {str(line.line.endpoint) for line in first.values()} == {ids[one], ids[two]}

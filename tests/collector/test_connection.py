@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from collector.polling.clock import Clock
 from collector.polling.poller import ConnectionTask
-from collector.polling.units import DeviceState
+from collector.polling.units import DeviceCondition
 from collector.storing.decode import Answer, PointArrays, decode
 from ddms.endpoints import Endpoint, Transport
 from ddms.lines import ConnectionConfiguration, LineSettings, Unit
@@ -21,7 +21,7 @@ class Notebook:
     def __init__(self):
         self.arrays = PointArrays()
         self.answers: list[Answer] = []
-        self.states: list[DeviceState] = []
+        self.states: list[DeviceCondition] = []
         self.seen_devices: list[int] = []
 
     def place(self, points, interval_s):

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.polling.units import DeviceState
+from collector.polling.units import DeviceCondition
 from collector.storing import store as store_module
 from collector.storing.decode import READINGS, Batch, Text
 from collector.storing.spool import Spool, SpoolFullError, SpoolUnreadableError
 from collector.storing.store import Store
 from ddms.database import listen
 from ddms.errors import DdmsError
-from ddms.plan import Limits, plan
+from ddms.plan import RequestLimits, plan
 from ddms.quality import Reason
 from ddms.registers import DataType
 from ddms.settings import Settings
@@ -51,7 +51,7 @@ class Device:
             point(first_id + 1, 1, deadband=10.0),
             point(first_id + 2, 2, DataType.STRING, length=2),
         ]
-        ((self.block,),) = [poll.blocks for poll in plan(points, Limits())]
+        ((self.block,),) = [poll.blocks for poll in plan(points, RequestLimits())]
         self.block.slots = store.place(self.block.points, 10)
         self.time = int(time.time() * 1e6)
 
@@ -127,8 +127,8 @@ async def test_states_of_devices_are_stored_and_told(settings, owner, make_devic
     device_id = await make_device()
     heard = asyncio.Queue()
     async with opened(settings) as store, listen(settings, "test", {"ddms_states": heard.put_nowait}):
-        store.state(DeviceState(device_id, "offline", 3, None, "no answer"))
-        store.state(DeviceState(987_654, "offline", 3, None, "deleted meanwhile"))
+        store.state(DeviceCondition(device_id, "offline", 3, None, "no answer"))
+        store.state(DeviceCondition(987_654, "offline", 3, None, "deleted meanwhile"))
         await store.flush()
         assert await asyncio.wait_for(heard.get(), 5) == str(device_id)
         rows = await owner.fetch("SELECT device_id, state, failures, last_error FROM device_states")

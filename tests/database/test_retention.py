@@ -113,13 +113,13 @@ async def test_batches_are_small_however_many_points_a_device_has(plant, owner, 
     )
     await plant.fill("short", 30, 29)  # with little to do the batches grow
     sizes = []
-    whole = erasing.Pace.saw
+    whole = erasing.ErasingPace.saw
 
     def seen(pace, points, rows):
         sizes.append(rows)
         whole(pace, points, rows)
 
-    monkeypatch.setattr(erasing.Pace, "saw", seen)
+    monkeypatch.setattr(erasing.ErasingPace, "saw", seen)
     await run(database, "a test", announced=False)
     assert sum(filter(None, sizes)) == 15 * 144
     assert max(filter(None, sizes)) <= 300

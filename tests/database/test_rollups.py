@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import MAKE_INCOMING, replay, store
+from collector.storing.flush import MAKE_INCOMING, flush_batch, replay_batch
 from ddms.quality import Reason
 from ddms.stream import to_microseconds
 
@@ -100,9 +100,9 @@ async def test_every_level_equals_the_readings_when_they_come_in_order_late_and_
     in_time = [reading for reading in readings if reading not in late]
     for number in range(10):
         part = in_time[number * 270 : (number + 1) * 270]
-        await store(owner, "line 1", number, batch(part))
-        await replay(owner, "test", batch(late[number * 30 : (number + 1) * 30]))
-        await replay(owner, "test", batch(part[:5]))  # a commit that was cut off comes a second time
+        await flush_batch(owner, "line 1", number, batch(part))
+        await replay_batch(owner, "test", batch(late[number * 30 : (number + 1) * 30]))
+        await replay_batch(owner, "test", batch(part[:5]))  # a commit that was cut off comes a second time
         if number % 2:
             await refresh(owner, chance.choice(part)[1])
     await refresh(owner)
@@ -114,7 +114,7 @@ async def test_every_level_equals_the_readings_when_they_come_in_order_late_and_
 
 async def test_what_is_not_rolled_up_yet_is_there_too(owner, points):
     readings = some(points, 1000, seed=3)
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner, START + timedelta(days=2, hours=5, minutes=7, seconds=3))
     for level, unit in UNITS.items():
         assert await rolled(owner, f"readings_{level}") == expected(readings, unit)
@@ -123,7 +123,7 @@ async def test_what_is_not_rolled_up_yet_is_there_too(owner, points):
 @pytest.mark.parametrize("step", [None, "10 seconds", "90 seconds", "10 minutes", "6 hours", "1 day", "7 days"])
 async def test_the_average_over_a_range_is_that_of_its_readings_at_every_step(owner, points, step):
     readings = some(points, 2000, seed=4)
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner, START + timedelta(days=3, hours=1, minutes=2))
     width = await owner.fetchval("SELECT $1::text::interval", step)
     for row in await series(owner, points, START + timedelta(hours=7), END, 50, width):
@@ -138,7 +138,7 @@ async def test_the_average_over_a_range_is_that_of_its_readings_at_every_step(ow
 
 async def test_a_day_of_the_site_has_23_hours_when_summer_time_begins(owner, points):
     readings = some(points[:1], 2000, seed=5)
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner)
     day = timedelta(days=1)
     (row,) = await series(owner, points[:1], START + day, START + 2.5 * day, 50, day, "Europe/Berlin")
@@ -154,7 +154,7 @@ async def test_a_day_of_the_site_has_23_hours_when_summer_time_begins(owner, poi
 
 async def test_days_of_a_zone_that_is_half_an_hour_off_are_made_of_minutes(owner, points):
     readings = some(points[:1], 500, seed=6)
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner)
     (row,) = await series(owner, points[:1], START, END, 50, timedelta(days=1), "Asia/Kolkata")
     assert row["level"] == "1m"
@@ -166,7 +166,7 @@ async def test_days_of_a_zone_that_is_half_an_hour_off_are_made_of_minutes(owner
 async def test_few_readings_come_as_they_are_and_many_from_the_level_that_fits(owner, points):
     await owner.execute("UPDATE points SET interval_s = 10")
     readings = [(points[0], START + timedelta(seconds=10 * n), float(n), 0) for n in range(8640)]
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner)
     chosen = {}
     for most in (8640, 1000, 100, 24, 3):
@@ -184,7 +184,7 @@ async def test_few_readings_come_as_they_are_and_many_from_the_level_that_fits(o
 
 async def test_more_readings_than_expected_are_never_cut_but_rolled_up(owner, points):
     readings = [(points[0], START + timedelta(seconds=n), float(n), 0) for n in range(3600)]
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await owner.execute("UPDATE points SET interval_s = 3600")  # it was a second before
     (row,) = await series(owner, points[:1], START, START + timedelta(hours=1), 100)
     assert (row["level"], sum(row["count"])) == ("1m", 3600)
@@ -192,7 +192,7 @@ async def test_more_readings_than_expected_are_never_cut_but_rolled_up(owner, po
 
 async def test_where_the_readings_are_gone_the_rollups_answer(owner, points):
     readings = some(points[:1], 500, seed=7)
-    await store(owner, "line 1", 1, batch(readings))
+    await flush_batch(owner, "line 1", 1, batch(readings))
     await refresh(owner)
     await owner.execute("DELETE FROM readings")
     await owner.execute("UPDATE devices SET retention_days = 30")
@@ -203,7 +203,7 @@ async def test_where_the_readings_are_gone_the_rollups_answer(owner, points):
 
 async def test_the_open_bucket_is_told_and_holds_the_newest_reading(owner, points):
     now = await owner.fetchval("SELECT now()")
-    await store(owner, "line 1", 1, batch([(points[0], now, 5.0, 0)]))
+    await flush_batch(owner, "line 1", 1, batch([(points[0], now, 5.0, 0)]))
     (row,) = await series(owner, points[:1], now - timedelta(hours=2), now + timedelta(seconds=1), 10)
     assert row["open_from"] == row["times"][-1] <= now < row["ends"]
     (row,) = await series(owner, points[:1], now - timedelta(days=2), now - timedelta(days=1), 10)
@@ -212,11 +212,13 @@ async def test_the_open_bucket_is_told_and_holds_the_newest_reading(owner, point
 
 async def test_a_late_reading_does_not_cost_a_rollup_its_readings_that_are_gone(owner, points):
     minute = START + timedelta(hours=1)
-    await store(owner, "line 1", 1, batch([(points[0], minute + timedelta(seconds=s), 1.0, 0) for s in range(50)]))
+    await flush_batch(
+        owner, "line 1", 1, batch([(points[0], minute + timedelta(seconds=s), 1.0, 0) for s in range(50)])
+    )
     await refresh(owner)
     await owner.execute("DELETE FROM readings WHERE time < $1", minute + timedelta(seconds=40))
     late = [(points[0], minute + timedelta(seconds=55), 9.0, 0), (points[1], minute, 7.0, 0)]
-    await replay(owner, "test", batch(late))
+    await replay_batch(owner, "test", batch(late))
     await refresh(owner)
     for level in UNITS:
         found = await rolled(owner, f"rollup_{level}")
@@ -251,7 +253,7 @@ async def test_readings_that_were_stored_past_the_collector_are_rolled_up_by_reb
 
 async def test_values_beyond_all_measure_stop_no_rollup(owner, points):
     readings = [(points[0], START + timedelta(seconds=n), 1.7e308, 0) for n in range(3)]
-    await store(owner, "line 1", 1, batch([*readings, (points[1], START, 1.0, 0)]))
+    await flush_batch(owner, "line 1", 1, batch([*readings, (points[1], START, 1.0, 0)]))
     await refresh(owner)
     found = await rolled(owner, "rollup_1d")
     assert found[points[0], START]["max"] == 1.7e308

@@ -206,7 +206,7 @@ def test_a_taken_port_gives_another_one_and_a_word():
 def test_a_free_port_is_taken_without_a_word():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert ports.choose(port, "the API") == ports.Choice(port)
+    assert ports.choose(port, "the API") == ports.PortChoice(port)
 
 
 def test_a_folder_without_grafana_is_not_taken_for_one(tmp_path: Path):

@@ -14,7 +14,7 @@ from pyModbusTCP.client import ModbusClient
 from ddms.registers import DataType, Register, RegisterTable
 from demo import inventory
 from demo.gateway import Server, listen
-from demo.inventory import Device, Point, Spell
+from demo.inventory import PlantDevice, PlantPoint, Spell
 from demo.model import TICK, Plant
 
 MORNING = 1_790_000_000.0  # a whole number of ticks, on a day when the plant works
@@ -25,7 +25,7 @@ FORMATS = {
 }  # fmt: skip
 
 
-def device(name: str) -> Device:
+def device(name: str) -> PlantDevice:
     return next(d for d in INVENTORY.devices if d.name.startswith(name))
 
 
@@ -85,7 +85,7 @@ def decode(words: list[int], register: Register) -> float | str:
             return struct.unpack(f">{FORMATS[kind]}", data)[0]
 
 
-def resolution(point: Point, value: float) -> float:
+def resolution(point: PlantPoint, value: float) -> float:
     """Return how far a register can be from the value that it stands for."""
     kind = point.register.data_type
     digits = {"float16": 2e-3, "float32": 1e-6, "float64": 1e-12}

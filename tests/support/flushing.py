@@ -8,7 +8,7 @@ import numpy as np
 
 from api.live.resume import Heard
 from collector.storing.decode import READINGS, Batch, Text
-from collector.storing.flush import MAKE_INCOMING, replay, store
+from collector.storing.flush import MAKE_INCOMING, flush_batch, replay_batch
 from tests.support.api_server import Api, add, api_fixture, serving, tokens_fixture  # noqa: F401 - fixtures
 
 
@@ -35,10 +35,10 @@ class Collector:
 
     async def flush(self, *values: tuple[int, float], at: float | None = None, texts=()) -> None:
         self.sequence += 1
-        await store(self.connection, self.name, self.sequence, self.batch(list(values), at, texts))
+        await flush_batch(self.connection, self.name, self.sequence, self.batch(list(values), at, texts))
 
     async def replay(self, *values: tuple[int, float], at: float) -> None:
-        await replay(self.connection, self.name, self.batch(list(values), at))
+        await replay_batch(self.connection, self.name, self.batch(list(values), at))
 
 
 async def heard_by(api: Api, collector: Collector) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from collector.storing.decode import MICROSECONDS, Answer, PointArrays, decode
-from ddms.plan import Limits, plan
+from ddms.plan import RequestLimits, plan
 from ddms.quality import Reason
 from ddms.registers import DataType
 from tests.support.polled import point
@@ -17,7 +17,7 @@ class Bench:
 
     def __init__(self, *points):
         self.arrays = PointArrays()
-        self.polls = plan(points, Limits())
+        self.polls = plan(points, RequestLimits())
         for poll in self.polls:
             for block in poll.blocks:
                 block.slots = self.arrays.place(block.points, poll.interval_s)

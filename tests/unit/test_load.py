@@ -8,7 +8,7 @@ from ddms import load
 from ddms.endpoints import Endpoint
 from ddms.lines import ConnectionConfiguration, LineSettings, Unit
 from ddms.load import ASSUMED_SECONDS, Overrun
-from ddms.plan import Limits
+from ddms.plan import RequestLimits
 from tests.support.polled import point
 
 
@@ -17,7 +17,7 @@ def line(*units: Unit, endpoint: str = "tcp://10.0.0.1", **settings) -> Connecti
 
 
 def unit(number: int, *points) -> Unit:
-    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=Limits(), points=points)
+    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=RequestLimits(), points=points)
 
 
 FAST_AND_SLOW = unit(1, point(1, 0, interval_s=1), point(2, 1, interval_s=1), point(3, 500, interval_s=10))

@@ -4,13 +4,17 @@ import random
 
 import pytest
 
-from ddms.plan import Limits, plan, split
+from ddms.plan import RequestLimits, plan, split
 from ddms.registers import DataType, RegisterTable
 from tests.support.polled import point
 
 
 def requests(points, **limits):
-    return [(p.interval_s, b.table.value, b.address, b.count) for p in plan(points, Limits(**limits)) for b in p.blocks]
+    return [
+        (p.interval_s, b.table.value, b.address, b.count)
+        for p in plan(points, RequestLimits(**limits))
+        for b in p.blocks
+    ]
 
 
 def test_neighbours_become_one_request():
@@ -49,7 +53,7 @@ def test_a_slow_point_inside_a_fast_block_rides_along_and_the_rest_stays_slow():
     fast = [point(1, 10, interval_s=1), point(2, 14, interval_s=1)]
     slow = [point(3, 12, interval_s=60), *[point(100 + i, 500 + i, interval_s=60) for i in range(50)]]
     assert requests(fast + slow) == [(1, "holding", 10, 5), (60, "holding", 500, 50)]
-    (quick, _) = plan(fast + slow, Limits())
+    (quick, _) = plan(fast + slow, RequestLimits())
     assert [p.id for p in quick.blocks[0].points] == [1, 3, 2]
 
 
@@ -57,7 +61,7 @@ def test_bits_of_one_word_are_one_register():
     points = [point(i, 7, DataType.BIT, bit=i) for i in range(16)]
     ((_, _, address, count),) = requests(points)
     assert (address, count) == (7, 1)
-    assert plan(points, Limits())[0].blocks[0].wanted == 1
+    assert plan(points, RequestLimits())[0].blocks[0].wanted == 1
 
 
 def test_every_point_is_in_exactly_one_block_whatever_the_map():
@@ -68,7 +72,7 @@ def test_every_point_is_in_exactly_one_block_whatever_the_map():
             point(i, rng.randrange(600), rng.choice(kinds), rng.choice([RegisterTable.INPUT, RegisterTable.HOLDING]), interval_s=rng.choice([1, 5, 10]))
             for i in range(rng.randrange(1, 80))
         ]  # fmt: skip
-        limits = Limits(max_words=rng.choice([4, 10, 125]), max_gap=rng.randrange(20))
+        limits = RequestLimits(max_words=rng.choice([4, 10, 125]), max_gap=rng.randrange(20))
         blocks = [b for p in plan(points, limits) for b in p.blocks]
         assert sorted(p.id for b in blocks for p in b.points) == sorted(p.id for p in points)
         assert all(b.count <= limits.max_words for b in blocks)
@@ -80,7 +84,7 @@ def test_every_point_is_in_exactly_one_block_whatever_the_map():
 
 
 def test_splitting_finds_every_single_register():
-    (poll,) = plan([point(i, 2 * i, DataType.FLOAT32) for i in range(20)], Limits())
+    (poll,) = plan([point(i, 2 * i, DataType.FLOAT32) for i in range(20)], RequestLimits())
     waiting, leaves = list(poll.blocks), []
     while waiting:
         block = waiting.pop()
@@ -97,5 +101,5 @@ def test_splitting_finds_every_single_register():
     "points", [[point(1, 5)], [point(1, 5, DataType.BIT, bit=1), point(2, 5, DataType.BIT, bit=2)]]
 )
 def test_what_shares_a_register_is_not_split(points):
-    (poll,) = plan(points, Limits())
+    (poll,) = plan(points, RequestLimits())
     assert split(poll.blocks[0]) is None

@@ -8,7 +8,7 @@ from collector.polling.clock import Clock
 from collector.polling.schedule import Schedule
 from collector.polling.units import PollState, UnitState
 from ddms.lines import Unit
-from ddms.plan import Limits, plan
+from ddms.plan import RequestLimits, plan
 from tests.support.polled import point
 
 
@@ -26,8 +26,8 @@ class FixedClock(Clock):
 def polls(*intervals: int) -> list[PollState]:
     """The polls of one unit, one an interval."""
     points = tuple(point(n, 200 * n, interval_s=interval) for n, interval in enumerate(intervals))
-    unit = UnitState(Unit(device_id=1, name="unit", unit_id=1, limits=Limits(), points=points))
-    return [PollState(unit, poll) for poll in plan(points, Limits())]
+    unit = UnitState(Unit(device_id=1, name="unit", unit_id=1, limits=RequestLimits(), points=points))
+    return [PollState(unit, poll) for poll in plan(points, RequestLimits())]
 
 
 def test_new_polls_are_due_at_once_and_then_on_whole_multiples_of_their_interval():

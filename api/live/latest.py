@@ -27,7 +27,7 @@ SELECT count(*) AS count, array_send(array_agg(point_id)) AS points, array_send(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newest:
+class LatestReadings:
     """Columns of one length, by device and point; each is encoded once, for all who ask before something changes."""
 
     points: NDArray[Any]
@@ -78,15 +78,15 @@ def _encoded(column: NDArray[Any]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(np.ascontiguousarray(column), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-class NewestOfAll:
+class LatestOfAll:
     """What the mirror holds, encoded once for each change of it."""
 
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
         self._tick = -1
-        self._newest: Newest | None = None
+        self._newest: LatestReadings | None = None
 
-    def get(self) -> Newest:
+    def get(self) -> LatestReadings:
         """Return the newest readings of all points."""
         if self._newest is None or self._tick != self._mirror.tick:
             self._tick, self._newest = self._mirror.tick, of_mirror(self._mirror, self._mirror.directory.points)
@@ -99,7 +99,7 @@ def chosen(directory: Directory, points: list[int] | None, devices: list[int] | 
     return found.union(*(directory.by_device.get(device, ()) for device in devices or ()))
 
 
-def of_mirror(mirror: Mirror, wanted: Any) -> Newest:
+def of_mirror(mirror: Mirror, wanted: Any) -> LatestReadings:
     """Return the newest readings of points that are in the mirror's directory; one that was never read is left out."""
     entries = mirror.directory.points
     read = [point for point in sorted(wanted, key=lambda p: (entries[p].device_id, p)) if mirror.times[point]]
@@ -110,7 +110,7 @@ def of_mirror(mirror: Mirror, wanted: Any) -> Newest:
         texts = [
             mirror.texts.get(p) if q < Reason.TIMEOUT else None for p, q in zip(read, qualities.tolist(), strict=True)
         ]
-    return Newest(
+    return LatestReadings(
         points=points,
         devices=np.array([entries[point].device_id for point in read], np.int32),
         times=mirror.times[points],
@@ -121,10 +121,10 @@ def of_mirror(mirror: Mirror, wanted: Any) -> Newest:
     )
 
 
-async def of_database(database: Database, points: list[int] | None, devices: list[int] | None) -> Newest:
+async def of_database(database: Database, points: list[int] | None, devices: list[int] | None) -> LatestReadings:
     """Return the newest readings as they are stored; of all points when nothing is named."""
     row: Any = await database.row(READ_LATEST, points, devices)
-    return Newest(
+    return LatestReadings(
         points=columns.integers(row["points"]),
         devices=columns.integers(row["devices"]),
         times=columns.times(row["times"]),
