@@ -10,7 +10,7 @@ from typing import TypeAlias
 import asyncpg
 import orjson
 
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
 SCHEMA_VERSION = "0015"
@@ -96,17 +96,23 @@ def explain(error: BaseException) -> DdmsError:
         case DdmsError():
             return error
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            sentence = f"the database refuses the user or password ({error}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD"
+            sentence: str = Sentence(
+                "the database refuses the user or password ({}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD",
+                error,
+            )
         case asyncpg.InvalidCatalogNameError():
-            sentence = f"{error}: create it, or correct DDMS_DATABASE_URL"
+            sentence = Sentence("{}: create it, or correct DDMS_DATABASE_URL", error)
         case asyncpg.CannotConnectNowError():
             sentence = "the database is starting up or shutting down: wait a moment"
         case asyncpg.TooManyConnectionsError():
             sentence = "the database has no connection left: raise max_connections or stop other clients"
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
-            sentence = f"the database refuses the connection: {error}"
+            sentence = Sentence("the database refuses the connection: {}", error)
         case _:
-            sentence = f"the database cannot be reached ({str(error) or type(error).__name__}): is it running, is DDMS_DATABASE_URL right?"
+            sentence = Sentence(
+                "the database cannot be reached ({}): is it running, is DDMS_DATABASE_URL right?",
+                str(error) or type(error).__name__,
+            )
     return DdmsError(Code.UNAVAILABLE, sentence)
 
 
@@ -126,12 +132,14 @@ async def check_schema(connection: Connection) -> None:
     if found < SCHEMA_VERSION:
         raise DdmsError(
             Code.SCHEMA_VERSION,
-            f"the database has schema {found}, this program needs {SCHEMA_VERSION}: run `ddms migrate`",
+            Sentence("the database has schema {}, this program needs {}: run `ddms migrate`", found, SCHEMA_VERSION),
         )
     if found > SCHEMA_VERSION:
         raise DdmsError(
             Code.SCHEMA_VERSION,
-            f"the database has schema {found}, this program knows only {SCHEMA_VERSION}: install the newer DDMS",
+            Sentence(
+                "the database has schema {}, this program knows only {}: install the newer DDMS", found, SCHEMA_VERSION
+            ),
         )
 
 

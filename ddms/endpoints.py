@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 _NETWORK = re.compile(r"(?P<scheme>tcp|rtu\+tcp)://(?P<host>[^/\s:\[\]]+|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{1,5}))?")
 _SERIAL = re.compile(r"serial://(?P<path>/[^\s]+)")
@@ -42,5 +42,5 @@ class Endpoint:
         match = _NETWORK.fullmatch(text.strip())
         port = int(match["port"] or 502) if match else 0
         if not match or not 1 <= port <= 65535:
-            raise DdmsError(Code.INVALID, f"{text!r} is not an endpoint: {_ADVICE}", field=field)
+            raise DdmsError(Code.INVALID, Sentence("{!r} is not an endpoint: {}", text, _ADVICE), field=field)
         return cls(Transport(match["scheme"]), match["host"].strip("[]").lower(), port)

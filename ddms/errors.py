@@ -19,10 +19,34 @@ class Code(StrEnum):
     SCHEMA_VERSION = "SCHEMA_VERSION"
 
 
+class Sentence(str):
+    """A sentence for a person: a template, and what was put into it.
+
+    It is the English text. Whoever translates it looks up the template and puts the same values in again, so that a
+    message and its translation cannot part.
+    """
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: tuple[object, ...]
+
+    def __new__(cls, template: str, *values: object) -> "Sentence":
+        """Put the values in, by `str.format`."""
+        made = super().__new__(cls, template.format(*values))
+        made.template = template
+        made.values = values
+        return made
+
+    def __reduce__(self) -> tuple[type["Sentence"], tuple[object, ...]]:
+        """Pass between processes whole."""
+        return type(self), (self.template, *self.values)
+
+
 class DdmsError(Exception):
     """Something a person can put right.
 
-    `message` is a sentence that says what to do; `field` is the input that was wrong, as the caller
+    `message` is a sentence that says what to do, a `Sentence` where something was put in; `field` is the input that was wrong, as the caller
     named it (`points.2.address`), or None.
     """
 

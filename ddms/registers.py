@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddms.errors import Sentence
+
 ADDRESSES = 65_536
 MAX_WORDS = 125
 MAX_BITS = 2_000
@@ -164,7 +166,7 @@ class Register:
         if self.end > ADDRESSES:
             return (
                 "address",
-                f"{self.size} registers from {self.address} reach beyond the last address, 65535",
+                Sentence("{} registers from {} reach beyond the last address, 65535", self.size, self.address),
             )
         return None
 

@@ -18,7 +18,7 @@ from api.ground.callers import PREFIX, digest_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id, to_id
 from api.ground.roles import Role
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 MAX_DAYS = 3650
 INSERT_TOKEN = """-- ddms:insert_token
@@ -117,7 +117,7 @@ async def create(
 def lifetime(number: int, field_name: str = "days") -> timedelta:
     """Return a lifetime in days."""
     if not 1 <= number <= MAX_DAYS:
-        raise DdmsError(Code.INVALID, f"a token is valid for 1 to {MAX_DAYS} days", field=field_name)
+        raise DdmsError(Code.INVALID, Sentence("a token is valid for 1 to {} days", MAX_DAYS), field=field_name)
     return timedelta(days=number)
 
 

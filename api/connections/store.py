@@ -8,7 +8,7 @@ from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.ids import IdKind, to_id
 from ddms.endpoints import Endpoint, Transport
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 LOCK_CONNECTION = """-- ddms:lock_connection
 SELECT endpoint, baud_rate, parity, stop_bits, timeout_ms, connect_pause_ms, request_pause_ms, max_in_flight,
@@ -39,11 +39,11 @@ _OF_SERIAL_LINES = ("baud_rate", "parity", "stop_bits")
 def _problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
     for name, (low, high) in _RANGES.items():
         if name in changes and not low <= changes[name] <= high:
-            yield name, f"it must be from {low} to {high}"
+            yield name, Sentence("it must be from {} to {}", low, high)
     if endpoint.transport is not Transport.SERIAL:
         for name in _OF_SERIAL_LINES:
             if name in changes:
-                yield name, f"{endpoint} is no serial line: its gateway has this setting, DDMS does not"
+                yield name, Sentence("{} is no serial line: its gateway has this setting, DDMS does not", endpoint)
     if endpoint.transport is not Transport.TCP and in_flight > 1:
         yield (
             "max_in_flight",
@@ -58,10 +58,15 @@ async def change_connection(
     row = await statements.row(LOCK_CONNECTION, number)
     subject = to_id(IdKind.CONNECTION, number)
     if row is None:
-        raise DdmsError(Code.NOT_FOUND, f"there is no connection {subject}: `connections` lists them", field="id")
+        raise DdmsError(
+            Code.NOT_FOUND, Sentence("there is no connection {}: `connections` lists them", subject), field="id"
+        )
     if row["version"] != version:
-        sentence = f"somebody changed the connection meanwhile (version {row['version']}): read it again"
-        raise DdmsError(Code.CONFLICT, sentence, field="version")
+        raise DdmsError(
+            Code.CONFLICT,
+            Sentence("somebody changed the connection meanwhile (version {}): read it again", row["version"]),
+            field="version",
+        )
     before = {name: row[name] for name in SETTINGS}
     if "endpoint" in changes:
         changes["endpoint"] = str(Endpoint.parse(changes["endpoint"]))

@@ -16,7 +16,7 @@ from api.files.spreadsheet import defused, restored
 from api.files.yaml import LINE, dump, load, plain, wrong
 from api.graphql.errors import snake
 from api.points.types import POINT_FIELDS, PointInput
-from ddms.errors import DdmsError
+from ddms.errors import DdmsError, Sentence
 
 DEVICE_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
     name: name for name in OWN_FIELDS if name not in {"name", "enabled"}
@@ -72,7 +72,7 @@ def _int(raw: Any) -> int:
             return int(str(raw))
     except ValueError:
         pass
-    raise ValueError(f"{raw!r} is not a whole number")
+    raise ValueError(Sentence("{!r} is not a whole number", raw))
 
 
 def _float(raw: Any) -> float:
@@ -81,7 +81,7 @@ def _float(raw: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{raw!r} is not a number")
+        raise ValueError(Sentence("{!r} is not a number", raw))
     return number
 
 
@@ -107,7 +107,9 @@ def _enum(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
 
     def read(raw: Any) -> StrEnum:
         if str(raw).lower() not in known:
-            raise ValueError(f"{raw!r} is not known here: write one of {', '.join(member.value for member in kind)}")
+            raise ValueError(
+                Sentence("{!r} is not known here: write one of {}", raw, ", ".join(member.value for member in kind))
+            )
         return known[str(raw).lower()]
 
     return read
@@ -142,12 +144,12 @@ def _values(
     values = {}
     for name, cell in raw.items():
         if name not in readers:
-            raise wrong(line, str(name), f"this is not known here: write one of {', '.join(readers)}")
+            raise wrong(line, str(name), Sentence("this is not known here: write one of {}", ", ".join(readers)))
         if cell not in {None, ""} if not isinstance(cell, dict | list) else True:
             try:
                 values[name] = readers[name](cell)
             except ValueError as error:
-                raise wrong(line, name, str(error)) from error
+                raise wrong(line, name, error.args[0]) from error
     for name in needs:
         if name not in values:
             raise wrong(line, name, "this is needed")
@@ -165,7 +167,7 @@ def read(text: str, form: FileFormat) -> list[Entry]:
     for entry in entries:
         name = entry.device.name.lower()
         if name in seen:
-            raise wrong(entry.line, "device", f"{entry.device.name!r} is on line {seen[name]} already")
+            raise wrong(entry.line, "device", Sentence("{!r} is on line {} already", entry.device.name, seen[name]))
         seen[name] = entry.line
     return entries
 
@@ -175,12 +177,12 @@ def _read_csv(text: str) -> list[Entry]:
     entries: dict[str, Entry] = {}
     try:
         if problem := _header_problem(list(rows.fieldnames or ())):
-            raise wrong(1, "", f"{problem}: the columns are {', '.join(COLUMNS)}")
+            raise wrong(1, "", Sentence("{}: the columns are {}", problem, ", ".join(COLUMNS)))
         for row in rows:
             if any(row.values()):
                 _read_row(_restored(row), rows.line_num, entries)
     except csv.Error as error:
-        raise wrong(rows.reader.line_num, "", f"this is not CSV: {error}") from error
+        raise wrong(rows.reader.line_num, "", Sentence("this is not CSV: {}", error)) from error
     return list(entries.values())
 
 
@@ -210,7 +212,7 @@ def _read_row(row: dict[str, Any], line: int, entries: dict[str, Entry]) -> None
     entry = entries[name]
     for column, value in values.items():
         if column != "name" and getattr(entry.device, column) != value:
-            raise wrong(line, column, f"differs from the same device's on line {entry.line}")
+            raise wrong(line, column, Sentence("differs from the same device's on line {}", entry.line))
     point = {column: row[column] for column in POINT_FIELDS if row.get(column)}
     if point:
         entry.device.points.append(_point(point, line))
@@ -227,7 +229,9 @@ def _read_yaml(text: str) -> list[Entry]:
 
 def _read_device(raw: Any) -> Entry:
     if not isinstance(raw, dict):
-        raise wrong(1, "devices", f"{str(raw)[:40]!r} is not a device: write a mapping with name and endpoint")
+        raise wrong(
+            1, "devices", Sentence("{!r} is not a device: write a mapping with name and endpoint", str(raw)[:40])
+        )
     own = {name: value for name, value in raw.items() if name not in {LINE, "points"}}
     device = DeviceInput(**_values(own, _DEVICE_READERS, _DEVICE_NEEDS, raw[LINE]))
     device.points, lines = read_points(raw)

@@ -25,7 +25,7 @@ from api.points.types import PointInput
 from api.profiles.followed import followed
 from api.retention.deletions import Erasure
 from api.retention.deletions import by_number as erasure_by_number
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 
 @input_type
@@ -159,7 +159,9 @@ async def _update(
         raise unknown(number)
     if found != version:
         raise DdmsError(
-            Code.CONFLICT, f"somebody changed the device meanwhile (version {found}): read it again", field="version"
+            Code.CONFLICT,
+            Sentence("somebody changed the device meanwhile (version {}): read it again", found),
+            field="version",
         )
     after = DeviceInput(**before.own() | {"points": before.points} | changes).checked()
     if after.profile is not None and after.profile != before.profile:

@@ -15,7 +15,7 @@ from api.points.types import MOST_POINTS, PointInput
 from api.profiles.followed import followed, mark_points
 from api.retention.deletions import forget
 from ddms.endpoints import Endpoint
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 ENSURE_CONNECTION = """-- ddms:ensure_connection
 INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM connections WHERE endpoint = $1)
@@ -105,7 +105,7 @@ class DeviceInput:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "retention_days"):
-                yield name, f"it must be from {low} to {high}"
+                yield name, Sentence("it must be from {} to {}", low, high)
 
     def own(self) -> dict[str, Any]:
         """Return all but the points."""
@@ -137,14 +137,14 @@ _STORED = (
 def checked_points(points: list[PointInput]) -> list[PointInput]:
     """Return points in their one spelling, with unique keys."""
     if len(points) > MOST_POINTS:
-        raise DdmsError(Code.INVALID, f"a device has at most {MOST_POINTS} points", field="points")
+        raise DdmsError(Code.INVALID, Sentence("a device has at most {} points", MOST_POINTS), field="points")
     seen: set[str] = set()
     for place, point in enumerate(points):
         point.checked(f"points.{place}.")
         if point.key in seen:
             raise DdmsError(
                 Code.INVALID,
-                f"two points have the key {point.key!r}: keys are unique in a device",
+                Sentence("two points have the key {!r}: keys are unique in a device", point.key),
                 field=f"points.{place}.key",
             )
         seen.add(point.key)
@@ -193,7 +193,10 @@ async def store_device(
     if missing and not remove_points:
         raise DdmsError(
             Code.INVALID,
-            f"points would be removed with their readings ({', '.join(missing[:10])}): keep them, or say removePoints: true",
+            Sentence(
+                "points would be removed with their readings ({}): keep them, or say removePoints: true",
+                ", ".join(missing[:10]),
+            ),
             field="points",
         )
     await statements.value(ENSURE_CONNECTION, after.endpoint)
@@ -249,7 +252,9 @@ async def delete_device(statements: Statements, actor: Actor, number: int, *, ke
 def unknown(number: int) -> DdmsError:
     """Return the error for a device that is not there."""
     return DdmsError(
-        Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, number)}: it may have been deleted", field="id"
+        Code.NOT_FOUND,
+        Sentence("there is no device {}: it may have been deleted", to_id(IdKind.DEVICE, number)),
+        field="id",
     )
 
 

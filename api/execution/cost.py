@@ -31,6 +31,7 @@ from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
 from strawberry.types.field import StrawberryField
 
 from api.ground.limits import PAGE_SIZE
+from ddms.errors import Sentence
 
 MOST_COST = 200_000
 """An operation that may cost more is refused."""
@@ -128,7 +129,11 @@ def told_cost(cost: int) -> dict[str, Any]:
 def too_dear(cost: int) -> GraphQLError:
     """Return the error for an operation that costs too much."""
     return GraphQLError(
-        f"the operation costs up to {cost}, at most {MOST_COST} is served: ask for shorter pages, fewer points or fields"
+        Sentence(
+            "the operation costs up to {}, at most {} is served: ask for shorter pages, fewer points or fields",
+            cost,
+            MOST_COST,
+        )
     )
 
 

@@ -31,6 +31,7 @@ from api.execution.response import encode, response
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
+from ddms.errors import Sentence
 
 _RULES = (*specified_rules, *recommended_rules)
 _NO_VARIABLES = VariableValues({}, {})
@@ -177,7 +178,9 @@ class Documents:
         node = get_operation_ast(document, name)
         if node is None:
             sentence = (
-                f"the document has no operation {name!r}" if name else "operationName must say which operation is meant"
+                Sentence("the document has no operation {!r}", name)
+                if name
+                else "operationName must say which operation is meant"
             )
             raise BadDocument([GraphQLError(sentence)])
         name = node.name.value if node.name else None

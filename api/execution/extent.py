@@ -13,6 +13,8 @@ from graphql import (
     SelectionSetNode,
 )
 
+from ddms.errors import Sentence
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentLimits:
@@ -75,7 +77,12 @@ def exceeded(document: DocumentNode, limits: DocumentLimits) -> list[GraphQLErro
             extent = measure.selections(operation.selection_set)
             errors += [
                 GraphQLError(
-                    f"the operation has {what} of {found if found < 10**9 else 'more than 10^9'}, at most {most} is served",
+                    Sentence(
+                        "the operation has {} of {}, at most {} is served",
+                        what,
+                        found if found < 10**9 else "more than 10^9",
+                        most,
+                    ),
                     operation,
                 )
                 for what, found, most in (

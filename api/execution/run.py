@@ -19,7 +19,7 @@ from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
 from api.ground import tracing
 from api.ground.limits import DEADLINE_SECONDS
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 
 def execute(
@@ -58,7 +58,9 @@ async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
         async with asyncio.timeout(DEADLINE_SECONDS):
             answer = response(await work)
     except TimeoutError:
-        late = DdmsError(Code.TIMEOUT, f"the operation was ended after {DEADLINE_SECONDS:.0f} s: ask for less")
+        late = DdmsError(
+            Code.TIMEOUT, Sentence("the operation was ended after {:.0f} s: ask for less", DEADLINE_SECONDS)
+        )
         answer = {"data": None, "errors": [errors.refused(late)]}
     return answer | {"extensions": told_cost(cost)}
 

@@ -15,7 +15,7 @@ from api.ground.actor import Actor
 from api.ground.callers import Caller
 from api.ground.database import Database, Row, Statements
 from api.schema import build
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 _APOLLO = re.compile("[0-9a-f]{64}")
@@ -48,7 +48,7 @@ class Trusted:
                 raise DdmsError(Code.NOT_FOUND, SEND_THE_TEXT, field="extensions.persistedQuery")
             if text is None:
                 raise DdmsError(
-                    Code.NOT_FOUND, f"no document is registered as {document_id[:80]}: `ddms documents add` does it",
+                    Code.NOT_FOUND, Sentence("no document is registered as {}: `ddms documents add` does it", document_id[:80]),
                     field="documentId",
                 )  # fmt: skip
             return text
@@ -101,7 +101,7 @@ async def register(statements: Statements, actor: Actor, name: str, text: str) -
     except GraphQLError as error:
         problems = [error]
     if problems:
-        raise DdmsError(Code.INVALID, f"{name}: {problems[0].message}", field="text")
+        raise DdmsError(Code.INVALID, Sentence("{}: {}", name, problems[0].message), field="text")
     operations = [d.name.value for d in document.definitions if isinstance(d, OperationDefinitionNode) and d.name]
     shown = ", ".join(operations) or name
     new = bool(await statements.value(PUT_DOCUMENT, digest(text), shown[:120], text))
@@ -113,7 +113,7 @@ async def register(statements: Statements, actor: Actor, name: str, text: str) -
 async def remove(statements: Statements, actor: Actor, document_id: str) -> None:
     """Take a document out; callers may use it for half a minute more."""
     if await statements.value(REMOVE_DOCUMENT, hash_of_id(document_id)) is None:
-        raise DdmsError(Code.NOT_FOUND, f"no document is registered as {document_id}", field="documentId")
+        raise DdmsError(Code.NOT_FOUND, Sentence("no document is registered as {}", document_id), field="documentId")
     await audit.record(statements, actor, "document.remove", document_id)
 
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 MOST_POINTS = 20_000
 MOST_COLUMNS = 1_000
@@ -145,7 +145,9 @@ class ExportChoice:
         if self.from_ >= self.to:
             raise DdmsError(Code.INVALID, "`from` must be before `to`", field="from")
         if self.to - self.from_ > timedelta(days=MOST_DAYS):
-            sentence = f"at most {MOST_DAYS // 365} years at once: choose a later `from` or an earlier `to`"
+            sentence: str = Sentence(
+                "at most {} years at once: choose a later `from` or an earlier `to`", MOST_DAYS // 365
+            )
             raise DdmsError(Code.INVALID, sentence, field="from")
         if self.step and (self.level is not Level.RAW or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
@@ -158,13 +160,17 @@ class ExportChoice:
 
 def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     if len(given) > _PARAMETERS:
-        raise DdmsError(Code.INVALID, f"at most {MOST_POINTS:,} points: name devices or groups", field="point")
+        raise DdmsError(
+            Code.INVALID, Sentence("at most {:,} points: name devices or groups", MOST_POINTS), field="point"
+        )
     values: dict[str, list[str]] = {}
     for name, text in given:
         if name not in PARAMETERS:
             known = ", ".join(PARAMETERS)
             raise DdmsError(
-                Code.INVALID, f"{name[:40]!r} is no parameter of an export: there are {known}", field=name[:40]
+                Code.INVALID,
+                Sentence("{!r} is no parameter of an export: there are {}", name[:40], known),
+                field=name[:40],
             )
         if not text:
             continue
@@ -172,7 +178,7 @@ def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
             raise DdmsError(Code.INVALID, "a null character stands in no name", field=name)
         values.setdefault(name, []).append(text)
         if len(values[name]) > 1 and name not in _SEVERAL:
-            raise DdmsError(Code.INVALID, f"give {name} once", field=name)
+            raise DdmsError(Code.INVALID, Sentence("give {} once", name), field=name)
     return values
 
 
@@ -180,7 +186,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError) as error:
-        sentence = f"there is no time zone {name[:60]!r}: write one as Europe/Berlin, Asia/Shanghai or UTC"
+        sentence = Sentence("there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", name[:60])
         raise DdmsError(Code.INVALID, sentence, field="timezone") from error
 
 
@@ -197,7 +203,10 @@ def _time(name: str, text: str, now: datetime, zone: ZoneInfo | None) -> datetim
             return time.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    sentence = f"{text[:40]!r} is not a time: write 2026-07-04T06:00:00Z (without an offset when you give `timezone`), -7d or now"
+    sentence = Sentence(
+        "{!r} is not a time: write 2026-07-04T06:00:00Z (without an offset when you give `timezone`), -7d or now",
+        text[:40],
+    )
     raise DdmsError(Code.INVALID, sentence, field=name)
 
 
@@ -205,7 +214,9 @@ def _one_of(kind: type[E], name: str, values: dict[str, list[str]]) -> E:
     members = list(kind)
     given = values.get(name, [members[0].value])[0]
     if given not in members:
-        raise DdmsError(Code.INVALID, f"{name} is one of {', '.join(members)}, not {given[:40]!r}", field=name)
+        raise DdmsError(
+            Code.INVALID, Sentence("{} is one of {}, not {!r}", name, ", ".join(members), given[:40]), field=name
+        )
     return kind(given)
 
 

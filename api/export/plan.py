@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape, Level
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 FIND_EXPORTED = """-- ddms:find_exported
 SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, d.name AS device
@@ -118,9 +118,11 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
     rows = await statements.rows(FIND_EXPORTED, chosen, devices, groups, MOST_POINTS + 1)
     points = [Exported.of(row) for row in rows]
     if missing := sorted(set(chosen) - {point.number for point in points}):
-        raise DdmsError(Code.NOT_FOUND, f"there is no point pt_{missing[0]}: it may have been deleted", field="point")
+        raise DdmsError(
+            Code.NOT_FOUND, Sentence("there is no point pt_{}: it may have been deleted", missing[0]), field="point"
+        )
     if len(points) > MOST_POINTS:
-        raise DdmsError(Code.INVALID, f"at most {MOST_POINTS:,} points at once: ask in parts", field="point")
+        raise DdmsError(Code.INVALID, Sentence("at most {:,} points at once: ask in parts", MOST_POINTS), field="point")
     if choice.shape is FileShape.WIDE or choice.level is not Level.RAW:
         points = _numbers_only(points, chosen)
     if not points:
@@ -130,7 +132,7 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
 
 def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exported]:
     if texts := [point.number for point in points if point.is_text and point.number in chosen]:
-        sentence = f"pt_{texts[0]} is a text: it has a place in the long shape, of level raw"
+        sentence = Sentence("pt_{} is a text: it has a place in the long shape, of level raw", texts[0])
         raise DdmsError(Code.INVALID, sentence, field="point")
     return [point for point in points if not point.is_text]
 
@@ -140,10 +142,14 @@ def _checked(choice: ExportChoice, points: list[Exported], title: str) -> Export
     made = ExportPlan(choice=choice, points=tuple(points), title=title, step=step)
     if choice.shape is FileShape.WIDE:
         if len(points) > MOST_COLUMNS:
-            sentence = f"{len(points):,} points are too many columns: {MOST_COLUMNS:,} at most, or the long shape"
+            sentence = Sentence(
+                "{:,} points are too many columns: {:,} at most, or the long shape", len(points), MOST_COLUMNS
+            )
             raise DdmsError(Code.INVALID, sentence, field="shape")
         if made.wide_rows > MOST_WIDE_ROWS:
-            sentence = f"{made.wide_rows:,} rows are too many: a larger step, a coarser level or a shorter range"
+            sentence = Sentence(
+                "{:,} rows are too many: a larger step, a coarser level or a shorter range", made.wide_rows
+            )
             raise DdmsError(Code.INVALID, sentence, field="step")
     return made
 
@@ -170,6 +176,8 @@ async def _numbers(
     called = {row["called"] for row in rows}
     for text in given:
         if (text in ids and ids[text] not in found) or (text in names and names[text] not in called):
-            sentence = f"there is no {kind.name.lower()} {text[:120]!r}: it may have been renamed or deleted"
+            sentence = Sentence(
+                "there is no {} {!r}: it may have been renamed or deleted", kind.name.lower(), text[:120]
+            )
             raise DdmsError(Code.NOT_FOUND, sentence, field=kind.name.lower())
     return [(kind, number, name) for number, name in found.items()]

@@ -12,7 +12,7 @@ from api.graphql.described import argument, describe_enum, field, mutation, outp
 from api.graphql.errors import UserError
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.registers import ADDRESSES, ByteOrder, DataType, RegisterTable
 
@@ -235,7 +235,7 @@ class FieldRequestMutations:
         """End a scan; what it found stays. One that has ended already is left as it is."""
         try:
             number = from_id(IdKind.REQUEST, id)
-            _check(await read_scan(info, number) is not None, f"there is no scan {id}", "id", Code.NOT_FOUND)
+            _check(await read_scan(info, number) is not None, Sentence("there is no scan {}", id), "id", Code.NOT_FOUND)
             await info.context.database.value(CANCEL_FIELD_REQUEST, number)
         except DdmsError as error:
             return ScanPayload(errors=[UserError.of(error)])

@@ -16,7 +16,7 @@ from api.ground.database import Database
 from api.points.types import PointInput
 from api.site.system import ALIVE
 from ddms.endpoints import Endpoint
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.registers import RegisterTable
 
@@ -126,7 +126,7 @@ def checked_target(endpoint: str, unit_id: int, timeout_ms: int) -> dict[str, An
 def _parameters(endpoint: str, unit_id: int, timeout_ms: int, points: list[PointInput]) -> dict[str, Any]:
     target = checked_target(endpoint, unit_id, timeout_ms)
     if not 1 <= len(points) <= MOST_TESTED:
-        raise DdmsError(Code.INVALID, f"give 1 to {MOST_TESTED} points to read", field="points")
+        raise DdmsError(Code.INVALID, Sentence("give 1 to {} points to read", MOST_TESTED), field="points")
     return target | {"points": [point.row() for point in checked_points(points)]}
 
 
@@ -160,11 +160,14 @@ async def _answer(database: Database, number: int, changed: asyncio.Event) -> di
             result: dict[str, Any] = row["result"]
             return result
         if row is None or row["state"] in {"failed", "cancelled"}:
-            raise DdmsError(Code.UNAVAILABLE, f"the collector could not do it: {row['error'] if row else 'it is gone'}")
+            raise DdmsError(
+                Code.UNAVAILABLE, Sentence("the collector could not do it: {}", row["error"] if row else "it is gone")
+            )
         with suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), min(left, 2.0))
     raise DdmsError(
-        Code.TIMEOUT, f"no answer within {ANSWER_SECONDS:.0f} s: is the collector busy, does the device answer at all?"
+        Code.TIMEOUT,
+        Sentence("no answer within {:.0f} s: is the collector busy, does the device answer at all?", ANSWER_SECONDS),
     )
 
 

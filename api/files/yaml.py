@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 LINE = "\0line"
 """Under this name each mapping says its line."""
@@ -31,7 +31,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def wrong(line: int, name: str, sentence: str) -> DdmsError:
     """Return the error of a line."""
-    sentence = f"line {line}: {name}: {sentence}" if name else f"line {line}: {sentence}"
+    sentence = Sentence("line {}: {}: {}", line, name, sentence) if name else Sentence("line {}: {}", line, sentence)
     return DdmsError(Code.INVALID, sentence, field=f"line {line}")
 
 
@@ -41,9 +41,9 @@ def load(text: str) -> Any:
         return yaml.load(text, _Loader)  # noqa: S506 - it is a safe one
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise wrong(line, "", f"this is not YAML: {error.problem}") from error
+        raise wrong(line, "", Sentence("this is not YAML: {}", error.problem)) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise wrong(1, "", f"this is not YAML: {error}") from error
+        raise wrong(1, "", Sentence("this is not YAML: {}", error)) from error
 
 
 def plain(item: Any, names: Iterable[str]) -> dict[str, Any]:

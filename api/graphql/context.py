@@ -11,7 +11,7 @@ from api.ground.callers import Caller, Callers
 from api.ground.database import Database
 from api.ground.roles import Role
 from api.live.hub import Hub
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
 describe_enum(
@@ -48,7 +48,8 @@ class Context:
             )
         if not self.caller.role.includes(least):
             raise DdmsError(
-                Code.FORBIDDEN, f"this needs the role {least.value}, the token has {self.caller.role.value}"
+                Code.FORBIDDEN,
+                Sentence("this needs the role {}, the token has {}", least.value, self.caller.role.value),
             )
         return self.caller
 

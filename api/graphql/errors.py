@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from api.graphql.described import describe_enum, output_type
 from api.graphql.messages import told
 from api.ground.database_errors import of_database
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 INTERNAL = "INTERNAL"
 
@@ -85,7 +85,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
 def _reference(error: BaseException) -> str:
     reference = secrets.token_hex(6)
     logger.error("unexpected error %s", reference, exc_info=error, extra={"reference": reference})
-    return f"an unexpected error: the API's log has it under {reference}"
+    return Sentence("an unexpected error: the API's log has it under {}", reference)
 
 
 def refused(error: DdmsError) -> dict[str, Any]:

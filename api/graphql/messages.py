@@ -1,27 +1,26 @@
 """Messages in the caller's language: sentences are written in English where they are raised and translated at the edge.
 
-The catalogue `messages_zh.json` is keyed by the sentences as they stand in the code, with `{}` for what is put in; a
-test reads them out of the code and misses none. A value that is put in may itself be a sentence or a word of the
+The catalogue `messages_zh.json` is keyed by the templates of the sentences as they stand in the code; a test reads them
+out of the code and misses none. A value that is put in may itself be a sentence or a word of the
 catalogue.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from string import Formatter
+
+from ddms.errors import Sentence
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 """The language of the operation that is being served."""
 
+_PLACE = re.compile(r"\{[^{}]*\}")
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]+)\s*)?")
-
-
-class _Sentence(NamedTuple):
-    pattern: re.Pattern[str]
-    translation: str
 
 
 @lru_cache(maxsize=256)
@@ -47,28 +46,29 @@ def told(message: str) -> str:
     return message if LANGUAGE.get() == ENGLISH else translated(message)
 
 
-@lru_cache(maxsize=1024)
 def translated(message: str) -> str:
     """Return a message in Chinese."""
     words, sentences = catalogue()
-    if message in words:
-        return words[message]
-    for pattern, translation in sentences:
-        if match := pattern.fullmatch(message):
-            return translation.format(*map(translated, match.groups()))
-    return message
+    if not isinstance(message, Sentence):
+        return words.get(message) or sentences.get(message, message)
+    translation = sentences.get(key_of(message.template))
+    return translation.format(*_values(message)) if translation else message
+
+
+def key_of(template: str) -> str:
+    """Return a template as the catalogue has it: `{!r}` and `{:.0f}` are `{}`, how a value is written is the code's affair."""
+    return _PLACE.sub("{}", template)
+
+
+def _values(sentence: Sentence) -> Iterator[str]:
+    places = (place for place in Formatter().parse(sentence.template) if place[1] is not None)
+    for value, (_, _, form, conversion) in zip(sentence.values, places, strict=True):
+        converted = repr(value) if conversion == "r" else value
+        yield translated(converted) if isinstance(converted, str) and not form else format(converted, form or "")
 
 
 @cache
-def catalogue() -> tuple[dict[str, str], list[_Sentence]]:
-    """Return the words, and the sentences, the most particular ones first."""
+def catalogue() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the words and the sentences."""
     read = json.loads((Path(__file__).parent / "messages_zh.json").read_text(encoding="utf-8"))
-    templates = sorted(read["sentences"].items(), key=lambda item: len(item[0].replace("{}", "")), reverse=True)
-    return read["words"], [_Sentence(_pattern(template), translation) for template, translation in templates]
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    text = re.escape(template).replace(r"\{\}", "(.*?)")
-    if template == "line {}: {}: {}":  # else a colon in the sentence would end the name of the field
-        text = r"line (\d+): ([\w.]+): (.*)"
-    return re.compile(text, re.DOTALL)
+    return read["words"], read["sentences"]

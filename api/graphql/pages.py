@@ -15,7 +15,7 @@ import strawberry
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.ground.database import Database, Row
 from api.ground.limits import PAGE_SIZE
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 N = TypeVar("N")
 
@@ -102,7 +102,7 @@ class Page:
         name, size = ("first", self.first) if self.last is None else ("last", self.last)
         size = _DEFAULT_SIZE if size is None else size
         if not 1 <= size <= PAGE_SIZE:
-            raise DdmsError(Code.INVALID, f"a page has 1 to {PAGE_SIZE} rows", field=name)
+            raise DdmsError(Code.INVALID, Sentence("a page has 1 to {} rows", PAGE_SIZE), field=name)
         return size
 
     @property

@@ -7,6 +7,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from ddms.errors import Sentence
+
 
 def _parse_time(value: Any) -> datetime:
     try:
@@ -14,11 +16,13 @@ def _parse_time(value: Any) -> datetime:
     except (TypeError, ValueError):
         time = None
     if time is None or time.tzinfo is None:
-        raise GraphQLError(f"{value!r} is not a time: write ISO 8601 with an offset, as 2026-07-04T06:00:00Z")
+        raise GraphQLError(
+            Sentence("{!r} is not a time: write ISO 8601 with an offset, as 2026-07-04T06:00:00Z", value)
+        )
     try:
         return time.astimezone(UTC)
     except OverflowError as error:
-        raise GraphQLError(f"{value!r} lies outside the years 1 to 9999") from error
+        raise GraphQLError(Sentence("{!r} lies outside the years 1 to 9999", value)) from error
 
 
 def _as_it_is(value: Any) -> Any:

@@ -14,6 +14,7 @@ from api.ground import tracing
 from api.ground.database_errors import of_database, unavailable
 from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
 from ddms.database import Connection, Edition
+from ddms.errors import Sentence
 
 Row: TypeAlias = asyncpg.Record
 
@@ -25,7 +26,7 @@ def statement_name(sql: str) -> str:
     """Return the name that a statement begins with."""
     match = _NAME.match(sql)
     if not match:
-        raise ValueError(f"a statement begins with `-- ddms:<name>`: {sql[:60]!r}")
+        raise ValueError(Sentence("a statement begins with `-- ddms:<name>`: {!r}", sql[:60]))
     return match[1]
 
 

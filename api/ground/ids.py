@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import strawberry
 
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 _ID = re.compile(r"([a-z]+)_([1-9][0-9]{0,9})")
 _LARGEST_ID = 2**31 - 1
@@ -50,7 +50,7 @@ def from_id(kind: IdKind, text: str, field: str = "id") -> int:
     if not match or match[1] != kind or int(match[2]) > _LARGEST_ID:
         raise DdmsError(
             Code.INVALID,
-            f"{text[:40]!r} is not the id of a {_NAMES[kind]}: such an id looks like {kind.value}_12",
+            Sentence("{!r} is not the id of a {}: such an id looks like {}_12", text[:40], _NAMES[kind], kind.value),
             field=field,
         )
     return int(match[2])
@@ -59,5 +59,5 @@ def from_id(kind: IdKind, text: str, field: str = "id") -> int:
 def from_ids(kind: IdKind, texts: Sequence[strawberry.ID], field: str, most: int = 20_000) -> list[int]:
     """Return the rows of many ids, each once, in their order."""
     if len(texts) > most:
-        raise DdmsError(Code.INVALID, f"at most {most} ids fit into one request: ask in parts", field=field)
+        raise DdmsError(Code.INVALID, Sentence("at most {} ids fit into one request: ask in parts", most), field=field)
     return list(dict.fromkeys(from_id(kind, text, field) for text in texts))

@@ -7,7 +7,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 LOCK_GROUP = """-- ddms:lock_group
 SELECT name, description, version, array(SELECT device_id FROM device_groups WHERE group_id = g.id ORDER BY device_id) AS devices
@@ -58,7 +58,7 @@ async def change_group(
     """Change what is named of name, description and either devices (all of them) or add_devices and remove_devices."""
     before = await _locked(statements, number)
     if version not in {None, before["version"]}:
-        sentence = f"somebody changed the group meanwhile (version {before['version']}): read it again"
+        sentence = Sentence("somebody changed the group meanwhile (version {}): read it again", before["version"])
         raise DdmsError(Code.CONFLICT, sentence, field="version")
     old = {name: before[name] for name in ("name", "description", "devices")}
     name, description = _checked(*(changes.get(name, old[name]) for name in ("name", "description")))
@@ -94,7 +94,9 @@ async def _locked(statements: Statements, number: int) -> Row:
     row = await statements.row(LOCK_GROUP, number)
     if row is None:
         raise DdmsError(
-            Code.NOT_FOUND, f"there is no group {to_id(IdKind.GROUP, number)}: it may have been deleted", field="id"
+            Code.NOT_FOUND,
+            Sentence("there is no group {}: it may have been deleted", to_id(IdKind.GROUP, number)),
+            field="id",
         )
     return row
 
@@ -102,7 +104,7 @@ async def _locked(statements: Statements, number: int) -> Row:
 async def _join(statements: Statements, number: int, devices: set[int], field_name: str) -> None:
     found = {row["id"] for row in await statements.rows(SHARE_DEVICES, list(devices))} if devices else set()
     if missing := sorted(devices - found):
-        sentence = f"there is no device {to_id(IdKind.DEVICE, missing[0])}: it may have been deleted"
+        sentence = Sentence("there is no device {}: it may have been deleted", to_id(IdKind.DEVICE, missing[0]))
         raise DdmsError(Code.NOT_FOUND, sentence, field=field_name)
     await statements.value(JOIN_GROUP, number, list(devices))
 

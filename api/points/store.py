@@ -10,7 +10,7 @@ from api.ground.ids import IdKind, to_id
 from api.points.types import MOST_POINTS, PointInput
 from api.profiles.followed import mark_points
 from api.retention.deletions import forget
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 READ_KEYS = "-- ddms:read_point_keys\nSELECT key, id FROM points WHERE device_id = $1"
 FIND_POINT = "-- ddms:find_point\nSELECT * FROM points WHERE id = $1"
@@ -32,11 +32,15 @@ async def create_points(statements: Statements, actor: Actor, device: int, point
     await _lock(statements, device)
     keys = {row["key"] for row in await statements.rows(READ_KEYS, device)}
     if not points or len(keys) + len(points) > MOST_POINTS:
-        sentence = f"give at least one point; a device has at most {MOST_POINTS:,}, this one has {len(keys):,}"
+        sentence = Sentence(
+            "give at least one point; a device has at most {:,}, this one has {:,}", MOST_POINTS, len(keys)
+        )
         raise DdmsError(Code.INVALID, sentence, field="points")
     for place, point in enumerate(checked_points(points)):
         if point.key in keys:
-            sentence = f"the device has a point {point.key!r} already: choose another key, or change it by updatePoint"
+            sentence = Sentence(
+                "the device has a point {!r} already: choose another key, or change it by updatePoint", point.key
+            )
             raise DdmsError(Code.ALREADY_EXISTS, sentence, field=f"points.{place}.key")
     await put_points(statements, device, points)
     await mark_points(statements, device)
@@ -98,5 +102,5 @@ async def delete_points(statements: Statements, actor: Actor, points: list[int])
 
 
 def _no_point(number: int, field: str = "id") -> DdmsError:
-    sentence = f"there is no point {to_id(IdKind.POINT, number)}: it may have been deleted"
+    sentence = Sentence("there is no point {}: it may have been deleted", to_id(IdKind.POINT, number))
     return DdmsError(Code.NOT_FOUND, sentence, field=field)

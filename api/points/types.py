@@ -14,7 +14,7 @@ from api.graphql.enums import reason_of
 from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 
@@ -163,11 +163,14 @@ class PointInput:
         if not _is_key(self.key):
             yield (
                 "key",
-                f"{self.key[:70]!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63",
+                Sentence(
+                    "{!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63",
+                    self.key[:70],
+                ),
             )
         for name, (low, high) in _RANGES.items():
             if not low <= getattr(self, name) <= high:
-                yield name, f"it must be from {low} to {high}"
+                yield name, Sentence("it must be from {} to {}", low, high)
         if len(self.name) > 120:
             yield "name", "a name has at most 120 characters"
         if len(self.unit) > 24:

@@ -13,7 +13,7 @@ from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.merge import Change
 from api.profiles.store import OWN_FIELDS, ProfileMap, change_profile, create_profile, read_profile
 from api.profiles.types import LIST_PROFILE_POINTS, LIST_PROFILES, checked
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 SHIPPED = files("api.profiles").joinpath("shipped")
 
@@ -34,7 +34,7 @@ def read(text: str) -> list[ProfileMap]:
     names = [profile.name.lower() for profile in found]
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise wrong(profiles[place][LINE], "name", f"{found[place].name!r} stands twice in this file")
+            raise wrong(profiles[place][LINE], "name", Sentence("{!r} stands twice in this file", found[place].name))
     return found
 
 
@@ -42,7 +42,9 @@ def _read_profile(raw: dict[str, object]) -> ProfileMap:
     line, own = int(str(raw[LINE])), {name: value for name, value in raw.items() if name not in {LINE, "points"}}
     for name, value in own.items():
         if name not in OWN_FIELDS:
-            raise wrong(line, name, f"this is not known here: write one of {', '.join((*OWN_FIELDS, 'points'))}")
+            raise wrong(
+                line, name, Sentence("this is not known here: write one of {}", ", ".join((*OWN_FIELDS, "points")))
+            )
         if isinstance(value, dict | list):
             raise wrong(line, name, "write a text")
     if not own.get("name"):
@@ -90,7 +92,9 @@ async def by_name(statements: Statements, name: str) -> int:
     """Return the number of the profile of this name."""
     row = await statements.row(LIST_PROFILES, None, name)
     if row is None:
-        raise DdmsError(Code.NOT_FOUND, f"there is no profile {name[:120]!r}: `ddms profiles list` shows them")
+        raise DdmsError(
+            Code.NOT_FOUND, Sentence("there is no profile {!r}: `ddms profiles list` shows them", name[:120])
+        )
     number: int = row["id"]
     return number
 

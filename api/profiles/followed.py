@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api.ground.database import Statements
 from api.points.types import PointInput
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 # The lock makes a change of the profile wait until the device that just follows it can be seen, and the other way round.
 SHARE_PROFILE = (
@@ -44,7 +44,9 @@ async def followed(statements: Statements, name: str) -> Followed:
     row = await statements.row(SHARE_PROFILE, name)
     if row is None:
         raise DdmsError(
-            Code.NOT_FOUND, f"there is no profile {name[:120]!r}: `ddms profiles list` shows them", field="profile"
+            Code.NOT_FOUND,
+            Sentence("there is no profile {!r}: `ddms profiles list` shows them", name[:120]),
+            field="profile",
         )
     points = [PointInput.of(point) for point in await statements.rows(READ_PROFILE_POINTS, row["id"])]
     return Followed(name=row["name"], points=points)

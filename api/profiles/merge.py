@@ -16,7 +16,7 @@ from api.ground.database import Statements
 from api.ground.ids import IdKind, to_id
 from api.points.types import COLUMNS, POINT_FIELDS
 from api.retention.deletions import forget
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 COLUMN_NAMES = tuple(COLUMNS.get(name, name) for name in POINT_FIELDS)
 _TOGETHER = (
@@ -143,7 +143,11 @@ def refuse_removal(changes: list[Change], *, remove_points: bool) -> None:
     if gone and not remove_points:
         raise DdmsError(
             Code.INVALID,
-            f"{len(gone)} points would be removed with their readings ({', '.join(gone[:5])}{', …' if gone[5:] else ''}): "
-            "keep them in the profile, or say removePoints: true (--remove-points)",
+            Sentence(
+                "{} points would be removed with their readings ({}{}): keep them in the profile, or say removePoints: true (--remove-points)",
+                len(gone),
+                ", ".join(gone[:5]),
+                ", …" if gone[5:] else "",
+            ),
             field="removePoints",
         )

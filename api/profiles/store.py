@@ -11,7 +11,7 @@ from api.ground.ids import IdKind, to_id
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.followed import READ_PROFILE_POINTS
 from api.profiles.merge import COLUMN_NAMES, Change, bring, differing, record, refuse_removal
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 OWN_FIELDS = ("name", "manufacturer", "description", "source")
 
@@ -75,7 +75,7 @@ async def read_profile(statements: Statements, number: int, version: int | None 
     if row is None:
         raise unknown(number)
     if version not in {None, row["version"]}:
-        sentence = f"somebody changed the profile meanwhile (version {row['version']}): read it again"
+        sentence = Sentence("somebody changed the profile meanwhile (version {}): read it again", row["version"])
         raise DdmsError(Code.CONFLICT, sentence, field="version")
     return of_rows(row, await statements.rows(READ_PROFILE_POINTS, number))
 
@@ -124,7 +124,7 @@ async def apply_profile(
     profile = await read_profile(statements, number)
     found = [row["id"] for row in await statements.rows(LOCK_DEVICES, devices)]
     if missing := [device for device in devices if device not in set(found)]:
-        sentence = f"there is no device {to_id(IdKind.DEVICE, missing[0])}: it may have been deleted"
+        sentence = Sentence("there is no device {}: it may have been deleted", to_id(IdKind.DEVICE, missing[0]))
         raise DdmsError(Code.NOT_FOUND, sentence, field="devices")
     changes = await differing(statements, found, profile.rows(), None)
     if not dry_run:
@@ -175,5 +175,7 @@ def _shown(value: object) -> str:
 def unknown(number: int) -> DdmsError:
     """Return the error for a profile that is not there."""
     return DdmsError(
-        Code.NOT_FOUND, f"there is no profile {to_id(IdKind.PROFILE, number)}: it may have been deleted", field="id"
+        Code.NOT_FOUND,
+        Sentence("there is no profile {}: it may have been deleted", to_id(IdKind.PROFILE, number)),
+        field="id",
     )

@@ -17,7 +17,7 @@ from api.ground.ids import IdKind, from_id, to_id
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.merge import Change
 from api.profiles.store import OWN_FIELDS, ProfileMap
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
 MOST_CHANGES = 1000
@@ -142,7 +142,11 @@ def checked(profile: ProfileMap) -> ProfileMap:
     profile.name = profile.name.strip()
     for name, most in _LENGTHS.items():
         if not (name == "name") <= len(getattr(profile, name)) <= most:
-            sentence = f"it has 1 to {most} characters" if name == "name" else f"it has at most {most} characters"
+            sentence = (
+                Sentence("it has 1 to {} characters", most)
+                if name == "name"
+                else Sentence("it has at most {} characters", most)
+            )
             raise DdmsError(Code.INVALID, sentence, field=name)
     profile.points = checked_points(profile.points)
     return profile

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from api.ground import columns
 from api.ground.database import Database, Row
 from api.points.types import Point
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.registers import DataType
 
@@ -171,7 +171,7 @@ class HistorySpan:
         if not 1 <= most <= share:
             raise DdmsError(
                 Code.INVALID,
-                f"for {count} points maxPoints is 1 to {share}: {MOST_ROWS} rows in all",
+                Sentence("for {} points maxPoints is 1 to {}: {} rows in all", count, share, MOST_ROWS),
                 field="maxPoints",
             )
         if bucket is not None:
@@ -185,7 +185,7 @@ def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> Non
     if not match or not any(match.groups()):
         raise DdmsError(
             Code.INVALID,
-            f"{bucket[:40]!r} is not a bucket: write PT10S, PT15M, PT1H, P1D, P1W, P1M, P3M or P1Y",
+            Sentence("{!r} is not a bucket: write PT10S, PT15M, PT1H, P1D, P1W, P1M, P3M or P1Y", bucket[:40]),
             field="bucket",
         )
     if raw:
@@ -194,7 +194,7 @@ def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> Non
     if (buckets := int(span / timedelta(days=days)) + 2) > share:
         raise DdmsError(
             Code.INVALID,
-            f"that would be {buckets} buckets a point, at most {share} fit: take longer ones",
+            Sentence("that would be {} buckets a point, at most {} fit: take longer ones", buckets, share),
             field="bucket",
         )
 
@@ -206,7 +206,7 @@ def check_zone(name: str) -> None:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise DdmsError(
             Code.INVALID,
-            f"there is no time zone {name[:60]!r}: write one as Europe/Berlin, Asia/Shanghai or UTC",
+            Sentence("there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", name[:60]),
             field="timeZone",
         ) from error
 

@@ -8,7 +8,7 @@ import numpy as np
 from api.graphql.described import field, output_type
 from api.graphql.enums import reason_of
 from api.readings.history import History
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
 
 MOST_SAMPLES = 10_000
@@ -43,7 +43,9 @@ _Row = tuple[int, float, float, float, int, int, str | None]
 def page_of(history: History, first: int, after: str | None) -> SamplePage:
     """Return at most `first` samples after the cursor `after`: the milliseconds of its time."""
     if not 1 <= first <= MOST_SAMPLES:
-        raise DdmsError(Code.INVALID, f"`first` is 1 to {MOST_SAMPLES}: ask for columns, or in pages", field="first")
+        raise DdmsError(
+            Code.INVALID, Sentence("`first` is 1 to {}: ask for columns, or in pages", MOST_SAMPLES), field="first"
+        )
     if after is not None and not after.isdecimal():
         raise DdmsError(Code.INVALID, "this is not the cursor of a sample: pass an endCursor", field="after")
     rows = _samples(history)

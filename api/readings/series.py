@@ -17,7 +17,7 @@ from api.ground.ids import IdKind, from_ids
 from api.points.types import LIST_POINTS, Point
 from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 
 class SeriesSource(StrEnum):
@@ -225,5 +225,7 @@ async def _points(database: Database, numbers: list[int]) -> list[Point]:
     found = {row["id"]: Point.of(row) for row in await database.rows(LIST_POINTS, numbers, None)}
     for number in numbers:
         if number not in found:
-            raise DdmsError(Code.NOT_FOUND, f"there is no point pt_{number}: it may have been deleted", field="points")
+            raise DdmsError(
+                Code.NOT_FOUND, Sentence("there is no point pt_{}: it may have been deleted", number), field="points"
+            )
     return [found[number] for number in numbers]

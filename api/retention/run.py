@@ -10,7 +10,7 @@ from api.ground.database import Database, Row, Statements
 from api.ground.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
 from api.retention.erasing import BATCH_ROWS, PASSING, SOURCES, ErasingBatch, ErasingPace, erase, patiently, reason
 from api.retention.rollups import REFRESH_ROLLUPS
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 SCHEDULE = "schedule"
 _LOCK = 0x44445245  # "DDRE"
@@ -141,7 +141,9 @@ async def _erase_all(statements: Statements, number: int, *, announced: bool) ->
         except PASSING as error:
             held.append(f"{source}: {reason(error)}")
     if held:
-        sentence = f"something that reads for long is in the way ({'; '.join(held)}): an export? The rest is erased"
+        sentence = Sentence(
+            "something that reads for long is in the way ({}): an export? The rest is erased", "; ".join(held)
+        )
         raise DdmsError(Code.UNAVAILABLE, sentence)
 
 

@@ -12,7 +12,7 @@ from api.graphql.described import argument, describe_enum, field, output_type, r
 from api.graphql.scalars import BigInt
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, to_id
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 MOST_RUNS = MOST_DEVICES = 1000
 READ_DUE = """-- ddms:read_retention_due
@@ -169,7 +169,7 @@ class RetentionRun:
 
 def _check_first(first: int, most: int) -> None:
     if not 1 <= first <= most:
-        raise DdmsError(Code.INVALID, f"ask for 1 to {most:,}", field="first")
+        raise DdmsError(Code.INVALID, Sentence("ask for 1 to {:,}", most), field="first")
 
 
 def _grouped(rows: list[Row], key: str) -> list[list[Row]]:

@@ -14,7 +14,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Database, Statements
 from api.readings.history import check_zone
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 READ_CONFIGURATION = "-- ddms:read_configuration\nSELECT * FROM configuration"
 LOCK_CONFIGURATION = "-- ddms:lock_configuration\nSELECT * FROM configuration FOR UPDATE"
@@ -161,7 +161,9 @@ def _checked(values: dict[str, Any]) -> Site:
 def _check_range(values: dict[str, Any], name: str, low: int, high: int) -> None:
     if not low <= values[name] <= high:
         raise DdmsError(
-            Code.INVALID, f"give {low} to {high} days: a rollup is kept at least as long as the one below", field=name
+            Code.INVALID,
+            Sentence("give {} to {} days: a rollup is kept at least as long as the one below", low, high),
+            field=name,
         )
 
 
@@ -171,7 +173,7 @@ async def change_configuration(
     """Change what is named; return the row, as it is then."""
     row: Any = await statements.row(LOCK_CONFIGURATION)
     if version not in {None, row["version"]}:
-        sentence = f"somebody changed the configuration meanwhile (version {row['version']}): read it again"
+        sentence = Sentence("somebody changed the configuration meanwhile (version {}): read it again", row["version"])
         raise DdmsError(Code.CONFLICT, sentence, field="version")
     before = shown(row)
     after = before | changes
@@ -190,7 +192,9 @@ def parse(changes: dict[str, str]) -> dict[str, Any]:
     """Return changes that were written as text under the names of `Site`."""
     kinds = {f.name: f.type for f in fields(Site)}
     if unknown := changes.keys() - kinds.keys():
-        raise DdmsError(Code.INVALID, f"there is no {', '.join(sorted(unknown))}: there are {', '.join(kinds)}")
+        raise DdmsError(
+            Code.INVALID, Sentence("there is no {}: there are {}", ", ".join(sorted(unknown)), ", ".join(kinds))
+        )
     return {name: _parsed(name, text, kinds[name]) for name, text in changes.items()}
 
 
@@ -201,7 +205,7 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
         return kind(text)
     except ValueError as error:
         fitting = "a whole number" if kind is int else " or ".join(Language)
-        raise DdmsError(Code.INVALID, f"{name} is {fitting}, not {text[:40]!r}", field=name) from error
+        raise DdmsError(Code.INVALID, Sentence("{} is {}, not {!r}", name, fitting, text[:40]), field=name) from error
 
 
 @strawberry.type

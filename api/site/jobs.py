@@ -17,7 +17,7 @@ from api.retention.deletions import erase_deleted
 from api.retention.rollups import refresh_rollups
 from api.retention.run import retention
 from api.site.storage import record_storage
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
 LIST_JOB_RUNS = """-- ddms:list_job_runs
@@ -89,7 +89,9 @@ class JobMutations:
     ) -> RunJobPayload:
         """Run a job at once, instead of at its next time."""
         if name not in {job.name for job in jobs_of(info.context.settings)}:
-            unknown = DdmsError(Code.NOT_FOUND, f"there is no job {name[:40]!r}: `jobs` lists them", field="name")
+            unknown = DdmsError(
+                Code.NOT_FOUND, Sentence("there is no job {!r}: `jobs` lists them", name[:40]), field="name"
+            )
             return RunJobPayload(errors=[UserError.of(unknown)])
         async with info.context.database.transaction() as statements:
             await audit.record(statements, info.context.actor, "job.run", name)

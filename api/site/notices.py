@@ -8,6 +8,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.described import describe_enum, field, output_type, resolver
 from api.graphql.messages import told
+from ddms.errors import Sentence
 
 READ_NOTICES = """-- ddms:read_notices
 SELECT 'retention_due' AS kind, n.announced_at AS since, n.due_at AS until, sum(k.due_rows)::bigint AS rows, sum(k.due_bytes)::bigint AS bytes,
@@ -54,12 +55,17 @@ def _message(kind: NoticeKind, row: dict[str, object]) -> str:
     match kind:
         case NoticeKind.RETENTION_DUE:
             megabytes = int(str(row["bytes"])) // 1_000_000
-            sentence = f"about {row['rows']} rows ({megabytes} MB) of {row['devices']} devices will be erased because they are expired: `retentionPreview` says which; export before what is needed"
+            sentence = Sentence(
+                "about {} rows ({} MB) of {} devices will be erased because they are expired: `retentionPreview` says which; export before what is needed",
+                row["rows"],
+                megabytes,
+                row["devices"],
+            )
         case NoticeKind.RETENTION_FAILED:
-            sentence = f"the last retention run stopped ({row['error']}): it is tried again after an hour"
+            sentence = Sentence("the last retention run stopped ({}): it is tried again after an hour", row["error"])
         case NoticeKind.ERASURE_FAILED:
-            sentence = (
-                f"the history of something that was deleted is not erased yet ({row['error']}): it is tried again"
+            sentence = Sentence(
+                "the history of something that was deleted is not erased yet ({}): it is tried again", row["error"]
             )
     return told(sentence)
 

@@ -17,7 +17,7 @@ from api.live.mirror import Mirror
 from api.live.resume import ResumeToken
 from api.subscriptions.events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
 from api.subscriptions.readings import Endless, ReadingsSource
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 MOST_SECONDS = 3600
 
@@ -120,7 +120,9 @@ class Subscription:
         """Follow readings: first a snapshot of the newest ones, then each as it arrives from the collectors."""
         mirror = _connected(info.context.hub)
         if not 0 <= minimum_interval <= MOST_SECONDS:
-            raise DdmsError(Code.INVALID, f"the interval is 0 to {MOST_SECONDS} seconds", field="minimumInterval")
+            raise DdmsError(
+                Code.INVALID, Sentence("the interval is 0 to {} seconds", MOST_SECONDS), field="minimumInterval"
+            )
         if resume_from:
             ResumeToken.of(resume_from)
         if not points and not devices:
@@ -154,7 +156,9 @@ class Subscription:
         info.context.hub.follow(source)
         scan = await read_scan(info, number)
         if scan is None:
-            raise DdmsError(Code.NOT_FOUND, f"there is no scan {id}: the mutation scan starts one", field="id")
+            raise DdmsError(
+                Code.NOT_FOUND, Sentence("there is no scan {}: the mutation scan starts one", id), field="id"
+            )
         source.scan = source.scan or scan  # a later one may have come meanwhile
         return source
 
@@ -168,7 +172,11 @@ async def _refuse_unknown(context: Context, points: Iterable[int], devices: Iter
         return
     missing = await context.database.row(FIND_MISSING, strange_points, strange_devices)
     if missing and missing["kind"] == "point":
-        raise DdmsError(Code.NOT_FOUND, f"there is no point {to_id(IdKind.POINT, missing['id'])}", field="points")
+        raise DdmsError(
+            Code.NOT_FOUND, Sentence("there is no point {}", to_id(IdKind.POINT, missing["id"])), field="points"
+        )
     if missing:
-        raise DdmsError(Code.NOT_FOUND, f"there is no device {to_id(IdKind.DEVICE, missing['id'])}", field="devices")
+        raise DdmsError(
+            Code.NOT_FOUND, Sentence("there is no device {}", to_id(IdKind.DEVICE, missing["id"])), field="devices"
+        )
     await context.hub.refresh()

@@ -22,7 +22,7 @@ from api.ground.database_errors import of_database
 from api.ground.metrics import ERRORS
 from api.ground.roles import Role
 from api.transport.request import ClientLeft, HttpRequest, Refused
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.logs import REQUEST_ID
 from ddms.settings import Settings
 
@@ -86,7 +86,7 @@ class Exports:
         except (ClientLeft, _GaveUp):
             return
         except Refused as refused:
-            await answer.refuse(refused.status, DdmsError(Code.INVALID, str(refused)), refused.headers)
+            await answer.refuse(refused.status, DdmsError(Code.INVALID, refused.message), refused.headers)
         except DdmsError as error:
             await answer.refuse(STATUS.get(error.code, 503), error, _HEADERS.get(error.code, {}))
         except Exception as error:  # noqa: BLE001 - the client gets an id or an aborted connection, the log the rest
@@ -94,7 +94,9 @@ class Exports:
 
     async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
         if self._running >= AT_ONCE:
-            raise DdmsError(Code.RATE_LIMITED, f"{AT_ONCE} exports are being made: try again when one is done")
+            raise DdmsError(
+                Code.RATE_LIMITED, Sentence("{} exports are being made: try again when one is done", AT_ONCE)
+            )
         self._running += 1
         began = time.perf_counter()
         try:

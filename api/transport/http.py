@@ -187,7 +187,7 @@ async def _run(
 
 
 def _invalid(refused: Refused) -> DdmsError:
-    return DdmsError(Code.INVALID, str(refused))
+    return DdmsError(Code.INVALID, refused.message)
 
 
 def _refusal(media: str, status: int, error: DdmsError, headers: dict[str, str]) -> Answer:

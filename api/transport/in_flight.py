@@ -8,7 +8,7 @@ from api.graphql.context import Context
 from api.ground.limits import IN_FLIGHT, UNREAD_BYTES
 from api.ground.metrics import IN_FLIGHT as RUNNING
 from api.ground.metrics import UNREAD
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 
 class InFlight:
@@ -25,11 +25,14 @@ class InFlight:
         if self._unread[who] >= UNREAD_BYTES:
             raise DdmsError(
                 Code.RATE_LIMITED,
-                f"{UNREAD_BYTES >> 20} MB of answers wait until you read them: read them before you ask for more",
+                Sentence(
+                    "{} MB of answers wait until you read them: read them before you ask for more", UNREAD_BYTES >> 20
+                ),
             )
         if self._running[who] >= IN_FLIGHT:
             raise DdmsError(
-                Code.RATE_LIMITED, f"you have {IN_FLIGHT} requests in flight: wait for answers before you send more"
+                Code.RATE_LIMITED,
+                Sentence("you have {} requests in flight: wait for answers before you send more", IN_FLIGHT),
             )
         with _counted(self._running, who, 1):
             yield

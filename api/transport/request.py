@@ -13,6 +13,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from api.ground.limits import BODY_BYTES, BODY_SECONDS, PARAMETERS
+from ddms.errors import Sentence
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -28,6 +29,7 @@ class Refused(Exception):  # noqa: N818 - the request is, not an error of ours
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
+        self.message = message
         self.status = status
         self.headers = headers or {}
 
@@ -157,7 +159,7 @@ def accepted(header: str) -> str:
     ]
     weight, media = max(choices, key=lambda choice: choice[0])
     if weight <= 0:
-        raise Refused(406, f"this endpoint answers with {GRAPHQL_JSON}, {JSON} or {EVENT_STREAM}")
+        raise Refused(406, Sentence("this endpoint answers with {}, {} or {}", GRAPHQL_JSON, JSON, EVENT_STREAM))
     return media
 
 
@@ -192,7 +194,7 @@ def _require_json(kind: str, encoding: str) -> None:
 
 
 def _too_large() -> Refused:
-    return Refused(413, f"a request has at most {BODY_BYTES} bytes", {"Connection": "close"})
+    return Refused(413, Sentence("a request has at most {} bytes", BODY_BYTES), {"Connection": "close"})
 
 
 def _of_query(query: bytes) -> Asked:
@@ -211,7 +213,7 @@ def _json(text: bytes, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Refused(400, f"{what} is not JSON: {error}") from error
+        raise Refused(400, Sentence("{} is not JSON: {}", what, error)) from error
 
 
 def _checked(asked: Any) -> Asked:

@@ -21,7 +21,7 @@ from api.ground.limits import LIVE_CONNECTIONS
 from api.ground.metrics import EVENT_STREAMS
 from api.live.broadcast import Result
 from api.transport.request import EVENT_STREAM, HttpRequest
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 BEAT_SECONDS = 15.0
 _BEAT, _COMPLETE = b":\n\n", b"event: complete\ndata:\n\n"
@@ -127,7 +127,9 @@ class EventStreams:
         """Serve one; raises `DdmsError` when its caller has too many already."""
         mine = stream.context.caller
         if mine and sum(other.context.caller == mine for other in self.open) >= LIVE_CONNECTIONS:
-            raise DdmsError(Code.RATE_LIMITED, f"you have {LIVE_CONNECTIONS} event streams open: close some of them")
+            raise DdmsError(
+                Code.RATE_LIMITED, Sentence("you have {} event streams open: close some of them", LIVE_CONNECTIONS)
+            )
         self.open.add(stream)
         EVENT_STREAMS.inc()
         try:

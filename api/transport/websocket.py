@@ -39,7 +39,7 @@ from api.ground.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_
 from api.ground.metrics import SOCKETS
 from api.live.broadcast import Result
 from api.transport.uvicorn_websocket import EXTENSION, WebSocketProtocol, text_frame
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
 
 _UNAUTHORIZED = 4401
 _FORBIDDEN = 4403
@@ -137,7 +137,10 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         if len(self.operations) < SUBSCRIPTIONS_PER_SOCKET or not self.connection_acknowledged:
             await super().handle_subscribe(message)
             return
-        sentence = f"a websocket carries at most {SUBSCRIPTIONS_PER_SOCKET} operations at once: complete some of them, or open another one"
+        sentence = Sentence(
+            "a websocket carries at most {} operations at once: complete some of them, or open another one",
+            SUBSCRIPTIONS_PER_SOCKET,
+        )
         problem = errors.refused(DdmsError(Code.RATE_LIMITED, sentence))
         await self.send_message(cast("Any", {"id": message["id"], "type": "error", "payload": [problem]}))
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from api.graphql.messages import LANGUAGE, catalogue, language_of, translated
+from api.files.yaml import wrong
+from api.graphql.messages import LANGUAGE, catalogue, key_of, language_of, translated
+from api.ground.ids import IdKind, from_id
+from ddms.errors import DdmsError, Sentence
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +26,10 @@ def templates(node: ast.expr) -> Iterator[str]:
     match node:
         case ast.Constant(str() as text):
             yield text
-        case ast.JoinedStr(parts):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+        case ast.JoinedStr():
+            raise AssertionError(
+                f"`{ast.unparse(node)}` has no translation: make it a Sentence, a template and its values"
+            )
         case ast.IfExp(_, one, other):
             yield from templates(one)
             yield from templates(other)
@@ -34,6 +39,8 @@ def sentences(path: Path) -> Iterator[str]:
     """Return what a module says to callers: in its errors, in variables called `sentence`, in pairs of field and sentence."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
+            case ast.Call(ast.Name("Sentence"), [ast.Constant(str() as template), *_]):
+                yield key_of(template)
             case ast.Call(ast.Name(name) | ast.Attribute(attr=name), args) if name in SENTENCE_AT:
                 for argument in args[SENTENCE_AT[name] :][:1]:
                     yield from templates(argument)
@@ -77,21 +84,19 @@ def test_each_translation_puts_in_what_its_sentence_does_and_is_chinese():
     assert all(re.search("[\u4e00-\u9fff]", word) for word in read["words"].values())
 
 
-def test_each_sentence_is_recognised_as_itself_and_not_as_another():
+def test_each_sentence_is_translated_with_its_values():
     for sentence, translation in json.loads(CATALOGUE.read_text(encoding="utf-8"))["sentences"].items():
         values = [f"v{place}" for place in range(1, 1 + sentence.count("{}"))]
-        if sentence.startswith("line {}"):
-            values[0] = "7"
-        assert translated(sentence.format(*values)) == translation.format(*values), sentence
+        assert translated(Sentence(sentence, *values)) == translation.format(*values), sentence
 
 
 def test_a_sentence_in_a_sentence_is_translated_too():
-    assert translated("line 7: endpoint: this is needed") == "第 7 行：endpoint：此项必填"
-    assert translated("line 7: this is needed") == "第 7 行：此项必填"
-    assert (
-        translated("'x' is not the id of a device: such an id looks like dev_12")
-        == "'x' 不是设备的 id：其形式如 dev_12"
-    )
+    assert translated(wrong(7, "endpoint", "this is needed").message) == "第 7 行：endpoint：此项必填"
+    assert translated(wrong(7, "", "this is needed").message) == "第 7 行：此项必填"
+    with pytest.raises(DdmsError) as refused:
+        from_id(IdKind.DEVICE, "x")
+    assert str(refused.value) == "'x' is not the id of a device: such an id looks like dev_12"
+    assert translated(refused.value.message) == "'x' 不是设备的 id：其形式如 dev_12"
     assert translated("what nobody has written down") == "what nobody has written down"
     assert catalogue() is catalogue()
 
