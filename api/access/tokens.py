@@ -9,9 +9,9 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, field, mutation, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
+from api.graphql.payloads import UserError, mutation
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.callers import PREFIX, digest_of
@@ -177,14 +177,11 @@ class TokenMutations:
         ] = False,
     ) -> CreateTokenPayload:
         """Make an API token; its secret is in the answer, this once."""
-        try:
-            valid_for = lifetime(days)
-            async with info.context.database.transaction() as statements:
-                token, secret = await create(
-                    statements, info.context.actor, name=name, role=role, lifetime=valid_for, trusted_only=trusted_only
-                )
-        except DdmsError as error:
-            return CreateTokenPayload(errors=[UserError.of(error)])
+        valid_for = lifetime(days)
+        async with info.context.database.transaction() as statements:
+            token, secret = await create(
+                statements, info.context.actor, name=name, role=role, lifetime=valid_for, trusted_only=trusted_only
+            )
         return CreateTokenPayload(token=token, secret=secret)
 
     @mutation
@@ -194,10 +191,7 @@ class TokenMutations:
         id: Annotated[strawberry.ID, argument("The token.")],  # noqa: A002 - GraphQL's word
     ) -> RevokeTokenPayload:
         """Make a token invalid at once; open websockets of its bearer are closed."""
-        try:
-            async with info.context.database.transaction() as statements:
-                token = await revoke(statements, info.context.actor, from_id(IdKind.TOKEN, id))
-            info.context.callers.forget()  # others are told by the database, we need not wait for that
-        except DdmsError as error:
-            return RevokeTokenPayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            token = await revoke(statements, info.context.actor, from_id(IdKind.TOKEN, id))
+        info.context.callers.forget()  # others are told by the database, we need not wait for that
         return RevokeTokenPayload(token=token)

@@ -13,9 +13,9 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from api.access import tokens
 from api.access.tokens import Token
 from api.graphql.context import Context, Info
-from api.graphql.described import argument, field, mutation, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
+from api.graphql.payloads import UserError, mutation
 from api.ground.database import Row
 from api.ground.ids import IdKind, to_id
 from api.ground.roles import Role
@@ -187,20 +187,14 @@ class UserMutations:
         password: Annotated[str, argument("The user's password.")],
     ) -> SignInPayload:
         """Exchange name and password for a token; 5 failed attempts in 15 minutes lock the name for your address."""
-        try:
-            token, secret = await sign_in(info.context, name, password)
-        except DdmsError as error:
-            return SignInPayload(errors=[UserError.of(error)])
+        token, secret = await sign_in(info.context, name, password)
         return SignInPayload(token=token, secret=secret)
 
     @mutation
     async def sign_out(self, info: Info) -> SignOutPayload:
         """Make the token in use invalid, at once."""
         caller = info.context.require(Role.VIEWER)
-        try:
-            async with info.context.database.transaction() as statements:
-                token = await tokens.revoke(statements, info.context.actor, caller.token_id)
-            info.context.callers.forget()  # others are told by the database, we need not wait for that
-        except DdmsError as error:
-            return SignOutPayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            token = await tokens.revoke(statements, info.context.actor, caller.token_id)
+        info.context.callers.forget()  # others are told by the database, we need not wait for that
         return SignOutPayload(token=token)

@@ -7,10 +7,9 @@ import strawberry
 from api.connections.store import change_connection
 from api.connections.types import ConnectionChanges, ConnectionPayload, read
 from api.graphql.context import Info
-from api.graphql.described import argument, given, mutation
-from api.graphql.errors import UserError
+from api.graphql.described import argument, given
+from api.graphql.payloads import mutation
 from api.ground.ids import IdKind, from_id
-from ddms.errors import DdmsError
 
 
 @strawberry.type
@@ -28,11 +27,8 @@ class ConnectionMutations:
         changes: Annotated[ConnectionChanges, argument("What shall be different.")],
     ) -> ConnectionPayload:
         """Change how an endpoint is reached; what is not named stays. It acts within 5 seconds, on this connection only."""
-        try:
-            number = from_id(IdKind.CONNECTION, id)
-            async with info.context.database.transaction() as statements:
-                await change_connection(statements, info.context.actor, number, version=version, changes=given(changes))
-        except DdmsError as error:
-            return ConnectionPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.CONNECTION, id)
+        async with info.context.database.transaction() as statements:
+            await change_connection(statements, info.context.actor, number, version=version, changes=given(changes))
         (connection,) = await read(info, number)
         return ConnectionPayload(connection=connection)

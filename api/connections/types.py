@@ -11,7 +11,7 @@ from api.connections.store import SETTINGS
 from api.devices.types import DEVICES_OF_CONNECTIONS, Device, Siblings
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.payloads import UserError
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, to_id
 from ddms import load

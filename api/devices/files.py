@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from api.devices.store import OWN_FIELDS, DeviceInput
 from api.files.spreadsheet import defused, restored
 from api.files.yaml import LINE, dump, load, plain, wrong
-from api.graphql.errors import snake
+from api.graphql.payloads import snake
 from api.points.types import POINT_FIELDS, PointInput
 from ddms.errors import DdmsError, Sentence
 

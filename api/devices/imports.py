@@ -10,8 +10,8 @@ from api.devices.store import OWN_FIELDS, DeviceInput, create_device, delete_dev
 from api.devices.types import ALL_DEVICES
 from api.files.yaml import wrong
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, mutation, output_type
-from api.graphql.errors import UserError
+from api.graphql.described import argument, describe_enum, field, output_type
+from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
@@ -224,11 +224,6 @@ class ImportMutations:
         ] = False,
     ) -> ImportDevicesPayload:
         """Add and change devices from a file, all or nothing. A dry run, the default, shows the difference first."""
-        try:
-            async with info.context.database.transaction() as statements:
-                changes = await import_devices(
-                    statements, info.context.actor, text, format, prune=prune, dry_run=dry_run
-                )
-        except DdmsError as error:
-            return ImportDevicesPayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            changes = await import_devices(statements, info.context.actor, text, format, prune=prune, dry_run=dry_run)
         return ImportDevicesPayload(changes=changes, applied=not dry_run)

@@ -16,8 +16,8 @@ from api.devices.store import (
 )
 from api.devices.types import Device, by_number
 from api.graphql.context import Info
-from api.graphql.described import argument, field, given, input_type, mutation, output_type
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, given, input_type, output_type
+from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.ids import IdKind, from_id
@@ -95,11 +95,8 @@ class DeviceMutations:
         input: Annotated[DeviceInput, argument("The device.")],  # noqa: A002 - GraphQL's word
     ) -> DevicePayload:
         """Add a device with its points; a collector polls it within 5 seconds."""
-        try:
-            async with info.context.database.transaction() as statements:
-                number = await create_device(statements, info.context.actor, input.checked())
-        except DdmsError as error:
-            return DevicePayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            number = await create_device(statements, info.context.actor, input.checked())
         return DevicePayload(device=await by_number(info.context.database, number))
 
     @mutation
@@ -116,19 +113,16 @@ class DeviceMutations:
         ] = False,
     ) -> DevicePayload:
         """Change a device; what is not named stays. It acts within 5 seconds."""
-        try:
-            number = from_id(IdKind.DEVICE, id)
-            async with info.context.database.transaction() as statements:
-                await _update(
-                    statements,
-                    info.context.actor,
-                    number,
-                    version=version,
-                    changes=given(changes, {"profile"}),
-                    remove_points=remove_points,
-                )
-        except DdmsError as error:
-            return DevicePayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.DEVICE, id)
+        async with info.context.database.transaction() as statements:
+            await _update(
+                statements,
+                info.context.actor,
+                number,
+                version=version,
+                changes=given(changes, {"profile"}),
+                remove_points=remove_points,
+            )
         return DevicePayload(device=await by_number(info.context.database, number))
 
     @mutation
@@ -141,12 +135,9 @@ class DeviceMutations:
         """Delete a device; it is gone from lists and polling at once. With keepHistory its readings can still be read by
         the ids of its points; without, they are erased in the background. A device that was deleted with its history
         kept can be deleted again without."""
-        try:
-            number = from_id(IdKind.DEVICE, id)
-            async with info.context.database.transaction() as statements:
-                erasure = await delete_device(statements, info.context.actor, number, keep_history=keep_history)
-        except DdmsError as error:
-            return DeleteDevicePayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.DEVICE, id)
+        async with info.context.database.transaction() as statements:
+            erasure = await delete_device(statements, info.context.actor, number, keep_history=keep_history)
         return DeleteDevicePayload(deleted_id=id, erasure=await erasure_by_number(info.context.database, erasure))
 
 

@@ -8,8 +8,8 @@ import strawberry
 
 from api.field.trial import CANCEL_FIELD_REQUEST, ask, checked_target, start
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, mutation, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.described import argument, describe_enum, field, output_type, resolver
+from api.graphql.payloads import UserError, mutation
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError, Sentence
@@ -189,13 +189,10 @@ class FieldRequestMutations:
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
     ) -> ProbePayload:
         """Decode registers in every type and byte order, the most plausible first; saves nothing."""
-        try:
-            target = checked_target(endpoint, unit_id, timeout_ms)
-            _check(0 <= address < ADDRESSES, "an address is 0 to 65535", "address")
-            asked = target | {"register_table": register_table.value, "address": address, "expected": expected}
-            answer = await ask(info.context, "probe", asked)
-        except DdmsError as error:
-            return ProbePayload(errors=[UserError.of(error)])
+        target = checked_target(endpoint, unit_id, timeout_ms)
+        _check(0 <= address < ADDRESSES, "an address is 0 to 65535", "address")
+        asked = target | {"register_table": register_table.value, "address": address, "expected": expected}
+        answer = await ask(info.context, "probe", asked)
         return ProbePayload(candidates=[_candidate(c) for c in answer["candidates"]], refused=answer["refused"])
 
     @mutation
@@ -212,18 +209,15 @@ class FieldRequestMutations:
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 300,
     ) -> ScanPayload:
         """Start to look for units and their registers; it can take minutes, see the query `scan`."""
-        try:
-            target = checked_target(endpoint, unit_from, timeout_ms)
-            _check(0 <= unit_from <= unit_to <= 255, "unit ids are a range within 0 to 255", "unitTo")
-            _check(0 <= address_from <= address_to < ADDRESSES, "addresses are a range within 0 to 65535", "addressTo")
-            _check(bool(tables), "name at least one table", "tables")
-            asked = target | {
-                "tables": list(dict.fromkeys(table.value for table in tables)), "unit_from": unit_from,
-                "unit_to": unit_to, "address_from": address_from, "address_to": address_to,
-            }  # fmt: skip
-            number = await start(info.context, "scan", asked)
-        except DdmsError as error:
-            return ScanPayload(errors=[UserError.of(error)])
+        target = checked_target(endpoint, unit_from, timeout_ms)
+        _check(0 <= unit_from <= unit_to <= 255, "unit ids are a range within 0 to 255", "unitTo")
+        _check(0 <= address_from <= address_to < ADDRESSES, "addresses are a range within 0 to 65535", "addressTo")
+        _check(bool(tables), "name at least one table", "tables")
+        asked = target | {
+            "tables": list(dict.fromkeys(table.value for table in tables)), "unit_from": unit_from,
+            "unit_to": unit_to, "address_from": address_from, "address_to": address_to,
+        }  # fmt: skip
+        number = await start(info.context, "scan", asked)
         return ScanPayload(scan=await read_scan(info, number))
 
     @mutation
@@ -233,10 +227,7 @@ class FieldRequestMutations:
         id: Annotated[strawberry.ID, argument("The scan's id.")],  # noqa: A002
     ) -> ScanPayload:
         """End a scan; what it found stays. One that has ended already is left as it is."""
-        try:
-            number = from_id(IdKind.REQUEST, id)
-            _check(await read_scan(info, number) is not None, Sentence("there is no scan {}", id), "id", Code.NOT_FOUND)
-            await info.context.database.value(CANCEL_FIELD_REQUEST, number)
-        except DdmsError as error:
-            return ScanPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.REQUEST, id)
+        _check(await read_scan(info, number) is not None, Sentence("there is no scan {}", id), "id", Code.NOT_FOUND)
+        await info.context.database.value(CANCEL_FIELD_REQUEST, number)
         return ScanPayload(scan=await read_scan(info, number))

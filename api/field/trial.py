@@ -10,8 +10,8 @@ import strawberry
 
 from api.devices.store import checked_points
 from api.graphql.context import Context, Info
-from api.graphql.described import argument, field, mutation, output_type
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, output_type
+from api.graphql.payloads import UserError, mutation
 from api.ground.database import Database
 from api.points.types import PointInput
 from api.site.system import ALIVE
@@ -185,10 +185,7 @@ class CommissioningMutations:
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
     ) -> TestConnectionPayload:
         """Read a device once, through a collector: shows raw words and decoded values, saves nothing."""
-        try:
-            answer = await ask(info.context, "test_connection", _parameters(endpoint, unit_id, timeout_ms, points))
-        except DdmsError as error:
-            return TestConnectionPayload(errors=[UserError.of(error)])
+        answer = await ask(info.context, "test_connection", _parameters(endpoint, unit_id, timeout_ms, points))
         return TestConnectionPayload(
             requests=[_request(request) for request in answer.get("requests", [])],
             values=[_value(value) for value in answer.get("values", [])],

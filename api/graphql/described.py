@@ -37,11 +37,6 @@ def resolver(function: Callable[..., Any]) -> Any:
     return strawberry.field(function, description=_text(function))
 
 
-def mutation(function: Callable[..., Any]) -> Any:
-    """Make a method a mutation, described by its docstring."""
-    return strawberry.mutation(function, description=_text(function))
-
-
 def subscription(function: Callable[..., Any]) -> Any:
     """Make a method a subscription, described by its docstring."""
     return strawberry.subscription(function, description=_text(function))
@@ -76,7 +71,6 @@ __all__ = [
     "field",
     "given",
     "input_type",
-    "mutation",
     "output_type",
     "resolver",
     "subscription",

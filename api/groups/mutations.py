@@ -5,8 +5,8 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, given, mutation
-from api.graphql.errors import UserError
+from api.graphql.described import argument, given
+from api.graphql.payloads import mutation
 from api.ground.ids import IdKind, from_id, from_ids
 from api.groups.store import change_group, create_group, delete_group
 from api.groups.types import (
@@ -18,7 +18,6 @@ from api.groups.types import (
     GroupPayload,
     by_number,
 )
-from ddms.errors import DdmsError
 
 
 @strawberry.type
@@ -32,12 +31,9 @@ class GroupMutations:
         input: Annotated[GroupInput, argument("The group.")],  # noqa: A002 - GraphQL's word
     ) -> GroupPayload:
         """Make a group of devices."""
-        try:
-            devices = from_ids(IdKind.DEVICE, input.devices, "devices", MOST_DEVICES)
-            async with info.context.database.transaction() as statements:
-                number = await create_group(statements, info.context.actor, input.name, input.description, devices)
-        except DdmsError as error:
-            return GroupPayload(errors=[UserError.of(error)])
+        devices = from_ids(IdKind.DEVICE, input.devices, "devices", MOST_DEVICES)
+        async with info.context.database.transaction() as statements:
+            number = await create_group(statements, info.context.actor, input.name, input.description, devices)
         return GroupPayload(group=await by_number(info, number))
 
     @mutation
@@ -55,16 +51,11 @@ class GroupMutations:
         ] = None,
     ) -> GroupPayload:
         """Rename a group, describe it, choose its devices; what is not named stays."""
-        try:
-            number = from_id(IdKind.GROUP, id)
-            wanted = given(changes)
-            devices = {
-                name: from_ids(IdKind.DEVICE, wanted[name], name, MOST_DEVICES) for name in LISTS & wanted.keys()
-            }
-            async with info.context.database.transaction() as statements:
-                await change_group(statements, info.context.actor, number, wanted | devices, version)
-        except DdmsError as error:
-            return GroupPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.GROUP, id)
+        wanted = given(changes)
+        devices = {name: from_ids(IdKind.DEVICE, wanted[name], name, MOST_DEVICES) for name in LISTS & wanted.keys()}
+        async with info.context.database.transaction() as statements:
+            await change_group(statements, info.context.actor, number, wanted | devices, version)
         return GroupPayload(group=await by_number(info, number))
 
     @mutation
@@ -74,10 +65,7 @@ class GroupMutations:
         id: Annotated[strawberry.ID, argument("The group.")],  # noqa: A002 - GraphQL's word
     ) -> DeleteGroupPayload:
         """Delete a group. Its devices stay."""
-        try:
-            number = from_id(IdKind.GROUP, id)
-            async with info.context.database.transaction() as statements:
-                await delete_group(statements, info.context.actor, number)
-        except DdmsError as error:
-            return DeleteGroupPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.GROUP, id)
+        async with info.context.database.transaction() as statements:
+            await delete_group(statements, info.context.actor, number)
         return DeleteGroupPayload(deleted_id=id)

@@ -8,8 +8,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.described import argument, field, input_type, output_type, resolver
-from api.graphql.errors import UserError
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
+from api.graphql.payloads import UserError
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError

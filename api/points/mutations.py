@@ -5,12 +5,11 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, field, given, input_type, mutation, output_type
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, given, input_type, output_type
+from api.graphql.payloads import UserError, mutation
 from api.ground.ids import IdKind, from_id, from_ids
 from api.points.store import change_point, create_points, delete_points
 from api.points.types import LIST_POINTS, Point, PointInput
-from ddms.errors import DdmsError
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
 MOST_DELETED = 1000
@@ -92,12 +91,9 @@ class PointMutations:
         points: Annotated[list[PointInput], argument("The points; their keys are new in the device.")],
     ) -> PointsPayload:
         """Add points to a device, all or none; its other points stay as they are. They are read within 5 seconds."""
-        try:
-            number = from_id(IdKind.DEVICE, device, "device")
-            async with info.context.database.transaction() as statements:
-                created = await create_points(statements, info.context.actor, number, points)
-        except DdmsError as error:
-            return PointsPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.DEVICE, device, "device")
+        async with info.context.database.transaction() as statements:
+            created = await create_points(statements, info.context.actor, number, points)
         rows = await info.context.database.rows(LIST_POINTS, created, None)
         return PointsPayload(points=[Point.of(row) for row in rows])
 
@@ -109,12 +105,9 @@ class PointMutations:
         changes: Annotated[PointChanges, argument("What shall be different.")],
     ) -> PointPayload:
         """Change a point; what is not named stays, its readings too. It acts within 5 seconds."""
-        try:
-            number = from_id(IdKind.POINT, id)
-            async with info.context.database.transaction() as statements:
-                await change_point(statements, info.context.actor, number, given(changes, NULLABLE))
-        except DdmsError as error:
-            return PointPayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.POINT, id)
+        async with info.context.database.transaction() as statements:
+            await change_point(statements, info.context.actor, number, given(changes, NULLABLE))
         row = await info.context.database.row(LIST_POINTS, [number], None)
         return PointPayload(point=row and Point.of(row))
 
@@ -125,10 +118,7 @@ class PointMutations:
         ids: Annotated[list[strawberry.ID], argument(f"The points, at most {MOST_DELETED:,}.")],
     ) -> DeletePointsPayload:
         """Delete points with all their readings, for ever; to only stop reading one, updatePoint with enabled: false."""
-        try:
-            numbers = from_ids(IdKind.POINT, ids, "ids", MOST_DELETED)
-            async with info.context.database.transaction() as statements:
-                await delete_points(statements, info.context.actor, numbers)
-        except DdmsError as error:
-            return DeletePointsPayload(errors=[UserError.of(error)])
+        numbers = from_ids(IdKind.POINT, ids, "ids", MOST_DELETED)
+        async with info.context.database.transaction() as statements:
+            await delete_points(statements, info.context.actor, numbers)
         return DeletePointsPayload(deleted_ids=list(dict.fromkeys(ids)))

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from api.devices.files import read_points
 from api.files.yaml import LINE, dump, load, plain, wrong
-from api.graphql.errors import snake
+from api.graphql.payloads import snake
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.points.types import POINT_FIELDS, PointInput

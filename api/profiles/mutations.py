@@ -5,12 +5,11 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, field, mutation, output_type
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, output_type
+from api.graphql.payloads import UserError, mutation
 from api.ground.ids import IdKind, from_id, from_ids
 from api.profiles.store import apply_profile, change_profile, create_profile, delete_profile, read_profile
 from api.profiles.types import LIST_PROFILES, Profile, ProfileChanges, ProfileDifference, ProfileInput
-from ddms.errors import DdmsError
 
 MOST_DEVICES = 5000
 
@@ -61,11 +60,8 @@ class ProfileMutations:
         input: Annotated[ProfileInput, argument("The profile.")],  # noqa: A002 - GraphQL's word
     ) -> ProfilePayload:
         """Add a profile; applyProfile then lets devices follow it."""
-        try:
-            async with info.context.database.transaction() as statements:
-                number = await create_profile(statements, info.context.actor, input.checked())
-        except DdmsError as error:
-            return ProfilePayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            number = await create_profile(statements, info.context.actor, input.checked())
         return ProfilePayload(profile=await _by_number(info, number))
 
     @mutation
@@ -84,21 +80,18 @@ class ProfileMutations:
         ] = False,
     ) -> ChangeProfilePayload:
         """Change a profile and all devices that follow it; fields that were changed on a device stay as they are there."""
-        try:
-            number = from_id(IdKind.PROFILE, id)
-            async with info.context.database.transaction() as statements:
-                before = await read_profile(statements, number, version)
-                found_changes = await change_profile(
-                    statements,
-                    info.context.actor,
-                    number,
-                    before=before,
-                    after=changes.over(before),
-                    remove_points=remove_points,
-                    dry_run=dry_run,
-                )
-        except DdmsError as error:
-            return ChangeProfilePayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.PROFILE, id)
+        async with info.context.database.transaction() as statements:
+            before = await read_profile(statements, number, version)
+            found_changes = await change_profile(
+                statements,
+                info.context.actor,
+                number,
+                before=before,
+                after=changes.over(before),
+                remove_points=remove_points,
+                dry_run=dry_run,
+            )
         difference = ProfileDifference.of(found_changes)
         return ChangeProfilePayload(profile=await _by_number(info, number), difference=difference, applied=not dry_run)
 
@@ -115,15 +108,12 @@ class ProfileMutations:
         ] = False,
     ) -> ChangeProfilePayload:
         """Let devices follow a profile, with every field as it says; points of other keys stay the device's own."""
-        try:
-            number = from_id(IdKind.PROFILE, profile, "profile")
-            chosen = from_ids(IdKind.DEVICE, devices, "devices", MOST_DEVICES)
-            async with info.context.database.transaction() as statements:
-                found_changes = await apply_profile(
-                    statements, info.context.actor, number, chosen, remove_points=remove_points, dry_run=dry_run
-                )
-        except DdmsError as error:
-            return ChangeProfilePayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.PROFILE, profile, "profile")
+        chosen = from_ids(IdKind.DEVICE, devices, "devices", MOST_DEVICES)
+        async with info.context.database.transaction() as statements:
+            found_changes = await apply_profile(
+                statements, info.context.actor, number, chosen, remove_points=remove_points, dry_run=dry_run
+            )
         difference = ProfileDifference.of(found_changes)
         return ChangeProfilePayload(profile=await _by_number(info, number), difference=difference, applied=not dry_run)
 
@@ -134,10 +124,7 @@ class ProfileMutations:
         id: Annotated[strawberry.ID, argument("The profile.")],  # noqa: A002 - GraphQL's word
     ) -> DeleteProfilePayload:
         """Delete a profile. The devices that followed it keep its points as their own."""
-        try:
-            number = from_id(IdKind.PROFILE, id)
-            async with info.context.database.transaction() as statements:
-                await delete_profile(statements, info.context.actor, number)
-        except DdmsError as error:
-            return DeleteProfilePayload(errors=[UserError.of(error)])
+        number = from_id(IdKind.PROFILE, id)
+        async with info.context.database.transaction() as statements:
+            await delete_profile(statements, info.context.actor, number)
         return DeleteProfilePayload(deleted_id=id)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, given, input_type, mutation, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.described import argument, describe_enum, field, given, input_type, output_type, resolver
+from api.graphql.payloads import UserError, mutation
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Database, Statements
@@ -230,9 +230,6 @@ class ConfigurationMutations:
         version: Annotated[int | None, argument("The version you read; another one is a CONFLICT.")] = None,
     ) -> ConfigurationPayload:
         """Change the configuration; it is in force at once, without a restart."""
-        try:
-            async with info.context.database.transaction() as statements:
-                row = await change_configuration(statements, info.context.actor, given(changes), version)
-        except DdmsError as error:
-            return ConfigurationPayload(errors=[UserError.of(error)])
+        async with info.context.database.transaction() as statements:
+            row = await change_configuration(statements, info.context.actor, given(changes), version)
         return ConfigurationPayload(configuration=Configuration.of(row))

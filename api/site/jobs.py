@@ -7,8 +7,8 @@ from typing import Annotated
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, field, mutation, output_type, resolver
-from api.graphql.errors import UserError
+from api.graphql.described import argument, field, output_type, resolver
+from api.graphql.payloads import UserError, mutation
 from api.ground import audit
 from api.ground.database import Row
 from api.ground.scheduler import CHANNEL, Job
@@ -89,10 +89,9 @@ class JobMutations:
     ) -> RunJobPayload:
         """Run a job at once, instead of at its next time."""
         if name not in {job.name for job in jobs_of(info.context.settings)}:
-            unknown = DdmsError(
+            raise DdmsError(
                 Code.NOT_FOUND, Sentence("there is no job {!r}: `jobs` lists them", name[:40]), field="name"
             )
-            return RunJobPayload(errors=[UserError.of(unknown)])
         async with info.context.database.transaction() as statements:
             await audit.record(statements, info.context.actor, "job.run", name)
             await statements.value(TELL_JOB, CHANNEL, name)

@@ -5,7 +5,7 @@ import time
 
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.devices import exception, foreign_server, scripted, words
-from tests.support.field import POINTS, TEST, collector, meter  # noqa: F401 - fixtures
+from tests.support.field import POINTS, TEST, collector_fixture, meter_fixture  # noqa: F401 - fixtures
 from tests.support.words import words_of
 
 PROBE = """mutation ($endpoint: String!, $expected: Float) {
@@ -31,7 +31,7 @@ async def asked(api: Api, document: str, **variables):
     return await api.ask(document, "admin", **variables)
 
 
-async def test_a_probe_ranks_what_a_register_means(api: Api, collector):  # noqa: F811
+async def test_a_probe_ranks_what_a_register_means(api: Api, collector):
     with foreign_server() as (port, bank):
         bank.set_holding_registers(10, words_of("f", 61.75, "CDAB"))
         answer = await asked(api, PROBE, endpoint=f"tcp://127.0.0.1:{port}")
@@ -46,7 +46,7 @@ def unit_two(request):
     return words(request) if request[3] + request[4] <= 10 else exception(request, 2)
 
 
-async def test_a_scan_tells_what_it_finds(api: Api, collector):  # noqa: F811
+async def test_a_scan_tells_what_it_finds(api: Api, collector):
     async with scripted(unit_two) as device:
         answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}")
         scan = await looked(api, answer["scan"]["id"], lambda s: s["state"] not in {"PENDING", "RUNNING"})
@@ -56,7 +56,7 @@ async def test_a_scan_tells_what_it_finds(api: Api, collector):  # noqa: F811
     assert unit["ranges"] == [{"registerTable": "HOLDING", "address": 0, "count": 10}]
 
 
-async def test_a_long_scan_holds_up_nobody_and_is_cancelled_at_once(api: Api, collector, meter):  # noqa: F811
+async def test_a_long_scan_holds_up_nobody_and_is_cancelled_at_once(api: Api, collector, meter):
     async with scripted(unit_two) as device:
         answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=247)
         number = answer["scan"]["id"]
@@ -78,7 +78,7 @@ async def test_a_long_scan_holds_up_nobody_and_is_cancelled_at_once(api: Api, co
 FOLLOW = "subscription ($id: ID!) { scanProgress(id: $id) { state progress requests units { unitId } } }"
 
 
-async def test_a_scan_is_followed_to_its_end(api: Api, collector):  # noqa: F811
+async def test_a_scan_is_followed_to_its_end(api: Api, collector):
     async with scripted(unit_two) as device, api.socket("admin") as first, api.socket("admin") as second:
         answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=8)
         told = []
@@ -98,7 +98,7 @@ async def test_a_scan_is_followed_to_its_end(api: Api, collector):  # noqa: F811
         assert (await first.event("scanProgress"))["state"] == "DONE", "one that has ended is shown as it ended"
 
 
-async def test_a_scan_that_is_cancelled_tells_its_followers(api: Api, collector):  # noqa: F811
+async def test_a_scan_that_is_cancelled_tells_its_followers(api: Api, collector):
     async with scripted(unit_two) as device, api.socket("admin") as socket:
         answer = await asked(api, SCAN, endpoint=f"tcp://127.0.0.1:{device.port}", unitTo=247)
         await socket.subscribe(FOLLOW, id=answer["scan"]["id"])
@@ -117,7 +117,7 @@ async def test_a_scan_that_is_not_there_cannot_be_followed(api: Api):
         assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "NOT_FOUND")
 
 
-async def test_what_cannot_be_scanned_is_refused(api: Api, collector):  # noqa: F811
+async def test_what_cannot_be_scanned_is_refused(api: Api, collector):
     answer = await asked(api, SCAN, endpoint="tcp://127.0.0.1:1", unitTo=256)
     assert answer["errors"][0]["field"] == "unitTo"
     answer = await asked(api, SCAN, endpoint="tcp://127.0.0.1:1")

@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from api.execution import documents as execution
+from api.execution import run as execution
 from api.ground.limits import BODY_BYTES
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 

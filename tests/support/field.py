@@ -25,16 +25,16 @@ POINTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def meter():
+@pytest.fixture(name="meter")
+def meter_fixture():
     """A device that we did not write; gives its endpoint."""
     with foreign_server() as (port, bank):
         bank.set_holding_registers(0, [0x0000, 0x4148, 777, 0x4142, 0x4300])  # 12.5 with its words swapped; ABC
         yield f"tcp://127.0.0.1:{port}"
 
 
-@pytest.fixture
-async def collector(settings, owner: asyncpg.Connection, tmp_path):
+@pytest.fixture(name="collector")
+async def collector_fixture(settings, owner: asyncpg.Connection, tmp_path):
     """A collector, as its own program."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DDMS_")} | {
         "DDMS_DATABASE_URL": settings.database_url,
