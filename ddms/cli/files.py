@@ -14,7 +14,7 @@ _DASH = Path("-")
 def read(file: Path) -> str:
     """Return the text of a file, which has to be UTF-8; the mark that spreadsheets put at its beginning is dropped."""
     with click.open_file(str(file), "rb") as stream:
-        content = stream.read()
+        content: bytes = stream.read()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -54,6 +54,10 @@ class Point:
         """Whether the newest reading is too old to stand for the present."""
         return self.newest is not None and now - self.newest.time > self.patience
 
+    def shows(self, now: float) -> bool:
+        """Whether there is a value that may be shown as the present one."""
+        return self.newest is not None and self.newest.quality is not Quality.BAD and not self.stale(now)
+
     def steps(self, now: float, count: int) -> list[float]:
         """Return the last ten minutes in `count` equal steps: the last value known in each, NaN where there was none."""
         width = TREND_SECONDS / count
@@ -63,8 +67,8 @@ class Point:
             end = begin + (step + 1) * width
             while ahead and ahead.time <= end:
                 current, ahead = ahead, next(readings, None)
-            known = current is not None and current.value is not None and end - current.time <= self.patience
-            result.append(current.value if known and current and current.value is not None else math.nan)
+            value = current.value if current and end - current.time <= self.patience else None
+            result.append(math.nan if value is None else value)
         return result
 
 
@@ -79,7 +83,7 @@ class Device:
 
     def counts(self, now: float) -> tuple[int, int]:
         """Return how many points have a value that can be shown, and how many there are."""
-        shown = sum(bool(p.newest) and not p.stale(now) and p.newest.quality is not Quality.BAD for p in self.points if p.newest)  # fmt: skip
+        shown = sum(point.shows(now) for point in self.points)
         return shown, len(self.points)
 
 
@@ -112,18 +116,18 @@ class Board:
     def _is_wanted(self, node: Mapping[str, Any]) -> bool:
         return not self.wanted.devices or node["name"].casefold() in self.wanted.devices
 
+    def _is_kept(self, row: Mapping[str, Any]) -> bool:
+        return bool(row["enabled"]) and (not self.wanted.keys or row["key"].casefold() in self.wanted.keys)
+
     def _device(self, node: Mapping[str, Any], known: Mapping[str, Point]) -> Device:
-        points = []
-        for row in node["points"]:
-            if row["enabled"] and (not self.wanted.keys or row["key"].casefold() in self.wanted.keys):
-                points.append(self._point(row, known.get(row["id"])))
+        points = [self._point(row, known.get(row["id"])) for row in node["points"] if self._is_kept(row)]
         self.points.update((point.id, point) for point in points)
         return Device(id=node["id"], name=node["name"], state=node["status"]["state"], points=points)
 
     @staticmethod
     def _point(row: Mapping[str, Any], before: Point | None) -> Point:
-        rest = max(row["intervalSeconds"], row["heartbeatSeconds"] if row["deadband"] else 0)
-        patience = rest + (_MISSED_INTERVALS - 1) * row["intervalSeconds"] + _GRACE
+        heartbeat = row["heartbeatSeconds"] if row["deadband"] else 0
+        patience = _MISSED_INTERVALS * row["intervalSeconds"] + _GRACE + heartbeat
         point = Point(id=row["id"], key=row["key"], name=row["name"], unit=row["unit"], patience=patience)
         if before:
             point.newest, point.trend = before.newest, before.trend
@@ -135,7 +139,7 @@ class Board:
             point, columns = self.points.get(one["point"]["id"]), one["columns"]
             if point is None or point.trend:
                 continue
-            rows = zip(columns["time"], columns["value"], strict=True)
+            rows = zip(columns["time"], columns["value"], strict=False)  # a point with texts has no values
             point.trend.extend(Reading(time=t / 1000, value=v, text=None, code=0) for t, v in rows)
 
     def read(self, columns: Mapping[str, Sequence[Any]]) -> list[tuple[Point, Reading]]:
