@@ -95,6 +95,11 @@ class Filter:
     keys: frozenset[str] = frozenset()
     group: str | None = None
 
+    @property
+    def everything(self) -> bool:
+        """Whether all devices are watched, also those that are added later."""
+        return not self.devices and self.group is None
+
 
 class Board:
     """The devices that are watched."""

@@ -46,9 +46,7 @@ subscription WatchedReadings($devices: [ID!], $resumeFrom: String) {
   }
 }
 """
-STATES = (
-    "subscription WatchedStates($devices: [ID!]) { deviceStates(devices: $devices) { devices { deviceId state } } }"
-)
+STATES = "subscription WatchedStates($devices: [ID!]) { deviceStates(devices: $devices) { kind devices { deviceId state } } }"
 
 _TOKEN_IS_WRONG = {4401, 4403}
 _LARGEST_MESSAGE = 64 << 20
@@ -63,7 +61,7 @@ Heard = Callable[[list[tuple[Point, Reading]]], None]
 
 
 class _Reconfigured(Exception):  # noqa: N818 - no error
-    """Points came or went: everything is read again on a new connection."""
+    """Devices or points came or went: everything is read again on a new connection."""
 
 
 class _Passing(Exception):  # noqa: N818 - told as a sentence
@@ -94,7 +92,7 @@ class Follower:
                     failures = 0
                     await self._listen(socket)
             except _Reconfigured:
-                continue
+                failures = 0
             except _Passing as problem:
                 self._away(f"the API at {_host(address.url)} cannot answer: {problem}")
             except ConnectionClosed as closed:
@@ -129,7 +127,7 @@ class Follower:
                 pass
         await self._load(socket)
         watched = {"devices": [device.id for device in self._board.devices]}
-        await _subscribe(socket, "states", STATES, watched)
+        await _subscribe(socket, "states", STATES, {} if self._board.wanted.everything else watched)
         await _subscribe(socket, "readings", READINGS, watched | {"resumeFrom": self._resume})
 
     async def _load(self, socket: ClientConnection) -> None:
@@ -191,14 +189,21 @@ class Follower:
     def _take(self, data: dict[str, Any]) -> None:
         self._board.word = ""
         if "deviceStates" in data:
-            self._board.states(data["deviceStates"]["devices"])
-            self._heard([])
+            self._take_states(data["deviceStates"])
             return
         event = data["readings"]
         self._resume = event["resumeToken"]
         if event["reason"] == "CONFIGURATION":
             raise _Reconfigured
         self._heard(self._board.read(event["columns"]))
+
+    def _take_states(self, event: dict[str, Any]) -> None:
+        ids = {row["deviceId"] for row in event["devices"]}
+        known = {device.id for device in self._board.devices}
+        if self._board.wanted.everything and (ids - known or (event["kind"] == "SNAPSHOT" and known - ids)):
+            raise _Reconfigured
+        self._board.states(event["devices"])
+        self._heard([])
 
 
 def _host(url: str) -> str:
