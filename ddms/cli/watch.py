@@ -4,6 +4,7 @@ import asyncio
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -51,6 +52,8 @@ def watch(
         keys=frozenset(key.casefold() for key in keys),
         group=group,
     )
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a unit that the terminal has no letter for ends nothing
     console = Console()
     board = Board(wanted)
     work = _print(place, board) if lines or not console.is_terminal or console.is_dumb_terminal else _draw(place, board, console)  # fmt: skip

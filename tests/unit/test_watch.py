@@ -1,6 +1,7 @@
 """`ddms watch`: what stands on the screen, and that only what is known now stands there as a number."""
 
 import math
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,11 @@ def board(devices: int = 3, points: int = 2, wanted: Filter = Filter()) -> Board
 
 
 def drawn(shown: Board, view: View | None = None, *, width: int = 80, height: int = 24, encoding: str = "utf-8"):
-    console = Console(width=width, height=height, force_terminal=True, color_system=None, _environ={})
-    console._encoding = encoding
-    with console.capture() as capture:
-        type(console).encoding = property(lambda self: self._encoding)
-        console.print(picture(shown, view or View(), console, keys=True))
-    return capture.get().splitlines()
+    file = TextIOWrapper(BytesIO(), encoding=encoding, errors="strict")
+    console = Console(width=width, height=height, file=file, force_terminal=True, color_system=None, no_color=True)
+    console.print(picture(shown, view or View(), console, keys=False))
+    file.flush()
+    return file.buffer.getvalue().decode(encoding).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def drawn(shown: Board, view: View | None = None, *, width: int = 80, height: in
     [
         (None, "– not read yet", "none"),
         (reading(12.5), "12.5 m³/h", "good"),
+        (reading(6_240_071.4), "6240071 m³/h", "good"),
         (reading(12.5, code=CLOCK), "12.5 m³/h ?", "uncertain"),
         (reading(12.5, code=TIMEOUT), "– timeout", "bad"),
         (reading(None, code=200), "– bad (200)", "bad"),

@@ -17,7 +17,9 @@ _COLOURS = {
 }  # fmt: skip
 _FRAME = 3
 """Lines that are not rows: headline, column heads, keys."""
-_TREND_FROM, _LONGEST_TREND = 66, 60
+_REST, _SHORTEST_TREND, _LONGEST_TREND = 52, 8, 60
+"""Columns that are neither trend nor the second; how long a trend is."""
+_WIDE_FROM, _NARROW, _WIDE = 110, 14, 24
 _KEYS = {True: "↑ ↓ choose   Enter open   q end", False: "↑ ↓ scroll   Esc back   q end"}
 _ASCII = str.maketrans("↑↓·–…●", "^v--.*")
 
@@ -60,11 +62,12 @@ def picture(board: Board, view: View, console: Console, *, keys: bool) -> Render
     now = time.time() + board.skew
     ascii_only = not (console.encoding or "").lower().startswith("utf")
     device = view.device(board)
-    trend = min(_LONGEST_TREND, max(8, console.width - _TREND_FROM))
+    second = _NARROW if console.width < _WIDE_FROM else _WIDE
+    trend = min(_LONGEST_TREND, max(_SHORTEST_TREND, console.width - _REST - second))
     drawing = _Drawing(now=now, trend=trend, ascii_only=ascii_only)
     rows = drawing.points(device) if device else drawing.devices(board)
     seen = view.window(len(rows), max(1, console.height - _FRAME))
-    table = _table("Point" if device else "Device", trend)
+    table = _table("Point" if device else "Device", second, trend)
     for number in seen:
         table.add_row(*rows[number], style="reverse" if keys and number == view.chosen else "")
     foot = _KEYS[device is None] if keys else "Ctrl-C ends it"
@@ -78,10 +81,10 @@ def picture(board: Board, view: View, console: Console, *, keys: bool) -> Render
     return Group(*(_in_ascii(part) if ascii_only else part for part in parts))
 
 
-def _table(first: str, trend: int) -> Table:
+def _table(first: str, second: int, trend: int) -> Table:
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
     table.add_column(first, no_wrap=True, ratio=1, overflow="ellipsis")
-    table.add_column("State" if first == "Point" else "Point", no_wrap=True, width=14, overflow="ellipsis")
+    table.add_column("State" if first == "Point" else "Point", no_wrap=True, width=second, overflow="ellipsis")
     table.add_column("Value", no_wrap=True, width=17, justify="right", overflow="ellipsis")
     table.add_column("Age", no_wrap=True, width=6, justify="right")
     table.add_column("10 minutes", no_wrap=True, width=trend)

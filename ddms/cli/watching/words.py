@@ -8,6 +8,7 @@ from ddms.quality import Quality, reason_of
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = ".:-=+*#@"
+_LARGE, _TOO_LARGE = 1e6, 1e12
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -16,8 +17,13 @@ def value(point: Point, reading: Reading) -> str:
     if reading.quality is Quality.BAD:
         return f"– {_reason(reading)}"
     mark = "" if reading.quality is Quality.GOOD else " ?"
-    number = reading.text if reading.value is None else f"{reading.value:.6g}"
+    number = reading.text if reading.value is None else _number(reading.value)
     return f"{number or ''} {point.unit}".rstrip() + mark
+
+
+def _number(number: float) -> str:
+    whole = _LARGE <= abs(number) < _TOO_LARGE  # what a counter of energy shows
+    return f"{number:.0f}" if whole else f"{number:.6g}"
 
 
 def _reason(reading: Reading) -> str:
