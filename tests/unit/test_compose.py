@@ -87,8 +87,18 @@ def test_only_nginx_is_published_and_only_the_collector_reaches_the_devices():
 def test_the_simulated_plant_comes_with_the_profile_demo_only():
     demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
     assert demo == {"plant", "plant_devices"}
-    needed = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
-    assert not needed & demo
+    needed = {name: set(service.get("depends_on", {})) & demo for name, service in SERVICES.items()}
+    assert {name: names for name, names in needed.items() if names} == {"plant": {"plant_devices"}}
+
+
+def test_each_service_that_ends_is_waited_for_so_that_up_with_wait_is_content():
+    waited = {
+        name
+        for service in SERVICES.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert waited == {name for name, service in SERVICES.items() if service["restart"] != "unless-stopped"}
 
 
 def test_the_simulated_plant_listens_where_its_devices_are_looked_for():

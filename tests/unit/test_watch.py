@@ -140,6 +140,14 @@ def test_a_terminal_without_unicode_gets_ascii():
         assert line.isascii(), line
 
 
+def test_a_state_is_seen_without_colours():
+    shown = board()
+    shown.states([{"deviceId": "dev_1", "state": "OFFLINE"}])
+    head, _, first, second, *_ = drawn(shown)
+    assert head.startswith("3 devices   ● 2 online   ✕ 1 offline")
+    assert (first[:8], second[:8]) == ("● Pump 0", "✕ Pump 1")
+
+
 def test_a_person_opens_a_device_and_goes_back_to_where_they_were():
     shown, view = board(31), View()
     for key in (Key.PAGE_DOWN, Key.PAGE_DOWN, Key.PAGE_DOWN, Key.PAGE_DOWN, Key.UP):

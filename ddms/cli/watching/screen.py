@@ -15,13 +15,14 @@ _COLOURS = {
     "good": "", "uncertain": "yellow", "bad": "red", "stale": "blue", "none": "blue",
     "ONLINE": "green", "ERROR": "yellow", "OFFLINE": "red", "UNKNOWN": "blue", "DISABLED": "bright_black",
 }  # fmt: skip
+_MARKS = {"ONLINE": "●", "ERROR": "▲", "OFFLINE": "✕", "UNKNOWN": "○", "DISABLED": "–"}
 _FRAME = 3
 """Lines that are not rows: headline, column heads, keys."""
 _REST, _SHORTEST_TREND, _LONGEST_TREND = 52, 8, 60
 """Columns that are neither trend nor the second; how long a trend is."""
 _WIDE_FROM, _NARROW, _WIDE = 110, 14, 24
 _KEYS = {True: "↑ ↓ choose   Enter open   q end", False: "↑ ↓ scroll   Esc back   q end"}
-_ASCII = str.maketrans("↑↓·–…●", "^v--.*")
+_ASCII = str.maketrans("↑↓–…●▲✕○", "^v-.*!xo")
 
 
 @dataclass
@@ -103,7 +104,7 @@ class _Drawing:
         """Return a row for each device, with the first of its numbers."""
         rows = []
         for device in board.devices:
-            name = Text.assemble(("● ", _COLOURS.get(device.state, "")), device.name)
+            name = Text.assemble((f"{_MARKS[device.state]} ", _COLOURS[device.state]), device.name)
             point = _leading(device)
             rows.append([name, *self._cells(Text(point.name), point)] if point else [name])
         return rows
@@ -134,12 +135,12 @@ def _headline(board: Board, device: Device | None, console: Console) -> Text:
     line = Text(overflow="ellipsis", no_wrap=True)
     if device:
         line.append(f"{device.name}  ", style="bold")
-        line.append(device.state.lower(), style=_COLOURS.get(device.state, ""))
+        line.append(device.state.lower(), style=_COLOURS[device.state])
     else:
         line.append(f"{len(board.devices)} devices", style="bold")
-        for state in ("ONLINE", "ERROR", "OFFLINE", "UNKNOWN", "DISABLED"):
+        for state, mark in _MARKS.items():
             if count := sum(one.state == state for one in board.devices):
-                line.append(f" · {count} {state.lower()}", style=_COLOURS[state])
+                line.append(f"   {mark} {count} {state.lower()}", style=_COLOURS[state])
     clock = time.strftime("%H:%M:%S")
     line.append(clock.rjust(max(1, console.width - line.cell_len)))
     return line
