@@ -8,7 +8,7 @@ from ddms.errors import Code, DdmsError
 
 INPUT = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False, writable=True, allow_dash=True)
-_DASH = Path("-")
+DASH = Path("-")
 
 
 def read(file: Path) -> str:
@@ -24,13 +24,13 @@ def read(file: Path) -> str:
 
 def named(file: Path | None) -> Path | None:
     """Return the file to write, None for standard output: that is no name, and `-`."""
-    return None if file == _DASH else file
+    return None if file == DASH else file
 
 
 def write(file: Path | None, text: str, said: str) -> None:
     """Write a text as it is to a file, and say so; or to standard output, and say nothing."""
     named_file = named(file)
-    with click.open_file(str(named_file or _DASH), "wb") as stream:
+    with click.open_file(str(named_file or DASH), "wb") as stream:
         stream.write(text.encode())
     if named_file:
         click.echo(f"{said} in {named_file}.", err=True)

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from ddms.cli import files
 from ddms.cli.watching import words
 from ddms.cli.watching.address import Place
 from ddms.cli.watching.board import Board, Filter, Point, Reading
@@ -27,7 +28,7 @@ _DRAWN_EVERY = 0.25
 @click.option("--key", "keys", multiple=True, help="Only points with this key; may be given several times.")
 @click.option("--url", envvar="DDMS_URL", help="Where the API is: https://ddms.example; else the demo's.")
 @click.option("--token", envvar="DDMS_TOKEN", help="An API token; others on this computer may see it here: better set DDMS_TOKEN.")  # fmt: skip
-@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with the token.")  # fmt: skip
+@click.option("--token-file", type=files.INPUT, help="A file with the token; - is standard input.")  # fmt: skip
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="The demo's folder, if it is another one.")  # fmt: skip
 @click.option("--lines", is_flag=True, help="Print a line for each change, as where there is no terminal.")
 def watch(
@@ -46,6 +47,8 @@ def watch(
     """
     from demo.home import home  # noqa: PLC0415 - what the image may be without
 
+    if token_file == files.DASH:
+        token = files.read(token_file).strip()
     place = Place(url=url, token=token, token_file=token_file, directory=directory or home())
     wanted = Filter(
         devices=frozenset(name.casefold() for name in devices),

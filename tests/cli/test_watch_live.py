@@ -152,6 +152,24 @@ async def test_without_a_terminal_each_change_is_a_line(api: Api, owner: asyncpg
     assert bad.split()[1:] == ["Pump", "Flow", "–", "timeout"]
 
 
+async def test_a_token_may_come_by_standard_input(api: Api, owner: asyncpg.Connection):
+    device = await add(api, points=[FLOW])
+    await api.read(owner, {device["points"]["flow"]: 12.5})
+    given = environment(api)
+    token = given.pop("DDMS_TOKEN")
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ddms", "watch", "--token-file", "-",
+        env=given, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    program.stdin.write(token.encode() + b"\n")
+    program.stdin.close()
+    async with asyncio.timeout(20):
+        line = (await program.stdout.readline()).decode()
+    program.terminate()
+    await program.wait()
+    assert "12.5" in line
+
+
 async def test_in_a_terminal_it_draws_until_q_is_pressed(api: Api, owner: asyncpg.Connection):
     device = await add(api, points=[FLOW])
     await api.read(owner, {device["points"]["flow"]: 12.5})

