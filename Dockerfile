@@ -1,5 +1,5 @@
-# One image for the three programs: `ddms migrate`, `ddms api`, `ddms collector`. About 135 MB unpacked; what that takes
-# is in docs/decisions/0004-a-small-image.md.
+# One image for the three programs, `ddms migrate`, `ddms api`, `ddms collector`, and the simulated plant. About 142 MB
+# unpacked; what that takes is in docs/decisions/0004-a-small-image.md.
 ARG PYTHON=3.13.7-alpine3.22
 
 FROM python:${PYTHON} AS build
@@ -14,13 +14,14 @@ COPY ddms ddms
 COPY api api
 COPY collector collector
 COPY migrations migrations
+COPY demo demo
 RUN pip --python /opt/ddms/bin/python install --no-cache-dir --no-compile --no-deps .
 # Packages' own tests, headers and debugging symbols are a third of their size. numpy.libs is left alone: its libraries
 # were patched after linking, and stripping breaks them.
 RUN find /opt/ddms -type d -name tests -prune -exec rm -rf {} + \
     && find /opt/ddms -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) -delete \
     && find /opt/ddms -type f -name '*.so*' -not -path '*.libs/*' -exec strip --strip-unneeded {} + \
-    && /opt/ddms/bin/python -B -c 'import api.app, collector.app, migrations'
+    && /opt/ddms/bin/python -B -c 'import api.app, collector.app, demo.plant, migrations'
 
 FROM python:${PYTHON}
 RUN adduser -D -H -u 10001 ddms && install -d -o ddms -g ddms /var/lib/ddms /var/lib/ddms/spool

@@ -54,7 +54,7 @@ examples: ## Install what examples/ and the tests of known clients need: ariadne
 
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock
-	$(LOCK) --constraints requirements.lock --output-file requirements.runtime.lock
+	$(LOCK) --constraints requirements.lock --extra plant --output-file requirements.runtime.lock
 
 clean: ## Remove .venv, caches, builds and the demo's data
 	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated tests/clients/node_modules build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,6 +16,8 @@ from ddms.errors import Code, DdmsError
 
 PREFIX = "DDMS_"
 TEST_PREFIX = "DDMS_TEST_"  # read by the test suite and the benchmarks only
+OF_CLIENTS = frozenset({"DDMS_URL", "DDMS_TOKEN"})
+"""What `ddms watch` reads: where an API is that runs elsewhere, so no setting of a program."""
 
 
 class LogLevel(StrEnum):
@@ -132,7 +134,8 @@ class Settings:
         """Read the settings; a variable that is unknown or wrong raises `DdmsError` and is named in it."""
         known = {PREFIX + f.name.upper(): f for f in fields(cls)}
         values: dict[str, Any] = {}
-        for variable in sorted(n for n in environment if n.startswith(PREFIX) and not n.startswith(TEST_PREFIX)):
+        ours = {n for n in environment if n.startswith(PREFIX) and not n.startswith(TEST_PREFIX)} - OF_CLIENTS
+        for variable in sorted(ours):
             name = variable.removesuffix("_FILE") if variable not in known else variable
             if name not in known:
                 raise DdmsError(

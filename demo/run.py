@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import asyncpg
 
 from ddms.errors import Code, DdmsError
-from demo import inventory, loading, ports, show
+from demo import extra, inventory, loading, ports, show
 from demo.graphql import ask, reachable
 from demo.postgres import Postgres
 from demo.processes import Child, environment
@@ -39,9 +39,7 @@ class Demo:
         self.directory = directory
         self.children: list[Child] = []
         self.postgres = Postgres(directory)
-        self._home = show.find(grafana)
-        if grafana and not self._home:
-            raise DdmsError(Code.INVALID, f"{grafana} is not the home folder of a Grafana", field="--grafana")
+        self._grafana = show.choose(grafana)
         self._wanted = wanted
         self._words: list[str] = []
         self._token = ""
@@ -178,10 +176,10 @@ class Demo:
         return running
 
     def _start_grafana(self) -> int | None:
-        if self._home is None:
+        if self._grafana is None:
             return None
         port = self._port("grafana", "Grafana")
-        self.children.append(show.start(self._home, self.postgres, port=port, directory=self.directory))
+        self.children.append(show.start(self._grafana, self.postgres, port=port, directory=self.directory))
         return port
 
     def _has_value(self, running: Running) -> bool:
@@ -265,6 +263,7 @@ def run(
         signal.signal(number, _end)
     demo: Demo | None = None
     try:
+        extra.check()
         demo = Demo(directory, grafana, wanted)
         print(f"Starting DDMS with a simulated plant; data and logs are in {directory} …", flush=True)
         running = demo.start()

@@ -2,9 +2,13 @@
 
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from demo import show
+from demo.home import home
 
 _DEVICE = "T-101 raw water tank"
 
@@ -59,7 +63,12 @@ def _addresses(running: Running) -> list[str]:
     ]
     if running.grafana:
         return [*lines, f"  Grafana    http://127.0.0.1:{running.grafana}/ (starting; no sign-in needed)"]
-    return [*lines, "  Grafana    not found: install it, or name its folder with --grafana"]
+    how = show.how_to_get_one()
+    return [
+        *lines,
+        "  Grafana    none is here. To see the dashboards too, end the demo, and then:",
+        *(f"      {line}" for line in how),
+    ]
 
 
 def _keys(running: Running) -> list[str]:
@@ -92,8 +101,8 @@ def _values(running: Running) -> list[str]:
 def _live(running: Running) -> list[str]:
     directory = shlex.quote(str(running.directory))
     return [
-        "2. Its values as they change, over a websocket:",
-        f'  {_python()} -m demo.watch --directory {directory} "{_DEVICE}"',
+        "2. Its values and trends, live in the terminal (without its name: all devices):",
+        f'  {program()} watch{"" if running.directory == home() else f" --directory {directory}"} "{_DEVICE}"',
     ]
 
 
@@ -105,10 +114,18 @@ def _raw(running: Running) -> list[str]:
     url = shlex.quote(f"DDMS_DATABASE_URL={running.database}")
     return [
         "3. What the tank itself answers, register by register:",
-        f'  env {url} {_python()} -m ddms read "{_DEVICE}"',
+        f'  env {url} {program()} read "{_DEVICE}"',
     ]
 
 
-def _python() -> str:
-    relative = os.path.relpath(sys.executable)
-    return shlex.quote(sys.executable if relative.startswith("..") else relative)
+def program() -> str:
+    """Return how the command line was called, so that it can be called again like that."""
+    called = Path(sys.argv[0])
+    if called.name == "ddms" and called.is_file():
+        return "ddms" if shutil.which("ddms") == str(called) else shlex.quote(_near(str(called)))
+    return f"{shlex.quote(_near(sys.executable))} -m ddms"
+
+
+def _near(path: str) -> str:
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative

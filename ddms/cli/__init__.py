@@ -25,6 +25,7 @@ _COMMANDS = {
     "devices": "devices",
     "profiles": "profiles",
     "export": "export",
+    "watch": "watch",
     "read": "field",
     "probe": "commissioning",
     "scan": "commissioning",

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import orjson
 
+from ddms.cli import files
 from ddms.cli.transaction import in_transaction
-from ddms.errors import Code, DdmsError
 
 _FORMATS = click.Choice(["csv", "yaml"])
 
@@ -25,7 +25,7 @@ def devices() -> None:
 
 
 @devices.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.argument("file", type=files.INPUT)
 @click.option("--dry-run", is_flag=True, help="Only show what would be different.")
 @click.option(
     "--prune",
@@ -40,14 +40,8 @@ def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: b
     from api.devices.imports import import_devices  # noqa: PLC0415
     from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
 
-    with click.open_file(str(file), "rb") as stream:
-        content = stream.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DdmsError(Code.INVALID, f"line {line}: {file} is not UTF-8: save it as `CSV UTF-8`") from error
     kind = FileFormat(_format(file, form))
+    text = files.read(file)
     changes = in_transaction(lambda s: import_devices(s, COMMAND_LINE, text, kind, prune=prune, dry_run=dry_run))
     if as_json:
         click.echo(orjson.dumps({"applied": not dry_run, "changes": changes}).decode())
@@ -59,17 +53,13 @@ def import_(file: Path, dry_run: bool, prune: bool, form: str | None, as_json: b
 
 
 @devices.command("export")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.argument("file", type=files.OUTPUT, required=False)
 @click.option("--format", "form", type=_FORMATS, help="By default the ending of FILE says it; csv without one.")
 def export(file: Path | None, form: str | None) -> None:
-    """Write all devices with their points to FILE, or to standard output."""
+    """Write all devices with their points to FILE, or to standard output (without FILE, or with -)."""
     from api.devices.files import FileFormat, write  # noqa: PLC0415 - GraphQL is slow to import
     from api.devices.imports import stored_devices  # noqa: PLC0415
 
     stored = in_transaction(stored_devices)
     text = write([one.device for one in stored], FileFormat(_format(file, form)))
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    file.write_text(text, encoding="utf-8", newline="")
-    click.echo(f"{len(stored)} devices are in {file}.", err=True)
+    files.write(file, text, f"{len(stored)} devices are")

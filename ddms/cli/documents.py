@@ -6,6 +6,7 @@ from typing import Any
 import click
 import orjson
 
+from ddms.cli import files
 from ddms.cli.transaction import in_transaction
 
 
@@ -15,21 +16,21 @@ def documents() -> None:
 
 
 @documents.command
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("paths", metavar="FILES...", nargs=-1, required=True, type=files.INPUT)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON: the ids by file.")
-def add(files: tuple[Path, ...], as_json: bool) -> None:
-    """Register each of FILES, all or none; a client sends the id that is printed as `documentId`."""
+def add(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Register each of FILES (- is standard input), all or none; a client sends the id that is printed as `documentId`."""
     from api.execution.trusted import register  # noqa: PLC0415 - GraphQL is slow to import
     from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
 
     async def put(statements: Any) -> list[tuple[str, bool]]:
-        return [await register(statements, COMMAND_LINE, file.name, file.read_text(encoding="utf-8")) for file in files]
+        return [await register(statements, COMMAND_LINE, file.name, files.read(file)) for file in paths]
 
     made = in_transaction(put)
     if as_json:
-        click.echo(orjson.dumps({str(file): id_ for file, (id_, _) in zip(files, made, strict=True)}).decode())
+        click.echo(orjson.dumps({str(file): id_ for file, (id_, _) in zip(paths, made, strict=True)}).decode())
         return
-    for file, (id_, new) in zip(files, made, strict=True):
+    for file, (id_, new) in zip(paths, made, strict=True):
         click.echo(f"{id_}  {file}{'' if new else ' (was there)'}")
 
 

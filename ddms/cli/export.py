@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from ddms.cli import settings
+from ddms.cli import files, settings
 
 if TYPE_CHECKING:
     from api.export.choice import ExportChoice
@@ -54,8 +54,8 @@ _SEVERAL = ("device", "group", "point")
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    help="The FILE; standard output without it.",
+    type=files.OUTPUT,
+    help="The FILE; standard output without it, or with -.",
 )
 def export(output: Path | None, from_: str, form: str | None, **given: Any) -> None:
     """Write the history of devices, groups or points to a file.
@@ -64,6 +64,7 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
     """
     from api.export.choice import ExportChoice  # noqa: PLC0415 - the API is slow to import
 
+    output = files.named(output)
     form = form or ("parquet" if output and output.suffix == ".parquet" else "csv")
     pairs = [("from", from_), ("format", form)]
     pairs += [(name, value) for name in _SEVERAL for value in given.pop(name)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from ddms.cli import files
 from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError
 
@@ -68,15 +69,10 @@ def show(profile: str) -> None:
 
 
 @profiles.command
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.argument("file", type=files.OUTPUT, required=False)
 def export(file: Path | None) -> None:
-    """Write all profiles as YAML to FILE, or to standard output."""
-    text = _written(None)
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    file.write_text(text, encoding="utf-8", newline="")
-    click.echo(f"The profiles are in {file}.", err=True)
+    """Write all profiles as YAML to FILE, or to standard output (without FILE, or with -)."""
+    files.write(file, _written(None), "The profiles are")
 
 
 def _written(name: str | None) -> str:
@@ -120,9 +116,8 @@ def _texts(file: str | None) -> list[str]:
     if file in known and not Path(file).exists():
         return [known[file]]
     try:
-        with click.open_file(file, encoding="utf-8-sig") as stream:
-            return [stream.read()]
-    except (OSError, UnicodeDecodeError) as error:
+        return [files.read(Path(file))]
+    except OSError as error:
         sentence = f"{file} cannot be read ({error}): give a file, or one of {', '.join(known)}"
         raise DdmsError(Code.INVALID, sentence) from error
 

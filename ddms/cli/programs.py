@@ -33,17 +33,17 @@ def collector() -> None:
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".ddms/demo"),
-    show_default=True,
-    help="Where the demo keeps its database and logs.",
+    help="Where the demo keeps its database and logs: by default ~/.local/share/ddms/demo, in a checkout .ddms/demo.",
 )
 @click.option(
     "--grafana",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Home folder of a Grafana to show the dashboards with (else `grafana` is looked for).",
+    type=click.Path(path_type=Path),
+    metavar="HOME|docker",
+    help="Home folder of a Grafana to show the dashboards with, or `docker` for a container (else `grafana` is looked for).",
 )
-def demo(directory: Path, grafana: Path | None) -> None:
+def demo(directory: Path | None, grafana: Path | None) -> None:
     """Start a whole DDMS with a simulated plant; no Docker needed. Ctrl-C ends it."""
-    from demo.run import run  # noqa: PLC0415 - only the demo needs PostgreSQL as a wheel
+    from demo.home import home  # noqa: PLC0415 - only the demo needs PostgreSQL as a wheel
+    from demo.run import run  # noqa: PLC0415
 
-    sys.exit(run(directory=directory, grafana=grafana))
+    sys.exit(run(directory=directory or home(), grafana=grafana))

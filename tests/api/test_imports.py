@@ -165,6 +165,27 @@ async def test_export_and_import_go_round_without_a_difference(settings, tmp_pat
     assert json.loads(again.stdout) == {"applied": False, "changes": []}
 
 
+async def test_a_dash_is_standard_output_and_no_file(settings, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    await ddms_on(settings, "devices", "import", "-", fed=GOOD)
+    for command in (
+        ["devices", "export"],
+        ["profiles", "export"],
+        ["export", "--device", "Pump", "--from", "-1h", "-o"],
+    ):
+        done = await ddms_on(settings, *command, "-")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - a test waits
+
+
+async def test_a_document_is_registered_from_standard_input(settings):
+    done = await ddms_on(settings, "documents", "add", "-", fed="query Newest { latest { count } }")
+    assert done.returncode == 0, done.stderr
+    assert "Newest" in (await ddms_on(settings, "documents", "list")).stdout
+
+
 async def test_the_command_line_tells_the_line_and_fails(settings):
     bad = await ddms_on(settings, "devices", "import", "-", fed=GOOD.replace("INPUT,4", "INPUT,-4"))
     assert (bad.returncode, bad.stdout) == (1, "")

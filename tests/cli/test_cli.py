@@ -26,6 +26,7 @@ from tests.support.devices import foreign_server, free_port
         "read",
         "settings",
         "demo",
+        "watch",
     ],
 )
 def test_every_command_has_help(command):

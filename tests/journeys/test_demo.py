@@ -107,14 +107,14 @@ async def test_the_whole_way_from_registers_to_graphql_twice(tmp_path: Path):
 
 
 async def watched(directory: Path) -> list[str]:
-    """Follow a pump for two seconds with the demo's own websocket client."""
+    """Follow a pump with `ddms watch`, which finds the demo by its folder."""
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "demo.watch", "--directory", directory, "P-105 booster pump",
+        sys.executable, "-m", "ddms", "watch", "--directory", directory, "P-105 booster pump",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert program.stdout is not None
-    lines = [(await asyncio.wait_for(program.stdout.readline(), 10)).decode() for _ in range(25)]
-    program.send_signal(signal.SIGINT)
+    lines = [(await asyncio.wait_for(program.stdout.readline(), 20)).decode() for _ in range(25)]
+    program.send_signal(signal.SIGTERM)
     await program.communicate()
     return lines
 
@@ -185,6 +185,28 @@ async def test_gateways_that_swap_their_ports_take_their_devices_along(owner: as
         assert found[device.name] == loading.endpoint(swapped[device.gateway])
     gone_port = loading.endpoint(PORTS["pumps"])
     assert not await owner.fetchval("SELECT EXISTS (SELECT FROM connections WHERE endpoint = $1)", gone_port)
+
+
+async def test_the_plant_comes_to_an_installation_that_has_no_devices(database_url: str, owner: asyncpg.Connection):
+    first, again = await installed(database_url), await installed(database_url)
+    assert (first, again) == (
+        "The devices of the simulated plant were added.\n",
+        "There are devices: none were added.\n",
+    )
+    rows = await owner.fetch(
+        "SELECT endpoint, count(d.id) FROM connections c JOIN devices d ON d.connection_id = c.id GROUP BY 1"
+    )
+    assert dict(rows) == {f"tcp://plant:{PORTS[key]}": len(INVENTORY.behind(key)) for key in PORTS}
+
+
+async def installed(url: str) -> str:
+    """Do as compose's service plant_devices does, as the role that the programs have."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DDMS_")}
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "demo.installed", "--host=plant", stdout=asyncio.subprocess.PIPE,
+        env=environment | {"DDMS_DATABASE_URL": url, "DDMS_DATABASE_ROLE": "ddms_app"},
+    )  # fmt: skip
+    return (await program.communicate())[0].decode()
 
 
 async def test_a_token_is_kept_until_it_is_revoked(owner: asyncpg.Connection):

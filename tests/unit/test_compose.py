@@ -3,12 +3,14 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ddms.settings import PREFIX, Settings
+from demo import inventory
 from tests.support.ways import IMAGE
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +44,7 @@ def test_each_service_is_confined(service):
 @each_service
 def test_each_service_that_stays_is_restarted_watched_and_cannot_fill_the_disk_with_logs(service):
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
-    if service is not SERVICES["migrate"]:
+    if service not in (SERVICES["migrate"], SERVICES["plant_devices"]):
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"][0] == "CMD"
 
@@ -78,7 +80,43 @@ def test_only_nginx_is_published_and_only_the_collector_reaches_the_devices():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
     open_networks = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
     on_open = {name: set(service["networks"]) & open_networks for name, service in SERVICES.items()}
-    assert {name: nets for name, nets in on_open.items() if nets} == {"nginx": {"edge"}, "collector": {"field"}}
+    plant = {"plant": {"field"}}  # a device, as far as the others can tell
+    assert {name: nets for name, nets in on_open.items() if nets} == {"nginx": {"edge"}, "collector": {"field"}} | plant
+
+
+def test_the_simulated_plant_comes_with_the_profile_demo_only():
+    demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
+    assert demo == {"plant", "plant_devices"}
+    needed = {name: set(service.get("depends_on", {})) & demo for name, service in SERVICES.items()}
+    assert {name: names for name, names in needed.items() if names} == {"plant": {"plant_devices"}}
+
+
+def test_each_service_that_ends_is_waited_for_so_that_up_with_wait_is_content():
+    waited = {
+        name
+        for service in SERVICES.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert waited == {name for name, service in SERVICES.items() if service["restart"] != "unless-stopped"}
+
+
+def test_the_simulated_plant_listens_where_its_devices_are_looked_for():
+    assert SERVICES["plant_devices"]["command"] == ["--host=plant"]
+    assert SERVICES["plant"]["command"] == ["--host=0.0.0.0"]
+    assert set(SERVICES["plant"]["networks"]) & set(SERVICES["collector"]["networks"])
+    asked = int(SERVICES["plant"]["healthcheck"]["test"][-1])
+    assert asked in {gateway.port for gateway in inventory.read().gateways}
+
+
+@pytest.mark.parametrize("service", ["plant", "plant_devices"])
+def test_the_programs_of_the_plant_start_as_they_are_called(service):
+    command = [sys.executable, *SERVICES[service]["entrypoint"][1:], "--help"]
+    assert SERVICES[service]["entrypoint"][0] == "python"
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for option in SERVICES[service]["command"]:
+        assert option.split("=")[0] in done.stdout
 
 
 def test_the_programs_wait_for_the_migration():

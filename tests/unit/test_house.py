@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bench.__main__ import NO_BENCHES, benches
-from ddms.settings import PREFIX, Settings
+from ddms.settings import OF_CLIENTS, PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -36,7 +36,7 @@ def test_each_setting_is_documented_with_its_default(setting):
 
 
 def test_no_setting_is_documented_that_does_not_exist():
-    known = {PREFIX + setting.name.upper() for setting in fields(Settings)}
+    known = {PREFIX + setting.name.upper() for setting in fields(Settings)} | OF_CLIENTS
     for path in DOCUMENTS:
         named = set(re.findall(r"\bDDMS_[A-Z_]+[A-Z]\b", path.read_text()))
         unknown = {
@@ -71,6 +71,11 @@ def test_the_locks_hold_what_the_project_asks_for_and_agree():
         wanted = {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in requirements} - {"ddms"}
         assert wanted <= lock.keys()
     assert all(versions <= everything[name] for name, versions in runtime.items())
+
+
+def test_the_simulated_plant_of_compose_finds_its_packages_in_the_image():
+    wanted = {re.split(r"[<>=]", requirement)[0] for requirement in PROJECT["optional-dependencies"]["plant"]}
+    assert wanted <= names_with_version("requirements.runtime.lock").keys()
 
 
 def test_no_tool_for_developers_gets_into_the_image():

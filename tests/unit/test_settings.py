@@ -68,3 +68,7 @@ def test_a_log_line_is_one_json_object_with_its_extras():
     assert orjson.loads(line) | {"time": ""} == {
         "time": "", "level": "warning", "logger": "ddms", "message": "Pump\nis off", "device": 7,
     }  # fmt: skip
+
+
+def test_what_a_client_on_the_same_computer_reads_is_no_mistake():
+    assert Settings.read({"DDMS_URL": "https://ddms.example", "DDMS_TOKEN": "ddms_x"}) == Settings.read({})
