@@ -1,6 +1,6 @@
 """Following a subscription, over whatever transport: who asks in the same words is served by one broadcast."""
 
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -11,7 +11,7 @@ from api.execution.run import source
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
 from api.ground.metrics import measures
-from api.live.broadcast import Broadcast, Envelope, Result, Sink, Source
+from api.live.broadcast import Broadcast, Envelope, Result, Sink
 
 
 async def follow(
@@ -53,4 +53,4 @@ async def _broadcast(
         done: Any = executor.build_per_event_executor(event).execute_operation(False)
         return Result(encode(response(done)), getattr(event, "resume_token", None))
 
-    return broadcasts.start(key, cast("Source", await source(operation, executor)), encoded)
+    return broadcasts.start(key, await source(executor), encoded)

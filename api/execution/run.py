@@ -1,7 +1,7 @@
 """Running an operation: a query or mutation to its response, a subscription to the source of its events."""
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import Awaitable
 from inspect import isawaitable
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
 from api.ground import tracing
 from api.ground.limits import DEADLINE_SECONDS
+from api.live.broadcast import Source
 from ddms.errors import Code, DdmsError, Sentence
 
 
@@ -65,11 +66,12 @@ async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
     return answer | {"extensions": told_cost(cost)}
 
 
-async def source(operation: Operation, executor: Executor[Any]) -> AsyncIterable[Any]:
+async def source(executor: Executor[Any]) -> Source:
     """Run a subscription's resolver; return where its events come from."""
     stream = create_source_event_stream(executor)
     if isawaitable(stream):
         stream = await stream
     if isinstance(stream, ExecutionResult):
         raise BadDocument(list(stream.errors or []))
+    assert isinstance(stream, Source)  # noqa: S101 - what our resolvers return
     return stream

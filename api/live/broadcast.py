@@ -5,9 +5,10 @@ snapshot and the changes after it can never overtake each other.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, cast
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from api.ground.metrics import BROADCASTS, DELIVERED, QUEUED_BYTES, SKIPPED, SUBSCRIPTIONS, WAITING_SUBSCRIBERS
 from api.live.mirror import Mirror
@@ -17,33 +18,35 @@ QUEUE_MESSAGES = 32
 QUEUE_BYTES = 4_000_000
 
 
-class Source(Protocol):
+class Source(ABC):
     """What a subscription shows: made by its resolver, asked by its broadcast."""
 
+    minimum_interval: float = 0.0
+    """Seconds for which what an event brought waits for what comes after it; 0 when nothing has to wait."""
+
+    @abstractmethod
     def snapshot(self, reason: str) -> object:
         """Return all that the subscriber watches, as it is now; null when there were errors."""
 
+    @abstractmethod
     def react(self, event: object) -> object | None:
         """Return what an event changes for the subscriber, or None."""
 
     def hold(self, event: object) -> bool:
         """Keep what an event brought until the minimum interval is over; say whether anything was kept."""
-
-
-class Conflating(Source, Protocol):
-    """A source whose events may have to wait for each other."""
-
-    minimum_interval: float
+        return False
 
     def released(self) -> object:
         """Return what was held."""
-
-
-class Resumable(Source, Protocol):
-    """A source that knows what a subscriber missed."""
+        raise AssertionError("nothing is held here")
 
     async def resumed(self, token: str, until: Mapping[str, Heard]) -> Sequence[object]:
-        """Return what was missed since the token and before `until`."""
+        """Return what was missed since the token and before `until`; nothing where a snapshot tells all."""
+        return ()
+
+    async def __aiter__(self) -> AsyncGenerator[Any, None]:
+        """Pass for the stream that GraphQL expects of a subscription's resolver; broadcasts never iterate over it."""
+        yield self.snapshot("STARTED")
 
 
 class Result(NamedTuple):
@@ -185,15 +188,15 @@ class Broadcast:
         """Pass an event on to all subscribers, if it changes anything for them."""
         if self._source.hold(event):
             if self._release is None:
-                loop, source = asyncio.get_running_loop(), cast("Conflating", self._source)
-                due = self._released_at + source.minimum_interval
+                loop = asyncio.get_running_loop()
+                due = self._released_at + self._source.minimum_interval
                 self._release = loop.call_at(max(due, loop.time()), self._released)
         elif (change := self._source.react(event)) is not None:
             self._send(change)
 
     def _released(self) -> None:
         self._release, self._released_at = None, asyncio.get_running_loop().time()
-        self._send(cast("Conflating", self._source).released())
+        self._send(self._source.released())
 
     def _send(self, change: object) -> None:
         self._snapshot = None
@@ -206,9 +209,7 @@ class Broadcast:
 
     async def missed(self, subscriber: Subscriber, token: str) -> list[bytes]:
         """Return what a subscriber missed from its token to its snapshot; nothing where a snapshot tells all."""
-        if not hasattr(self._source, "resumed"):
-            return []
-        events = await cast("Resumable", self._source).resumed(token, subscriber.joined_at)
+        events = await self._source.resumed(token, subscriber.joined_at)
         return [subscriber.envelope(self._encoded(event)) for event in events]
 
     def heard(self) -> Mapping[str, Heard]:

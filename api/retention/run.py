@@ -10,6 +10,7 @@ from api.ground.database import Database, Row, Statements
 from api.ground.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
 from api.retention.erasing import BATCH_ROWS, PASSING, SOURCES, ErasingBatch, ErasingPace, erase, patiently, reason
 from api.retention.rollups import REFRESH_ROLLUPS
+from api.retention.types import ANNOUNCED_BEFORE
 from ddms.errors import Code, DdmsError, Sentence
 
 SCHEDULE = "schedule"
@@ -24,8 +25,8 @@ SELECT n.*, n.due_at <= now() AND NOT EXISTS (
        (SELECT count(DISTINCT device_id) FROM retention_state WHERE due_rows > 0) AS devices
   FROM retention_notice n
 """
-ANNOUNCE = """-- ddms:announce_retention
-INSERT INTO retention_notice (due_at) VALUES (next_cleanup(now() + interval '23 hours'))
+ANNOUNCE = f"""-- ddms:announce_retention
+INSERT INTO retention_notice (due_at) VALUES (next_cleanup(now() + {ANNOUNCED_BEFORE}))
 ON CONFLICT (single) DO UPDATE SET announced_at = now(), due_at = excluded.due_at RETURNING due_at
 """
 STORE_DUE = """-- ddms:store_retention_due

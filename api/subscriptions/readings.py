@@ -1,14 +1,13 @@
 """Where the events of the subscription `readings` come from."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.ground.database import Database, Row
+from api.live.broadcast import Source
 from api.live.hub import Configured, Reconnected, Replayed
 from api.live.mirror import Arrived, Mirror, Readings
 from api.live.resume import Heard, ResumeToken, missed, token_of
@@ -18,23 +17,8 @@ EVENT_READINGS = 10_000
 """The most readings in an event of what was missed."""
 
 
-class Endless(ABC):
-    """Makes a source what GraphQL takes a subscription for; broadcasts ask it directly."""
-
-    async def __aiter__(self) -> AsyncGenerator[Any, None]:
-        yield self.snapshot(SnapshotReason.STARTED.name)
-
-    @abstractmethod
-    def snapshot(self, reason: str) -> object:
-        """Return all that is watched."""
-
-    def hold(self, event: object) -> bool:
-        """Keep what an event brought for later; say whether anything was kept."""
-        return False
-
-
 @dataclass
-class ReadingsSource(Endless):
+class ReadingsSource(Source):
     """The readings of some points, and of all points of some devices."""
 
     mirror: Mirror

@@ -12,11 +12,12 @@ from api.graphql.context import Context, Info
 from api.graphql.described import argument, subscription
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
+from api.live.broadcast import Source
 from api.live.hub import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live.mirror import Mirror
 from api.live.resume import ResumeToken
 from api.subscriptions.events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
-from api.subscriptions.readings import Endless, ReadingsSource
+from api.subscriptions.readings import ReadingsSource
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_SECONDS = 3600
@@ -32,7 +33,7 @@ SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
 
 
 @dataclass
-class StatesSource(Endless):
+class StatesSource(Source):
     """The states of some devices, or of all."""
 
     mirror: Mirror
@@ -66,7 +67,7 @@ class StatesSource(Endless):
 
 
 @dataclass(eq=False)
-class ScanSource(Endless):
+class ScanSource(Source):
     """A scan, while it goes on."""
 
     number: int
