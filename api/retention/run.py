@@ -25,8 +25,8 @@ SELECT n.*, n.due_at <= now() AND NOT EXISTS (
        (SELECT count(DISTINCT device_id) FROM retention_state WHERE due_rows > 0) AS devices
   FROM retention_notice n
 """
-ANNOUNCE = f"""-- ddms:announce_retention
-INSERT INTO retention_notice (due_at) VALUES (next_cleanup(now() + {ANNOUNCED_BEFORE}))
+ANNOUNCE = """-- ddms:announce_retention
+INSERT INTO retention_notice (due_at) VALUES (next_cleanup(now() + $1::interval))
 ON CONFLICT (single) DO UPDATE SET announced_at = now(), due_at = excluded.due_at RETURNING due_at
 """
 STORE_DUE = """-- ddms:store_retention_due
@@ -98,7 +98,7 @@ async def retention(database: Database) -> dict[str, Any] | None:
 async def announce(database: Database) -> Row:
     """Say what the next run will erase: the first cleanup time that is a day away."""
     async with database.transaction() as statements:
-        due_at = await statements.value(ANNOUNCE)
+        due_at = await statements.value(ANNOUNCE, ANNOUNCED_BEFORE)
         await statements.value(STORE_DUE, due_at)
         await statements.value(COUNT_DUE)
         notice = await statements.row(READ_NOTICE, SCHEDULE)

@@ -1,7 +1,7 @@
 """Retention for people: what will be erased, when, what it takes, and what earlier runs erased."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -15,16 +15,16 @@ from api.ground.ids import IdKind, to_id
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_RUNS = MOST_DEVICES = 1000
-ANNOUNCED_BEFORE = "interval '23 hours'"
+ANNOUNCED_BEFORE = timedelta(hours=23)
 """How long history is announced before it is erased: a day, of which summer time may take an hour."""
 
-READ_DUE = f"""-- ddms:read_retention_due
-SELECT coalesce(n.due_at, next_cleanup(now() + {ANNOUNCED_BEFORE})) AS due_at, n.announced_at FROM (SELECT) one LEFT JOIN retention_notice n ON true
+READ_DUE = """-- ddms:read_retention_due
+SELECT coalesce(n.due_at, next_cleanup(now() + $1::interval)) AS due_at, n.announced_at FROM (SELECT) one LEFT JOIN retention_notice n ON true
 """
 # What was announced goes at the next run; what was configured since then is announced by it, and goes a day later.
-PREVIEW = f"""-- ddms:preview_retention
+PREVIEW = """-- ddms:preview_retention
 SELECT d.id AS device_id, d.name, d.deleted_at, d.retention_days, p.source, p.days, p.before, p.since, p.rows, p.bytes,
-       CASE WHEN $2 OR p.before <= k.due_before OR NOT EXISTS (SELECT FROM retention_notice) THEN $1 ELSE next_cleanup($1::timestamptz + {ANNOUNCED_BEFORE}) END AS erased_at
+       CASE WHEN $2 OR p.before <= k.due_before OR NOT EXISTS (SELECT FROM retention_notice) THEN $1 ELSE next_cleanup($1::timestamptz + $3::interval) END AS erased_at
   FROM retention_preview($1::timestamptz) p JOIN devices d ON d.id = p.device_id LEFT JOIN retention_state k ON k.device_id = p.device_id AND k.source = p.source
  WHERE p.rows > 0 ORDER BY lower(d.name), d.id, array_position(array['readings', 'texts', 'rollup_1m', 'rollup_1h', 'rollup_1d'], p.source)
 """
@@ -184,10 +184,10 @@ def _grouped(rows: list[Row], key: str) -> list[list[Row]]:
 
 async def read_preview(database: Database, *, at_once: bool = False) -> RetentionPreview:
     """Read what the next runs will erase, by what is configured now; or what one would that is started at once."""
-    due: Any = dict(await database.row(READ_DUE) or {})
+    due: Any = dict(await database.row(READ_DUE, ANNOUNCED_BEFORE) or {})
     if at_once:
         due["due_at"] = datetime.now(UTC)
-    rows = await database.rows(PREVIEW, due["due_at"], at_once)
+    rows = await database.rows(PREVIEW, due["due_at"], at_once, ANNOUNCED_BEFORE)
     devices = [ExpiringDevice.of(group) for group in _grouped(rows, "device_id")]
     devices.sort(key=lambda device: -device.bytes)
     return RetentionPreview(

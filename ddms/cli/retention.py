@@ -9,7 +9,7 @@ import click
 import orjson
 
 from ddms.cli import settings as read_settings
-from ddms.cli.storage import size
+from ddms.cli.findings import size
 from ddms.database import check_schema, open_pool, read_edition
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")

@@ -7,9 +7,8 @@ import click
 import orjson
 
 from ddms.cli import settings as read_settings
+from ddms.cli.findings import size
 from ddms.database import check_schema, open_pool, read_edition
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @click.command
@@ -37,14 +36,6 @@ def _line(table: dict[str, Any]) -> str:
     saved = "" if table["saved"] is None else f"{table['saved']:.0%}"
     chunks, compressed = ("" if table[name] is None else table[name] for name in ("chunks", "compressed_chunks"))
     return f"{table['name']:<12} {table['rows']:>14,} {size(table['bytes']):>9} {each:>7} {chunks:>7} {compressed:>10} {saved:>6}"
-
-
-def size(number: float) -> str:
-    """Return bytes as a person reads them: `1.23 GB`."""
-    place = 0
-    while abs(number) >= 1000 and place < len(_UNITS) - 1:
-        number, place = number / 1000, place + 1
-    return f"{number:.3g} {_UNITS[place]}"
 
 
 async def _read() -> dict[str, Any]:
