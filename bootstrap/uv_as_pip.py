@@ -40,7 +40,9 @@ def arguments(options: Mapping[str, str]) -> list[str]:
         for address in options.get(option, "").split():
             if option != "find-links" or "://" in address or Path(address).exists():  # as pip, which only warns
                 found += [name, address]
-    return found + [name for option, name in SWITCHES.items() if options.get(option, "0").lower() in ("1", "true", "yes", "on")]
+    return found + [
+        name for option, name in SWITCHES.items() if options.get(option, "0").lower() in ("1", "true", "yes", "on")
+    ]
 
 
 def variables(options: Mapping[str, str]) -> dict[str, str]:

@@ -277,7 +277,7 @@ async def until_connections(owner: asyncpg.Connection, wanted: int) -> None:
     sql = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ddms-export'"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await owner.fetchval(sql) != wanted:
             await asyncio.sleep(0.02)
 

@@ -80,7 +80,7 @@ async def test_readings_go_on_through_an_outage_of_the_database(settings, owner,
                 assert program.store.spool.count >= 3
             registers.set_holding_registers(0, [3])
             await until(lambda: is_value(owner, point_id, 3), 30)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while program.store.spool.count:
                     await asyncio.sleep(0.1)
         times = await owner.fetch("SELECT time, value FROM readings WHERE point_id = $1 ORDER BY time", point_id)

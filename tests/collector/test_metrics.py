@@ -25,7 +25,7 @@ def settings(settings, tmp_path):
 
 @pytest.fixture
 async def client(settings):
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.collector_metrics_port}", timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.collector_metrics_port}", timeout=60) as client:
         yield client
 
 
@@ -150,7 +150,7 @@ async def test_a_connection_that_says_nothing_holds_up_no_health_check(settings,
 
 
 async def connected(port: int):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await asyncio.open_connection("127.0.0.1", port)

@@ -21,10 +21,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.debian_root import APART, alone, cache, install_debootstrap, run
-from tests.servers import PassedOver
+from tests.support.debian_root import APART, alone, cache, install_debootstrap, run
+from tests.support.servers import PassedOver
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 RELEASES = ("bookworm", "trixie")
 HOMES = {"newcomer": "/home/newcomer", "root": "/root"}
 COMMANDS = {
@@ -172,7 +172,7 @@ def attempt(root: Path, account: str, what: str) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bare", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.bare", description=__doc__)
     parser.add_argument("commands", nargs="*", choices=(*COMMANDS, []), help="in this order, on one machine")
     parser.add_argument("--release", action="append", choices=RELEASES)
     parser.add_argument("--account", action="append", choices=tuple(HOMES))
