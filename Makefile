@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults fuzz examples lock clean
+.PHONY: help demo test lint bare format bench faults fuzz examples lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -22,6 +22,9 @@ lint: $(READY) ## Check format, rules, types and who imports whom; changes nothi
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+bare: $(READY) ## Both commands of the README in bare Debians, as root and as a new user (BARE="demo --release trixie": less)
+	@$(BIN)/python -m tests.support.bare $(BARE)
 
 format: $(READY) ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix-only

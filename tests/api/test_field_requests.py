@@ -19,7 +19,7 @@ LOOK = """query ($id: ID!) { scan(id: $id) { state progress error finishedAt req
 CANCEL = "mutation ($id: ID!) { cancelScan(id: $id) { errors { code message } scan { state } } }"
 
 
-async def looked(api: Api, number: str, condition, seconds: float = 15):
+async def looked(api: Api, number: str, condition, seconds: float = 60):
     async with asyncio.timeout(seconds):
         while not condition(scan := await api.ask(LOOK, "admin", id=number)):
             await asyncio.sleep(0.1)

@@ -79,7 +79,7 @@ async def test_readings_go_on_through_an_outage_of_the_database(settings, owner,
                 await asyncio.sleep(2.5)
                 assert program.store.spool.count >= 3
             registers.set_holding_registers(0, [3])
-            await until(lambda: is_value(owner, point_id, 3), 30)
+            await until(lambda: is_value(owner, point_id, 3))
             async with asyncio.timeout(60):
                 while program.store.spool.count:
                     await asyncio.sleep(0.1)

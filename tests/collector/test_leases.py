@@ -99,10 +99,10 @@ async def test_two_running_collectors_poll_each_device_once_and_one_takes_over(s
         async with collector(settings, "a", tmp_path) as one:
             await until(lambda: asyncio.sleep(0, len(one.tasks) == 2))
             async with collector(settings, "b", tmp_path) as two:
-                await until(lambda: asyncio.sleep(0, len(one.tasks) == len(two.tasks) == 1), 20)
+                await until(lambda: asyncio.sleep(0, len(one.tasks) == len(two.tasks) == 1))
                 await asyncio.sleep(1)
                 start = len(left.times), len(right.times)
                 await asyncio.sleep(3)
                 seconds = Counter(int(t) for t in left.times[start[0] :] + right.times[start[1] :])
                 assert max(seconds.values()) <= 3, "two devices, one poll a second each"
-            await until(lambda: asyncio.sleep(0, len(one.tasks) == 2), 10)
+            await until(lambda: asyncio.sleep(0, len(one.tasks) == 2))

@@ -41,10 +41,10 @@ async def beside_another(api: Api, settings):
     async with scripted(words) as other:
         await add(api, "Other", endpoint=f"tcp://127.0.0.1:{other.port}", points=[word(0)])
         async with background(CollectorProgram(settings).run()):
-            await until(lambda: asyncio.sleep(0, len(other.requests) > 1), 20)
+            await until(lambda: asyncio.sleep(0, len(other.requests) > 1))
             yield
             before = len(other.requests)
-            await until(lambda: asyncio.sleep(0, len(other.requests) > before), 20)
+            await until(lambda: asyncio.sleep(0, len(other.requests) > before))
         assert other.connections == 1
         gaps = [b - a for a, b in zip(other.times[1:], other.times[2:], strict=False)]
         assert max(gaps) < 4.0, "its polls, one a second, went on"
@@ -99,12 +99,12 @@ async def test_of_a_changed_profile(api: Api, settings):
             at = f"tcp://127.0.0.1:{port}"
             tanks = [await add(api, f"Tank {n}", endpoint=at, unitId=n, profile="Tank", points=[]) for n in (1, 2)]
             for tank in tanks:
-                await until(lambda tank=tank: shows(api, tank, 10))
+                await until(lambda tank=tank: shows(api, tank))
             changes = {"points": [word(1), word(2, "flow")]}
             assert (await api.ask(UPDATE_PROFILE, id=profile, changes=changes))["applied"]
             async with asyncio.timeout(WITHIN):
                 for tank in tanks:
-                    await until(lambda tank=tank: shows(api, tank, 20))
+                    await until(lambda tank=tank: shows(api, tank))
                     await until(lambda tank=tank: shows(api, tank, 30, "flow"))
 
 
@@ -113,7 +113,7 @@ async def test_of_a_changed_point(api: Api, settings):
         bank.set_holding_registers(0, [10, 20])
         async with beside_another(api, settings):
             watched = await add(api, "Watched", endpoint=f"tcp://127.0.0.1:{port}", points=[word(0)])
-            await until(lambda: shows(api, watched, 10))
+            await until(lambda: shows(api, watched))
             await api.ask(UPDATE_POINT, id=f"pt_{watched['points']['level']}", changes={"address": 1, "scale": 0.5})
             await until(lambda: shows(api, watched, 10.0))
             bank.set_holding_registers(1, [44])
