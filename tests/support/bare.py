@@ -28,7 +28,9 @@ REPOSITORY = Path(__file__).parents[2]
 RELEASES = ("bookworm", "trixie")
 HOMES = {"newcomer": "/home/newcomer", "root": "/root"}
 COMMANDS = {
-    "interrupted": "make demo",  # the first time, with Ctrl-C in the middle of installing
+    "offline": "make demo",  # three times in vain: without a network,
+    "full": "make demo",  # on a disk that is too small,
+    "interrupted": "make demo",  # and with Ctrl-C in the middle
     "demo": "make demo",
     "again": "make demo",
     "lint": "make lint",
@@ -46,6 +48,7 @@ mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts"
 account="$1"; shift
 exec chroot --userspec="$account" "$0" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$@"
 """
+FULL = 'mkdir -p "$0{0}/ddms/.venv"; mount -t tmpfs -o mode=1777,size=100m tmpfs "$0{0}/ddms/.venv"'
 
 
 def packages() -> list[str]:
@@ -139,36 +142,49 @@ def attempt(root: Path, account: str, what: str) -> float:
     """Run one command as the account; return the seconds it took, the demo until its first value."""
     proxies = [f"{name}={value}" for name, value in os.environ.items() if name.lower().endswith("_proxy")]
     inside = [f"HOME={HOMES[account]}", *proxies, "sh", "-c", f'cd "$HOME/ddms" && exec {COMMANDS[what]}']
+    apart = (*APART, "--net") if what == "offline" else APART
+    first = FULL.format(HOMES[account]) if what == "full" else ""
     began = time.monotonic()
     with subprocess.Popen(
-        [*APART, "sh", "-euc", ENTER, root, account, *inside],
+        [*apart, "sh", "-euc", first + ENTER, root, account, *inside],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        too_long = threading.Timer(PATIENCE.get(what, 300.0), os.killpg, (process.pid, signal.SIGINT))
-        too_long.start()
-        said = []
+        patience = PATIENCE.get(what, 300.0)
+        timers = [
+            threading.Timer(patience, os.killpg, (process.pid, signal.SIGINT)),
+            threading.Timer(patience + 30, lambda: end(of(root))),
+        ]
+        for timer in timers:
+            timer.start()
+        said = ""
         for line in process.stdout:
             print(f"    {line}", end="", flush=True)
-            said.append(line)
+            said += line
             if RUNS in line:
-                break
-        seconds = time.monotonic() - began
-        if RUNS in "".join(said):
-            os.killpg(process.pid, signal.SIGINT)
-        process.stdout.read()
-        code = process.wait(60)
-        too_long.cancel()
+                seconds = time.monotonic() - began
+                os.killpg(process.pid, signal.SIGINT)
+        code = process.wait()
+        for timer in timers:
+            timer.cancel()
     left = of(root)
     end(left)
+    judge(what, said, code)
+    assert not left, f"{len(left)} processes go on after the end"
+    return seconds if RUNS in said else time.monotonic() - began
+
+
+def judge(what: str, said: str, code: int) -> None:
+    """Raise `AssertionError` when a command did not end as it must."""
     if what == "interrupted":
-        assert RUNS not in "".join(said), "this was too fast to be interrupted"
+        assert RUNS not in said, "this was too fast to be interrupted"
+    elif what in ("offline", "full"):
+        assert code != 0, "it was to fail"
+        assert "Nothing needs to be cleaned up" in said, "it failed without a word"
     elif what in ("demo", "again"):
-        assert RUNS in "".join(said), "the demo did not come to its first value"
+        assert RUNS in said, "the demo did not come to its first value"
     else:
         assert code == 0, f"exit code {code}"
-    assert not left, f"{len(left)} processes go on after the end"
-    return seconds
 
 
 def main() -> int:
