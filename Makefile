@@ -18,6 +18,7 @@ test: lint ## Lint, types, import contracts, all tests on a real database, cover
 	$(BIN)/python -m pytest --cov --numprocesses=4 --dist=worksteal
 
 lint: $(READY) ## Check format, rules, types and who imports whom; changes nothing
+	@$(BIN)/python --version
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy

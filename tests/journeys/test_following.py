@@ -23,9 +23,7 @@ UPDATE_POINT = (
     "mutation ($id: ID!, $changes: PointChanges!) { updatePoint(id: $id, changes: $changes) { errors { message } } }"
 )
 LATEST = "query ($id: ID!) { device(id: $id) { points { key latest { value } } } }"
-WITHIN = (
-    60.0  # a limit, not the promise of 5 s, which is for a machine that has nothing else to do (it takes 1.5 s then)
-)
+WITHIN = 60.0  # a limit; the promise is 5 s, on a machine that has nothing else to do it takes 1.5 s
 
 
 def word(address: int, key: str = "level") -> dict[str, object]:
@@ -48,8 +46,6 @@ async def beside_another(api: Api, settings):
             before = len(other.requests)
             await until(lambda: asyncio.sleep(0, len(other.requests) > before))
         assert other.connections == 1
-        gaps = [b - a for a, b in zip(other.times[1:], other.times[2:], strict=False)]
-        assert max(gaps) < 4.0, "its polls, one a second, went on"
 
 
 async def until(condition, seconds: float = WITHIN):
@@ -101,12 +97,12 @@ async def test_of_a_changed_profile(api: Api, settings):
             at = f"tcp://127.0.0.1:{port}"
             tanks = [await add(api, f"Tank {n}", endpoint=at, unitId=n, profile="Tank", points=[]) for n in (1, 2)]
             for tank in tanks:
-                await until(lambda tank=tank: shows(api, tank))
+                await until(lambda tank=tank: shows(api, tank, 10))
             changes = {"points": [word(1), word(2, "flow")]}
             assert (await api.ask(UPDATE_PROFILE, id=profile, changes=changes))["applied"]
             async with asyncio.timeout(WITHIN):
                 for tank in tanks:
-                    await until(lambda tank=tank: shows(api, tank))
+                    await until(lambda tank=tank: shows(api, tank, 20))
                     await until(lambda tank=tank: shows(api, tank, 30, "flow"))
 
 
@@ -115,7 +111,7 @@ async def test_of_a_changed_point(api: Api, settings):
         bank.set_holding_registers(0, [10, 20])
         async with beside_another(api, settings):
             watched = await add(api, "Watched", endpoint=f"tcp://127.0.0.1:{port}", points=[word(0)])
-            await until(lambda: shows(api, watched))
+            await until(lambda: shows(api, watched, 10))
             await api.ask(UPDATE_POINT, id=f"pt_{watched['points']['level']}", changes={"address": 1, "scale": 0.5})
             await until(lambda: shows(api, watched, 10.0))
             bank.set_holding_registers(1, [44])
