@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--release", action="append", choices=RELEASES)
     parser.add_argument("--account", action="append", choices=tuple(HOMES))
     asked = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, by what we start too
     results, failed = [], False
     for release, account in itertools.product(asked.release or RELEASES, asked.account or HOMES):
         try:
