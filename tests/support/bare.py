@@ -37,7 +37,7 @@ COMMANDS = {
     "lint": "make lint",
     "test": "make test",
 }
-PATIENCE = {"interrupted": 4.0, "lint": 900.0, "test": 5400.0}
+PATIENCE = {"interrupted": 2.5, "lint": 900.0, "test": 5400.0}
 RUNS = "Ctrl-C ends it"
 """What the demo says once it has its first value."""
 
