@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults fuzz examples lock clean
+.PHONY: help demo test lint bare format bench faults fuzz examples lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -18,10 +18,14 @@ test: lint ## Lint, types, import contracts, all tests on a real database, cover
 	$(BIN)/python -m pytest --cov --numprocesses=4 --dist=worksteal
 
 lint: $(READY) ## Check format, rules, types and who imports whom; changes nothing
+	@$(BIN)/python --version
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+bare: $(READY) ## Both commands of the README in bare Debians, as root and as a new user (BARE="demo --release trixie": less)
+	@$(BIN)/python -m tests.support.bare $(BARE)
 
 format: $(READY) ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix-only
@@ -55,27 +59,12 @@ examples: ## Install what examples/ and the tests of known clients need: ariadne
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock
 	$(LOCK) --constraints requirements.lock --extra plant --output-file requirements.runtime.lock
+	for tool in uv pip; do echo $$tool | $(subst pyproject.toml,-,$(LOCK)) --upgrade --output-file bootstrap/$$tool.txt || exit 1; done
 
 clean: ## Remove .venv, caches, builds and the demo's data
 	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated tests/clients/node_modules build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# uv when it runs (a second), else the standard library (a minute). Both check each package's hash.
-$(READY): pyproject.toml requirements.lock
-	@if uv --version >/dev/null 2>&1; then \
-		echo 'making .venv with uv' && \
-		{ $(BIN)/python -c '' 2>/dev/null || uv venv --quiet --clear --python '>=3.11' .venv; } && \
-		uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock && \
-		uv pip install --quiet --python $(BIN)/python --no-deps --editable .; \
-	else \
-		echo 'making .venv with pip; this takes a minute, once' && \
-		for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-			$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
-			python=; \
-		done; \
-		test -n "$$python" || { echo 'Needed: Python 3.11 or newer with venv (Debian: apt install python3-venv), or uv.' >&2; exit 1; }; \
-		{ $(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv; } && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
-	fi
-	@touch $@
+# By bootstrap/venv.sh alone, which knows what an interrupted run left.
+$(READY): pyproject.toml requirements.lock $(wildcard bootstrap/*)
+	@sh bootstrap/venv.sh

@@ -62,7 +62,7 @@ class Postgres:
         self.log = self.directory / "postgres.log"
         self.child: Child | None = None
         self._bin = binaries()
-        self._way = way(self._bin / "postgres")
+        self._way: Callable[[], None] | None = None
         self._lock: int | None = None
         self._sockets: Path | None = None
 
@@ -87,6 +87,7 @@ class Postgres:
     def start(self) -> None:
         """Start it, and wait until it takes connections; a crash of an earlier run is recovered from."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._way = way(self._bin / "postgres", self.directory)
         self._take_lock()
         try:
             self._end_earlier()

@@ -1,6 +1,7 @@
 """What every test may ask for: a fresh, migrated database, connections to it in each role, the storage edition."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
@@ -17,6 +18,8 @@ _MISSING = pytest.StashKey[str]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the database once, before xdist starts its workers, which inherit it by the environment."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in the background; what we start would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "edition(*names): runs only on these storage editions")
     idle = config.option.collectonly or config.option.help or config.option.version
     if idle or hasattr(config, "workerinput"):

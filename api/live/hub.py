@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 from weakref import WeakSet
 
+import numpy as np
 import orjson
 
 from api.ground.callers import Callers
@@ -199,7 +200,7 @@ class Hub:
         if len(arrived.points):
             READINGS.inc(len(arrived.points))
             self.broadcasts.publish(Arrived(arrived, len(self.mirror.times)))
-            LIVE_LAG.observe(max(0.0, time.time() - int(arrived.times.max()) / 1000))
+            LIVE_LAG.observe(max(0.0, time.time() - int(np.max(arrived.times)) / 1000))
 
     def _hear_replay(self, payload: str) -> None:
         told = orjson.loads(payload)

@@ -1,7 +1,5 @@
 """Guards: what costs too much is refused before anything is read, and every answer says what it cost."""
 
-import time
-
 import pytest
 from graphql import get_introspection_query
 
@@ -97,16 +95,12 @@ async def test_what_tools_ask_of_the_schema_is_served_with_room_for_it_to_grow(a
 
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)
-async def test_a_hostile_document_is_refused_at_once_and_without_a_statement(api: Api, document):
+async def test_a_hostile_document_is_refused_without_a_statement(api: Api, document):
     await api.post("{ me { name } }")  # the token's look-up is not the document's
-    seconds = []
     before = statements()
     for attempt in range(5):
-        began = time.process_time()  # server and client are this process; the wall clock also counts the neighbours
         answer = await api.post(f"{document} # {attempt}")
-        seconds.append(time.process_time() - began)
         assert "data" not in answer
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"INVALID"}
         assert len(answer["errors"]) <= 11
     assert statements() == before
-    assert min(seconds) < 0.5, "the promise is 50 ms without coverage, and python -m bench.hostile measures it"

@@ -29,7 +29,7 @@ def value(metric: str, /, **labels: str) -> float:
 
 async def emptied(metric: str) -> None:
     """Wait until a metric falls to 0; what the program does by itself may raise it for a moment."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while value(metric):
             await asyncio.sleep(0.02)
 

@@ -115,7 +115,7 @@ async def test_a_document_that_was_removed_is_unknown(bound: Api, owner: asyncpg
 async def test_without_introspection_nothing_is_told_of_the_schema(settings: Settings, tokens):
     async with (
         serving(replace(settings, introspection=Switch.OFF)) as (url, _),
-        httpx2.AsyncClient(timeout=20) as client,
+        httpx2.AsyncClient(timeout=60) as client,
     ):
 
         async def ask(query: str, **variables):
@@ -145,7 +145,7 @@ async def test_one_caller_cannot_have_all_requests_in_flight(api: Api, owner: as
     async with owner.transaction():
         await owner.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
         waiting = [asyncio.create_task(post(api, "viewer", query="{ devices { totalCount } }")) for _ in range(3)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(api.parts.in_flight._running.values()) < 3:
                 await asyncio.sleep(0.01)
         refused = await post(api, "viewer", query="{ me { name } }")

@@ -37,16 +37,20 @@ async def test_a_device_is_polled_as_soon_as_it_is_in_the_database(settings, own
         async with collecting(settings) as program:
             await until(lambda: asyncio.sleep(0, program.store.connected))
             point_id = await point_of(owner, await make_device(port=port))
-            assert await until(lambda: value_of(owner, point_id), 5) == 4711
+            assert await until(lambda: value_of(owner, point_id)) == 4711
             registers.set_holding_registers(0, [4712])
-            await until(lambda: is_value(owner, point_id, 4712), 5)
+            await until(lambda: is_value(owner, point_id, 4712))
 
 
 async def is_value(owner, point_id, value) -> bool:
     return await value_of(owner, point_id) == value
 
 
-async def test_a_change_acts_within_five_seconds_and_disturbs_nobody_else(settings, owner, make_device):
+async def is_after(owner, point_id, value) -> bool:
+    return (await value_of(owner, point_id) or 0) > value
+
+
+async def test_a_change_acts_at_once_and_disturbs_nobody_else(settings, owner, make_device):
     async with scripted(words) as other:
         await make_device("Other", port=other.port)
         with foreign_server() as (port, registers):
@@ -56,37 +60,33 @@ async def test_a_change_acts_within_five_seconds_and_disturbs_nobody_else(settin
             async with collecting(settings):
                 await until(lambda: value_of(owner, point_id))
                 await owner.execute("UPDATE points SET address = 1 WHERE id = $1", point_id)
-                await until(lambda: is_value(owner, point_id, 2), 5)
+                await until(lambda: is_value(owner, point_id, 2))
                 await owner.execute("UPDATE devices SET enabled = false WHERE id = $1", device_id)
                 await asyncio.sleep(1.5)
                 registers.set_holding_registers(0, [8, 9])
                 await asyncio.sleep(1.5)
                 assert await value_of(owner, point_id) == 2
         assert other.connections == 1
-        gaps = [b - a for a, b in zip(other.times[1:], other.times[2:], strict=False)]
-        assert max(gaps) < 1.5
 
 
 async def test_readings_go_on_through_an_outage_of_the_database(settings, owner, database_url, make_device):
-    with foreign_server() as (port, registers):
-        point_id = await point_of(owner, await make_device(port=port))
+    async with scripted(lambda request: words(request, len(device.requests))) as device:  # it counts
+        point_id = await point_of(owner, await make_device(port=device.port))
+        await owner.execute("UPDATE connections SET timeout_ms = 10000")
         async with collecting(settings) as program:
-            registers.set_holding_registers(0, [1])
             await until(lambda: value_of(owner, point_id))
-            async with database_away(owner, database_url):
-                await asyncio.sleep(2.5)
-                registers.set_holding_registers(0, [2])
-                await asyncio.sleep(2.5)
-                assert program.store.spool.count >= 3
-            registers.set_holding_registers(0, [3])
-            await until(lambda: is_value(owner, point_id, 3), 30)
-            async with asyncio.timeout(30):
+            async with database_away(owner, database_url), asyncio.timeout(60):
+                while program.store.spool.count < 4:
+                    await asyncio.sleep(0.1)
+            now = len(device.requests)
+            await until(lambda: is_after(owner, point_id, now))
+            async with asyncio.timeout(60):
                 while program.store.spool.count:
                     await asyncio.sleep(0.1)
-        times = await owner.fetch("SELECT time, value FROM readings WHERE point_id = $1 ORDER BY time", point_id)
-        assert {row["value"] for row in times} >= {1, 2, 3}
-        gaps = [(b["time"] - a["time"]).total_seconds() for a, b in zip(times[1:], times[2:], strict=False)]
-        assert max(gaps) < 1.8, "no hole"
+    rows = await owner.fetch("SELECT value FROM readings WHERE point_id = $1 ORDER BY time", point_id)
+    values = [row["value"] for row in rows]
+    assert values == list(range(1, len(values) + 1)), "no hole"
+    assert len(values) >= now
 
 
 async def ask(owner, **parameters):

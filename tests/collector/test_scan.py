@@ -1,7 +1,5 @@
 """Scans and probes against foreign devices, and against devices that refuse, starve and hang up."""
 
-import time
-
 import pytest
 
 from collector.field.probe import probe
@@ -92,9 +90,8 @@ async def test_a_device_that_hangs_up_after_each_answer_is_scanned():
 
 async def test_a_table_that_never_answers_is_left_alone():
     async with scripted(lambda r: words(r) if r[4] == 1 else None) as device:
-        start = time.monotonic()
         result, _ = await found(device.port, unit_to=1, address_to=65_535)
-    assert time.monotonic() - start < 3
+    assert len(device.requests) < 10
     assert result["units"][0]["notes"] == ["holding: the device did not answer in time"]
 
 

@@ -105,7 +105,7 @@ async def test_one_notify_tells_all_that_was_read(settings, owner):
         device.answers(7)
         device.fails()
         await store.flush()
-        parts = [await asyncio.wait_for(heard.get(), 5) for _ in range(2)]
+        parts = [await asyncio.wait_for(heard.get(), 60) for _ in range(2)]
         flush = [unpacker.feed(part) for part in parts][-1]
         assert flush.texts == {3: ""}, "it was ok, then it was not read"
         assert (flush.collector, flush.sequence) == ("line 1", 1)
@@ -130,7 +130,7 @@ async def test_states_of_devices_are_stored_and_told(settings, owner, make_devic
         store.state(DeviceCondition(device_id, "offline", 3, None, "no answer"))
         store.state(DeviceCondition(987_654, "offline", 3, None, "deleted meanwhile"))
         await store.flush()
-        assert await asyncio.wait_for(heard.get(), 5) == str(device_id)
+        assert await asyncio.wait_for(heard.get(), 60) == str(device_id)
         rows = await owner.fetch("SELECT device_id, state, failures, last_error FROM device_states")
         assert [tuple(row) for row in rows] == [(device_id, "offline", 3, "no answer")]
 
@@ -151,7 +151,7 @@ async def test_what_is_read_while_the_database_is_away_is_replayed_once_and_in_o
         await store.connect()
         device.answers(4, b"new\0")
         await store.flush()
-        async with background(store.replay_spool()), asyncio.timeout(10):
+        async with background(store.replay_spool()), asyncio.timeout(60):
             while store.spool.count:
                 await asyncio.sleep(0.05)
         assert await numbers(owner) == [1, 2, 3, 4]
@@ -170,7 +170,7 @@ async def test_a_batch_whose_commit_was_cut_off_is_not_stored_twice(settings, ow
         await store.flush()
         store.spool.append(batch)  # as after a commit of which nobody learned whether it happened
         store.spool.append(batch)
-        async with background(store.replay_spool()), asyncio.timeout(10):
+        async with background(store.replay_spool()), asyncio.timeout(60):
             while store.spool.count:
                 await asyncio.sleep(0.05)
         assert await numbers(owner) == [1, 2]

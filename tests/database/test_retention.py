@@ -361,7 +361,7 @@ async def test_readings_are_stored_while_a_run_waits_for_somebody_who_reads(
             await reader.execute("SELECT count(*) FROM readings")
             running = asyncio.create_task(run(database, "a test", announced=False))
             for n in range(20):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await owner.execute("INSERT INTO readings VALUES (now(), $1, $2, 0)", plant.points["long"], n)
                 await asyncio.sleep(0.1)
         await running

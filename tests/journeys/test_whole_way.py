@@ -62,7 +62,7 @@ async def test_every_type_in_every_byte_order_reaches_graphql_as_a_foreign_clien
         device = {"name": "Every type", "endpoint": f"tcp://127.0.0.1:{port}", "unitId": 1}
         made = await api.ask(CREATE, input=device | {"points": [point for point, _ in wanted.values()]})
         assert made["errors"] == []
-        async with background(CollectorProgram(settings).run()), asyncio.timeout(15):
+        async with background(CollectorProgram(settings).run()), asyncio.timeout(60):
             while True:
                 answer = await api.ask(LATEST)
                 if all(point["latest"] for point in answer["points"]):

@@ -48,20 +48,20 @@ class Socket:
     async def send(self, **message: Any) -> None:
         await self.connection.send(json.dumps(message))
 
-    async def receive(self, timeout: float = 5) -> dict[str, Any]:
+    async def receive(self, timeout: float = 60) -> dict[str, Any]:
         async with asyncio.timeout(timeout):
             return json.loads(await self.connection.recv())
 
     async def subscribe(self, query: str, id_: str = "1", **variables: Any) -> None:
         await self.send(id=id_, type="subscribe", payload={"query": query, "variables": variables})
 
-    async def event(self, name: str, timeout: float = 5) -> dict[str, Any]:
+    async def event(self, name: str, timeout: float = 60) -> dict[str, Any]:
         message = await self.receive(timeout)
         assert message["type"] == "next", message
         assert "errors" not in message["payload"], message
         return message["payload"]["data"][name]
 
-    async def closed(self, timeout: float = 5) -> int:
+    async def closed(self, timeout: float = 60) -> int:
         """Wait for the end; return its code."""
         async with asyncio.timeout(timeout):
             await self.connection.wait_closed()
@@ -169,7 +169,7 @@ async def serving(settings: Settings, jobs: Sequence[Job] = ()) -> AsyncIterator
     while not server.started:
         assert not task.done(), task
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await app.state.parts.hub.connected.wait()
     (listening,) = server.servers[0].sockets
     yield f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.parts
@@ -191,7 +191,7 @@ async def tokens_fixture(owner: asyncpg.Connection) -> dict[str, str | None]:
 @pytest.fixture(name="api")
 async def api_fixture(settings: Settings, jobs: Sequence[Job], tokens: dict[str, str | None]) -> AsyncIterator[Api]:
     """The API on a fresh database; a test that needs the jobs overrides `jobs`."""
-    async with serving(settings, jobs) as (url, parts), httpx2.AsyncClient(timeout=20) as client:
+    async with serving(settings, jobs) as (url, parts), httpx2.AsyncClient(timeout=60) as client:
         yield Api(url=url, client=client, tokens=tokens, parts=parts)
 
 
@@ -216,7 +216,7 @@ async def add(api: Api, name: str = "Pump", **changes: Any) -> dict[str, Any]:
     payload = await api.ask(CREATE, input=pump(name, **changes))
     assert payload["errors"] == []
     device = payload["device"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while int(device["id"][4:]) not in api.parts.hub.mirror.states:
             await asyncio.sleep(0.005)
     return device | {"points": {point["key"]: int(point["id"][3:]) for point in device["points"]}}

@@ -34,7 +34,7 @@ async def ddms_on(settings, *arguments: str, fed: str = "") -> subprocess.Comple
 async def ddms_beside(*arguments: str, settings=None) -> tuple[int, str, str]:
     """Run it while the test's own devices answer in this event loop."""
     process = await started(*arguments, settings=settings)
-    out, error = await asyncio.wait_for(process.communicate(), 40)
+    out, error = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, out.decode(), error.decode()
 
 

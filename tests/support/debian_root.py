@@ -36,26 +36,26 @@ def debian_root() -> Path:
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
     root = folder / "debian-13"
-    with _alone(folder / "debian-13.lock"):
+    with alone(folder / "debian-13.lock"):
         if not root.is_dir():
             _make(folder / "debian-13.unfinished", root)
     return root
 
 
 @contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _make(unfinished: Path, root: Path) -> None:
-    _run("may this process mount?", *APART, "true")
-    _install_debootstrap()
+    run("may this process mount?", *APART, "true")
+    install_debootstrap()
     shutil.rmtree(unfinished, ignore_errors=True)
     _say("making a Debian root with TimescaleDB; this takes a few minutes, once")
     try:
-        _run("debootstrap", *APART, "debootstrap", "--variant=minbase", RELEASE, str(unfinished))
+        run("debootstrap", *APART, "debootstrap", "--variant=minbase", RELEASE, str(unfinished))
         configuration = unfinished / "etc/postgresql-common/createcluster.conf"
         configuration.parent.mkdir(parents=True)
         configuration.write_text("create_main_cluster = false\n")
@@ -67,7 +67,7 @@ def _make(unfinished: Path, root: Path) -> None:
     unfinished.rename(root)
 
 
-def _install_debootstrap() -> None:
+def install_debootstrap() -> None:
     if shutil.which("debootstrap"):
         return
     if not shutil.which("apt-get"):
@@ -75,14 +75,14 @@ def _install_debootstrap() -> None:
     _say("installing debootstrap")
     # A machine's list of sources often has one that does not answer: the install decides.
     subprocess.run(["apt-get", "-q", "update"], check=False, capture_output=True, timeout=PATIENCE)
-    _run("apt-get install debootstrap", "apt-get", "-q", "-y", "--no-install-recommends", "install", "debootstrap")
+    run("apt-get install debootstrap", "apt-get", "-q", "-y", "--no-install-recommends", "install", "debootstrap")
 
 
 def _run_in(root: Path, *command: str) -> None:
-    _run(command[0], *APART, "sh", "-c", IN_ROOT, str(root), *command)
+    run(command[0], *APART, "sh", "-c", IN_ROOT, str(root), *command)
 
 
-def _run(what: str, *command: str) -> None:
+def run(what: str, *command: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     try:
         done = subprocess.run(

@@ -57,7 +57,7 @@ def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[
         yield Edge(http=f"http://localhost:{http}", https=f"https://localhost:{https}", port=https, log=log, certificate=certificate)  # fmt: skip
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def make_secrets(folder: Path) -> Path:
@@ -92,7 +92,7 @@ def _version() -> tuple[int, ...]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < until, "nginx does not listen"

@@ -48,7 +48,7 @@ async def collector_fixture(settings, owner: asyncpg.Connection, tmp_path):
             sys.executable, "-m", "ddms", "collector", env=environment, stderr=log
         )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await owner.fetchval("SELECT count(*) FROM collectors"):
                 await asyncio.sleep(0.05)
                 assert process.returncode is None, (tmp_path / "log").read_text()
@@ -56,5 +56,5 @@ async def collector_fixture(settings, owner: asyncpg.Connection, tmp_path):
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await process.wait()

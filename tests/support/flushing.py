@@ -43,6 +43,6 @@ class Collector:
 
 async def heard_by(api: Api, collector: Collector) -> None:
     """Wait until the API has heard of the newest flush."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while api.parts.hub.mirror.heard.get(collector.name, Heard(0, 0)).sequence < collector.sequence:
             await asyncio.sleep(0.01)

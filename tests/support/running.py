@@ -34,7 +34,7 @@ async def database_away(owner, url):
         await admin.close()
 
 
-async def until(condition, seconds: float = 10.0):
+async def until(condition, seconds: float = 60.0):
     async with asyncio.timeout(seconds):
         while not (result := await condition()):
             await asyncio.sleep(0.05)

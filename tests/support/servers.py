@@ -21,7 +21,7 @@ from pathlib import Path
 import asyncpg
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
-START_PATIENCE = 30.0  # seconds
+START_PATIENCE = 120.0  # seconds
 PREFIX = "ddms-postgres-"
 
 

@@ -54,7 +54,9 @@ def test_each_target_is_in_the_help_and_is_no_file():
         assert re.search(rf"^  make {target} +\S", shown, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements.runtime.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements.runtime.lock", "bootstrap/uv.txt", "bootstrap/pip.txt"]
+)
 def test_the_lock_names_packages_versions_and_hashes_but_no_place(lock):
     text = (ROOT / lock).read_text()
     assert "://" not in text
