@@ -13,7 +13,7 @@ import orjson
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0016"
+SCHEMA_VERSION = "0017"
 """The migration that this program was written for: the newest in migrations/versions."""
 
 logger = logging.getLogger("ddms.database")
@@ -30,11 +30,36 @@ class Edition(StrEnum):
     PLAIN = "plain"
 
 
-READ_EDITION = """-- ddms:read_edition
-SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN 'plain'
-            WHEN current_setting('timescaledb.license', true) = 'timescale' THEN 'community'
-            ELSE 'apache' END
+class TimescaleDb(StrEnum):
+    """How far TimescaleDB is from being used here."""
+
+    ABSENT = "absent"
+    NOT_LOADED = "not loaded"
+    READY = "ready"
+    USED = "used"
+
+
+READ_TIMESCALEDB = """-- ddms:read_timescaledb
+SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') AS made,
+       EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') AS installed,
+       EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%') AS loaded,
+       current_setting('timescaledb.license', true) AS license
 """
+READ_CHUNKED = """-- ddms:read_chunked
+SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public' AND hypertable_name = 'readings')
+"""
+ADVICE = {
+    TimescaleDb.NOT_LOADED: (
+        "TimescaleDB is installed on the server but not loaded, so history is kept in plain tables, uncompressed: set "
+        "shared_preload_libraries = 'timescaledb', restart PostgreSQL, then run `ddms migrate --to-timescaledb`"
+    ),
+    TimescaleDb.READY: (
+        "TimescaleDB is on the server, but history is kept in plain tables, uncompressed: run "
+        "`ddms migrate --to-timescaledb`, which keeps all readings"
+    ),
+}
+"""How to come to a better edition, where there is one to come to."""
+READ_CHANNEL = "-- ddms:read_channel\nSELECT channel($1)"
 READ_SCHEMA_VERSION = "-- ddms:read_schema_version\nSELECT version_num FROM alembic_version"
 
 
@@ -117,8 +142,21 @@ def explain(error: BaseException) -> DdmsError:
 
 
 async def read_edition(connection: Connection) -> Edition:
-    """Find out which storage edition this database is."""
-    return Edition(await connection.fetchval(READ_EDITION))
+    """Find out which storage edition this database is; one without tables yet is plain."""
+    if await find_timescaledb(connection) is not TimescaleDb.USED:
+        return Edition.PLAIN
+    license = (await connection.fetchrow(READ_TIMESCALEDB))["license"]  # noqa: A001 - TimescaleDB's word
+    return Edition.COMMUNITY if license == "timescale" else Edition.APACHE
+
+
+async def find_timescaledb(connection: Connection) -> TimescaleDb:
+    """Find out whether the server has TimescaleDB, and whether the tables of history are its hypertables."""
+    found = await connection.fetchrow(READ_TIMESCALEDB)
+    if found["made"] and await connection.fetchval(READ_CHUNKED):
+        return TimescaleDb.USED
+    if found["loaded"]:
+        return TimescaleDb.READY
+    return TimescaleDb.NOT_LOADED if found["installed"] else TimescaleDb.ABSENT
 
 
 async def check_schema(connection: Connection) -> None:
@@ -162,19 +200,26 @@ async def wait_until_ready(settings: Settings, program: str) -> Edition:
             await connection.close(timeout=2)
 
 
+async def secret_channel(connection: Connection, subject: str) -> str:
+    """Return the channel on which a subject is told: its end is a secret, so that only our own programs are heard."""
+    channel: str = await connection.fetchval(READ_CHANNEL, subject)
+    return channel
+
+
 @asynccontextmanager
 async def listen(
     settings: Settings, program: str, listeners: dict[str, Callable[[str], None]]
 ) -> AsyncIterator[asyncio.Event]:
     """LISTEN on a connection of its own (a pooled one forgets its listeners); the event is set when it is lost.
 
-    `listeners` maps a channel to what is called with each payload, in the order of commits.
+    `listeners` maps a subject (`secret_channel`) to what is called with each payload, in the order of commits.
     """
     connection = await connect(settings, program)
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     try:
-        for channel, hear in listeners.items():
+        for subject, hear in listeners.items():
+            channel = await secret_channel(connection, subject)
             await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
         yield lost
     finally:

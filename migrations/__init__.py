@@ -1,29 +1,45 @@
 """The database schema: forward-only migrations, each one file of SQL that Alembic runs in order.
 
-`migrate` may be called by several programs at once: an advisory lock lets one do the work.
+`migrate` may be called by several programs at once: a lock lets one do the work.
 """
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ddms.database import explain
+from ddms.database import check_schema, explain
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
+from migrations.passwords import hashed, set_password
+from migrations.timescaledb import convert
 
-_LOCK = 0x44444D53  # "DDMS"
-_ROLES = {"ddms_app": "app_password", "ddms_grafana": "grafana_password"}
+ROLES = ("ddms_app", "ddms_grafana")
 
+READ_PLACE = """-- ddms:read_place
+SELECT current_database() AS name, pg_encoding_to_char(d.encoding) AS encoding, current_user AS role,
+       has_schema_privilege('public', 'CREATE') AND has_database_privilege(d.oid, 'CREATE') AS may_create, o.rolname AS owner,
+       (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user) AS may_create_roles,
+       ARRAY(SELECT name FROM unnest($1::text[]) name WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)) AS missing
+  FROM pg_database d JOIN pg_roles o ON o.oid = d.datdba WHERE d.datname = current_database()
+"""
+MAKE_LOCK = "-- ddms:make_migrating\nCREATE TABLE IF NOT EXISTS public.migrating ()"
+LOCK = "LOCK TABLE public.migrating IN EXCLUSIVE MODE"
 FILL_QUALITIES = """-- ddms:fill_qualities
 INSERT INTO qualities (code, quality, reason, explanation) SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
 ON CONFLICT (code) DO UPDATE SET quality = excluded.quality, reason = excluded.reason, explanation = excluded.explanation
 """
+KEEP_HASH = "-- ddms:keep_password\nUPDATE secrets SET grafana_password = $1"
+READ_FAULTS = "-- ddms:read_role_faults\nSELECT fault, remedy, vital FROM role_faults()"
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -38,43 +54,119 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(configuration(connection), "head")
 
 
-async def migrate(url: str, settings: Settings | None = None) -> None:
+async def migrate(
+    url: str, settings: Settings | None = None, *, to_timescaledb: Callable[[str], None] | None = None
+) -> list[asyncpg.Record]:
     """Bring the database at `url` to the newest schema, as the role of the URL, which owns what it makes.
 
-    Raises `DdmsError` when the database cannot be reached or used.
+    With `to_timescaledb` plain tables become hypertables; it is told how far that is. Returns what is not as it must be
+    of the roles because this role may not mend it: `fault`, `remedy` (SQL), `vital`. Raises `DdmsError` when the
+    database cannot be reached or used.
     """
-    match = re.fullmatch(r"postgres(?:ql)?://(.*)", url)
-    engine = create_async_engine(f"postgresql+asyncpg://{match[1] if match else url}", poolclass=NullPool)
     try:
-        async with engine.connect() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            await connection.run_sync(_upgrade)
-            await connection.commit()
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise explain(error) from error
-    finally:
-        await engine.dispose()
-    await _fill(url, settings or Settings())
+        await _prepare(url)
+        await _migrate(url)
+        return await _finish(url, settings or Settings(), to_timescaledb)
+    except DBAPIError as error:
+        raise _explain(error.orig.__cause__ if error.orig and error.orig.__cause__ else error) from error
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _explain(error) from error
 
 
-async def _fill(url: str, settings: Settings) -> None:
+def _explain(error: BaseException) -> DdmsError:
+    """Say what a migration was refused, which is another thing than a connection that was."""
+    refused = isinstance(error, asyncpg.PostgresError) and not isinstance(
+        error,
+        asyncpg.InvalidAuthorizationSpecificationError
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.OperatorInterventionError
+        | asyncpg.InsufficientResourcesError
+        | asyncpg.PostgresConnectionError,
+    )
+    if refused and isinstance(error, asyncpg.InsufficientPrivilegeError):
+        sentence = "the role may not do what the migration needs ({}): run `ddms migrate` as the owner of the database"
+        return DdmsError(Code.FORBIDDEN, Sentence(sentence, error))
+    if refused:
+        return DdmsError(
+            Code.CONFLICT, Sentence("the database refuses the migration, and nothing was changed: {}", error)
+        )
+    return explain(error)
+
+
+async def _prepare(url: str) -> None:
+    """Refuse, with a sentence that says what to do, what could only end in the middle."""
     connection = await asyncpg.connect(url)
     try:
-        rows = [(r.value, r.quality.value, r.label, r.explanation) for r in Reason]
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
-            await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
-            for role, setting in _ROLES.items():
-                if password := getattr(settings, setting):
-                    await set_password(connection, role, password)
+        place = await connection.fetchrow(READ_PLACE, ROLES)
+        if place["encoding"] != "UTF8":
+            sentence = "the database {} is encoded in {}: names and texts need UTF8; make it anew: CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+            raise DdmsError(Code.CONFLICT, Sentence(sentence, place["name"], place["encoding"], place["name"]))
+        if not place["may_create"]:
+            sentence = "the role {} may not make schemas and tables in the database {}: run `ddms migrate` as its owner ({}), or let a superuser run ALTER DATABASE {} OWNER TO {}"
+            told = (place["role"], place["name"], place["owner"], place["name"], place["role"])
+            raise DdmsError(Code.FORBIDDEN, Sentence(sentence, *told))
+        if place["missing"] and not place["may_create_roles"]:
+            sentence = (
+                "the role {} may not create roles: let a superuser run ALTER ROLE {} CREATEROLE, or make them: {}"
+            )
+            made = "; ".join(f"CREATE ROLE {name} LOGIN" for name in place["missing"])
+            raise DdmsError(Code.FORBIDDEN, Sentence(sentence, place["role"], place["role"], made))
+        await _refuse_newer(connection)
+        # Where two come at once, the one that is later may stumble over the other's table, which is as good.
+        with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+            await connection.execute(MAKE_LOCK)
     finally:
         await connection.close()
 
 
-async def set_password(connection: asyncpg.Connection, role: str, password: str) -> None:
-    """Give a role its password; the server hashes it (SCRAM), and quoting is the server's as well."""
-    statement = await connection.fetchval(
-        "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)", role, password
-    )
-    await connection.execute(statement)
+async def _refuse_newer(connection: asyncpg.Connection) -> None:
+    try:
+        await check_schema(connection)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DdmsError(Code.FORBIDDEN, "the tables belong to another role: run `ddms migrate` as that one") from error
+    except DdmsError as error:
+        if "install the newer" in error.message:
+            raise
+
+
+async def _migrate(url: str) -> None:
+    match = re.fullmatch(r"postgres(?:ql)?://(.*)", url)
+    engine = create_async_engine(f"postgresql+asyncpg://{match[1] if match else url}", poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(LOCK))
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+async def _finish(url: str, settings: Settings, to_timescaledb: Callable[[str], None] | None) -> list[asyncpg.Record]:
+    """Do what is done each time, also when the schema was the newest: after a restore, on another edition."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = [(r.value, r.quality.value, r.label, r.explanation) for r in Reason]
+        async with connection.transaction():
+            await connection.execute(LOCK)
+            await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
+            if to_timescaledb:
+                await convert(connection, to_timescaledb)
+            await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
+            await _restore_roles(connection, settings)
+        return list(await connection.fetch(READ_FAULTS))
+    finally:
+        await connection.close()
+
+
+async def _restore_roles(connection: asyncpg.Connection, settings: Settings) -> None:
+    for name in ROLES:  # a restored database may have come to a server that has none
+        if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name):
+            await connection.execute(f"CREATE ROLE {name} LOGIN")
+    if settings.app_password:
+        await set_password(connection, "ddms_app", settings.app_password)
+    verifier = None
+    if settings.grafana_password:
+        verifier = hashed(settings.grafana_password)
+        await set_password(connection, "ddms_grafana", verifier or settings.grafana_password)
+    await connection.execute(KEEP_HASH, verifier)
+    await connection.execute("SELECT restore_roles()")

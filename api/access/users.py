@@ -25,7 +25,7 @@ SESSION = timedelta(hours=12)
 ATTEMPTS = 5
 _HASHERS = ThreadPoolExecutor(2, "argon2")  # a hash takes 130 ms and 64 MB: no more than two at a time
 
-LOCK_ATTEMPTS = "-- ddms:lock_attempts\nSELECT pg_advisory_xact_lock(hashtextextended(lower($1) || ' ' || $2, 0))"
+LOCK_ATTEMPTS = "-- ddms:lock_attempts\nSELECT name FROM locks WHERE name = 'sign-in ' || (hashtext(lower($1) || ' ' || $2) & 63) FOR UPDATE"
 NOTE_ATTEMPT = """-- ddms:note_attempt
 INSERT INTO sign_in_failures (name, address)
 SELECT $1, $2

@@ -18,7 +18,7 @@ from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import Followed, followed
 from ddms.errors import DdmsError
 
-LOCK_DEVICES = "-- ddms:lock_devices\nSELECT pg_advisory_xact_lock(hashtext('ddms_import'))"
+LOCK_DEVICES = "-- ddms:lock_devices\nSELECT name FROM locks WHERE name = 'devices' FOR UPDATE"
 
 describe_enum(
     FileFormat,

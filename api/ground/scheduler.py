@@ -1,7 +1,7 @@
 """The scheduler: jobs that run from time to time, on one replica of the API.
 
-The replica that holds an advisory lock runs them. The lock lives on a connection of its own: when the replica or that
-connection dies, the database frees the lock, and another replica takes over within seconds. What a job has to do stands
+The replica that has claimed them (`claim` in the database) runs them. The claim lives on a connection of its own: when
+the replica or that connection dies it is void, and another replica takes over within seconds. What a job has to do stands
 in the database, never in the scheduler, so that a restart loses nothing; and each run is recorded there.
 """
 
@@ -18,16 +18,15 @@ import asyncpg
 
 from api.ground.database import Database
 from api.ground.metrics import JOB_FAILURES, JOB_SECONDS, JOB_SUCCESS
-from ddms.database import connect, open_pool, read_edition
+from ddms.database import connect, open_pool, read_edition, secret_channel
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 
 CHANNEL = "ddms_jobs"
 """Who tells a job's name here has it run at once."""
 RETRY_SECONDS = 5.0
-_LOCK = 0x44444A42  # "DDJB"
 
-TRY_LOCK = "-- ddms:try_lock\nSELECT pg_try_advisory_lock($1)"
+CLAIM = "-- ddms:claim_jobs\nSELECT claim('scheduled jobs')"
 INSERT_JOB_RUN = """-- ddms:insert_job_run
 INSERT INTO job_runs (job, started_at, error, details) VALUES ($1, $2, $3, $4)
 """
@@ -52,7 +51,7 @@ class Job:
 
 
 class Scheduler:
-    """Runs jobs while this replica holds the lock."""
+    """Runs jobs while this replica has the claim."""
 
     def __init__(self, settings: Settings, jobs: Sequence[Job]) -> None:
         self._settings = settings
@@ -62,7 +61,7 @@ class Scheduler:
         self.leads = False
 
     async def run(self) -> None:
-        """Run the jobs whenever this replica holds the lock, for ever."""
+        """Run the jobs whenever this replica has the claim, for ever."""
         while True:
             with suppress(DdmsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._with_connection()
@@ -73,9 +72,9 @@ class Scheduler:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            while not await connection.fetchval(TRY_LOCK, _LOCK):  # noqa: ASYNC110 - nobody tells when it is free
+            while not await connection.fetchval(CLAIM):  # noqa: ASYNC110 - nobody tells when it is free
                 await asyncio.sleep(RETRY_SECONDS)
-            await connection.add_listener(CHANNEL, self._hear)
+            await connection.add_listener(await secret_channel(connection, CHANNEL), self._hear)
             edition = await read_edition(connection)
             pool = await open_pool(self._settings, "api-jobs", size=6, command_timeout=None)
             try:
@@ -91,7 +90,7 @@ class Scheduler:
         tasks = [asyncio.create_task(self._repeat(job, database)) for job in self._jobs]
         try:
             await lost.wait()
-            logger.warning("the scheduled jobs stop here: the connection that holds their lock is lost")
+            logger.warning("the scheduled jobs stop here: the connection that holds their claim is lost")
         finally:
             self.leads = False
             for task in tasks:

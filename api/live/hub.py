@@ -30,7 +30,7 @@ HEARTBEAT_SECONDS = 10.0
 READ_FOLLOWED = """-- ddms:read_followed_requests
 SELECT id, state, progress, result, error, created_at, finished_at FROM field_requests WHERE id = any($1::bigint[])
 """
-HEARTBEAT = "-- ddms:heartbeat\nSELECT pg_notify('ddms_heartbeat', $1)"
+HEARTBEAT = "-- ddms:heartbeat\nSELECT pg_notify(channel('ddms_heartbeat'), $1)"
 
 logger = logging.getLogger("api.live")
 

@@ -22,7 +22,7 @@ SETTLE_SECONDS = 15
 """So long after the deletion a collector may still store what it had read: only a later pass is the last one."""
 
 INSERT_ERASURE = """-- ddms:insert_erasure
-WITH told AS (SELECT pg_notify($5, $6)),
+WITH told AS (SELECT pg_notify(channel($5), $6)),
      newest AS (DELETE FROM latest WHERE point_id = any($3::int[]))
 INSERT INTO erasures (subject, device_id, points, requested_by) SELECT $1, $2, $3, $4 FROM told RETURNING id
 """

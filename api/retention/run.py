@@ -14,10 +14,9 @@ from api.retention.types import ANNOUNCED_BEFORE
 from ddms.errors import Code, DdmsError, Sentence
 
 SCHEDULE = "schedule"
-_LOCK = 0x44445245  # "DDRE"
 
-TRY_LOCK = "-- ddms:try_retention_lock\nSELECT pg_try_advisory_lock($1)"
-FREE_LOCK = "-- ddms:free_retention_lock\nSELECT pg_advisory_unlock($1)"
+CLAIM = "-- ddms:claim_retention\nSELECT claim('retention')"
+RELEASE = "-- ddms:release_retention\nSELECT release('retention')"
 READ_NOTICE = """-- ddms:read_retention_notice
 SELECT n.*, n.due_at <= now() AND NOT EXISTS (
            SELECT FROM retention_runs WHERE state = 'failed' AND requested_by = $1 AND started_at > now() - interval '1 hour') AS is_due,
@@ -114,7 +113,7 @@ async def announce(database: Database) -> Row:
 async def run(database: Database, actor: str, *, announced: bool) -> int:
     """Erase what is expired, `announced`: only what was announced. Returns the number of the run, which is recorded."""
     async with database.connection() as statements:
-        if not await statements.value(TRY_LOCK, _LOCK):
+        if not await statements.value(CLAIM):
             raise DdmsError(Code.CONFLICT, "a retention run goes on already: `ddms retention runs` shows it")
         await statements.value(INTERRUPT_RUNS)
         number: int = await statements.value(INSERT_RUN, actor, list(SOURCES))
@@ -129,7 +128,7 @@ async def run(database: Database, actor: str, *, announced: bool) -> int:
         if not announced:
             await statements.value(COUNT_DUE)
         await _tell(statements, number)
-        await statements.value(FREE_LOCK, _LOCK)
+        await statements.value(RELEASE)
     return number
 
 

@@ -16,6 +16,7 @@ from api.retention.deletions import JOB as ERASURES
 from api.retention.deletions import erase_deleted
 from api.retention.rollups import refresh_rollups
 from api.retention.run import retention
+from api.site.roles import guard_grafana, restore_roles
 from api.site.storage import record_storage
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
@@ -27,7 +28,7 @@ SELECT job.name AS job, run.started_at, run.finished_at, run.error, run.details,
   LEFT JOIN LATERAL (SELECT * FROM job_runs WHERE job_runs.job = job.name AND error IS NULL ORDER BY id DESC LIMIT 1) done ON true
  ORDER BY job.place
 """
-TELL_JOB = "-- ddms:tell_job\nSELECT pg_notify($1, $2)"
+TELL_JOB = "-- ddms:tell_job\nSELECT pg_notify(channel($1), $2)"
 
 
 def jobs_of(settings: Settings) -> tuple[Job, ...]:
@@ -37,6 +38,8 @@ def jobs_of(settings: Settings) -> tuple[Job, ...]:
         Job(name="storage", every=timedelta(hours=1), work=partial(record_storage, settings.disk_path)),
         Job(name="retention", every=timedelta(minutes=1), work=retention),
         Job(name=ERASURES, every=timedelta(seconds=15), work=erase_deleted),
+        Job(name="guard", every=timedelta(seconds=10), work=guard_grafana),
+        Job(name="roles", every=timedelta(minutes=1), work=restore_roles),
     )
 
 

@@ -16,7 +16,7 @@ from collector.field import probe, scan, trial
 from collector.field.routes import Route, SerialForm
 from collector.line.tcp import Reader, ReadError
 from collector.polling.poller import ConnectionTask
-from ddms.database import Connection
+from ddms.database import Connection, secret_channel
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
 
@@ -88,7 +88,7 @@ class _Desk:
 
     async def work(self) -> None:
         """Claim and run until nothing waits and nothing runs."""
-        await self._connection.add_listener("ddms_field_requests", self._hear)
+        await self._connection.add_listener(await secret_channel(self._connection, "ddms_field_requests"), self._hear)
         await self._do(FAIL_ABANDONED, self._collector)
         while True:
             self._look.clear()

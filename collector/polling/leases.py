@@ -13,7 +13,7 @@ from ddms.database import Connection
 LEASE = timedelta(seconds=20)
 TICK_SECONDS = 5.0
 
-ONE_AT_A_TIME = "-- ddms:lock_leases\nSELECT pg_advisory_xact_lock(hashtext('ddms_leases'))"
+ONE_AT_A_TIME = "-- ddms:lock_leases\nSELECT name FROM locks WHERE name = 'leases' FOR UPDATE"
 SHOW_LIFE = "-- ddms:show_life\nUPDATE collectors SET seen_at = now() WHERE name = $1"
 RENEW_LEASES = """-- ddms:renew_leases
 WITH idle AS (

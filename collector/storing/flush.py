@@ -60,13 +60,13 @@ MERGE INTO latest l USING incoming i ON i.point_id = l.point_id
 TELL = """-- ddms:tell
 WITH counted AS (UPDATE collectors SET sequence = $2, seen_at = now(), version = $3 WHERE name = $1),
      noted AS (INSERT INTO flushes (collector, replayed, sequence, first_time, last_time) VALUES ($1, false, $2, $5, $6))
-SELECT pg_notify('ddms_readings', payload) FROM unnest($4::text[]) AS payload
+SELECT pg_notify(told.channel, payload) FROM channel('ddms_readings') AS told (channel) CROSS JOIN unnest($4::text[]) AS payload
 """
 # The collector's row is locked last, so that its flushes wait for the commit only.
 TELL_REPLAY = """-- ddms:tell_replay
 WITH counted AS (UPDATE collectors SET replays = replays + 1 WHERE name = $1 RETURNING replays),
      noted AS (INSERT INTO flushes (collector, replayed, sequence, first_time, last_time) SELECT $1, true, replays, $2, $3 FROM counted)
-SELECT pg_notify('ddms_replays', json_build_object('collector', $1::text, 'sequence', replays, 'first', $2::timestamptz, 'last', $3::timestamptz)::text)
+SELECT pg_notify(channel('ddms_replays'), json_build_object('collector', $1::text, 'sequence', replays, 'first', $2::timestamptz, 'last', $3::timestamptz)::text)
   FROM counted
 """
 REPLAY_READINGS = """-- ddms:replay_readings
@@ -99,7 +99,7 @@ WITH stored AS (
         last_seen = CASE WHEN excluded.failures = 0 THEN now() ELSE s.last_seen END
     RETURNING device_id
 )
-SELECT pg_notify('ddms_states', device_id::text) FROM stored
+SELECT pg_notify(told.channel, device_id::text) FROM channel('ddms_states') AS told (channel) CROSS JOIN stored
 """
 STORE_SEEN = """-- ddms:store_seen
 UPDATE device_states s SET last_seen = now(), answer_seconds = coalesce(u.answer_seconds, s.answer_seconds),

@@ -40,7 +40,7 @@ SEEN_SECONDS = 10.0
 
 logger = logging.getLogger("ddms.collector")
 
-CLAIM_NAME = "-- ddms:claim_name\nSELECT pg_try_advisory_lock(hashtext('ddms_collector'), hashtext($1))"
+CLAIM_NAME = "-- ddms:claim_name\nSELECT claim('collector ' || $1)"
 REGISTER_COLLECTOR = """-- ddms:register_collector
 INSERT INTO collectors (name, version) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import fields
+from typing import Any
 
 import asyncpg
 import click
@@ -10,13 +11,13 @@ import orjson
 from argon2 import PasswordHasher
 
 from ddms.cli import settings as read_settings
-from ddms.database import check_schema, connect, read_edition
+from ddms.database import ADVICE, check_schema, connect, find_timescaledb, read_edition
 from ddms.errors import Code, DdmsError
 from ddms.settings import PREFIX, Settings
 
+ONE_AT_A_TIME = "-- ddms:lock_first_owner\nSELECT name FROM locks WHERE name = 'first owner' FOR UPDATE"
 INSERT_FIRST_OWNER = """-- ddms:insert_first_owner
-WITH alone AS (SELECT pg_advisory_xact_lock(hashtext('ddms_first_owner'))),
-     owner AS (INSERT INTO users (name, role, password_hash) SELECT $1, 'owner', $2 FROM alone
+WITH owner AS (INSERT INTO users (name, role, password_hash) SELECT $1, 'owner', $2
                 WHERE NOT EXISTS (SELECT FROM users WHERE role = 'owner') RETURNING name)
 INSERT INTO audit_log (actor, action, subject) SELECT 'command line', 'user.create', name FROM owner RETURNING subject
 """
@@ -28,30 +29,50 @@ def _echo(data: dict[str, object], sentence: str, *, as_json: bool) -> None:
 
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
-def migrate(as_json: bool) -> None:
-    """Bring the database to this version's schema.
+@click.option("--to-timescaledb", is_flag=True, help="Also make hypertables of plain tables, with all that is in them.")
+def migrate(as_json: bool, to_timescaledb: bool) -> None:
+    """Bring the database to this version's schema, and its roles, rights and settings to what they must be.
 
     Run it as the role that owns the database; it makes the roles ddms_app and ddms_grafana, with the passwords in
     DDMS_APP_PASSWORD and DDMS_GRAFANA_PASSWORD. Running it twice, or twice at once, does no harm.
+
+    --to-timescaledb copies every reading, a few million a minute, and needs as much disk again. Until it is done the tables are
+    locked: collectors keep what they read in their spools, queries of history wait. Cut off, it leaves all as it was.
     """
     from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
 
     settings = read_settings()
-    asyncio.run(run(settings.dsn(), settings))
-    edition, version = asyncio.run(_found(settings))
-    _echo(
-        {"edition": edition, "schemaVersion": version},
-        f"The database has schema {version}; its storage edition is {edition}.",
-        as_json=as_json,
-    )
+    left = asyncio.run(run(settings.dsn(), settings, to_timescaledb=_tell if to_timescaledb else None))
+    edition, version, advice = asyncio.run(_found(settings))
+    undone = [dict(row) for row in left]
+    data = {"edition": edition, "schemaVersion": version, "advice": advice, "undone": undone}
+    _echo(data, f"The database has schema {version}; its storage edition is {edition}.", as_json=as_json)
+    if not as_json:
+        _tell_left(undone, advice)
 
 
-async def _found(settings: Settings) -> tuple[str, str]:
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _tell_left(undone: list[dict[str, Any]], advice: str | None) -> None:
+    """Say what this role could not do, and what would be better."""
+    if advice:
+        _tell(f"Note: {advice}.")
+    if undone:
+        _tell(
+            "Note: this role may not do what follows; let a superuser do it, where there is one (docs/deployment.md):"
+        )
+    for row in undone:
+        _tell(f"- {row['fault']}{'' if row['vital'] else ' (a second line of defence)'}:\n  {row['remedy']};")
+
+
+async def _found(settings: Settings) -> tuple[str, str, str | None]:
     connection = await connect(settings, "migrate")
     try:
         await check_schema(connection)
         version = await connection.fetchval("-- ddms:schema_version\nSELECT version_num FROM alembic_version")
-        return (await read_edition(connection)).value, version
+        return (await read_edition(connection)).value, version, ADVICE.get(await find_timescaledb(connection))
     finally:
         await connection.close()
 
@@ -78,7 +99,9 @@ async def _create_owner(settings: Settings, name: str, password: str) -> None:
     connection = await connect(settings, "init")
     try:
         await check_schema(connection)
-        created = await connection.fetchval(INSERT_FIRST_OWNER, name, password_hash)
+        async with connection.transaction():
+            await connection.execute(ONE_AT_A_TIME)
+            created = await connection.fetchval(INSERT_FIRST_OWNER, name, password_hash)
     except asyncpg.CheckViolationError as error:
         sentence = "a name has 1 to 64 characters and no space at its ends"
         raise DdmsError(Code.INVALID, sentence, field="--name") from error

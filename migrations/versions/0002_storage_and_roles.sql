@@ -2,7 +2,7 @@
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-       AND current_setting('shared_preload_libraries') LIKE '%timescaledb%' THEN
+       AND EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%') THEN  -- its settings are known: it is preloaded
         CREATE EXTENSION IF NOT EXISTS timescaledb;
     END IF;
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
@@ -30,9 +30,6 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO ddms_app', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO ddms_grafana', current_database());
-    EXECUTE format('ALTER ROLE ddms_grafana IN DATABASE %I SET search_path = grafana', current_database());
-    EXECUTE format('ALTER ROLE ddms_grafana IN DATABASE %I SET statement_timeout = ''15s''', current_database());
-    EXECUTE format('ALTER ROLE ddms_grafana IN DATABASE %I SET default_transaction_read_only = on', current_database());
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

@@ -174,7 +174,7 @@ async def told(api: Api, owner: asyncpg.Connection, points: list[int]) -> None:
     readings["point_id"], readings["time"], readings["value"] = points, int(time.time() * 1e6), time.time()
     async with owner.transaction():
         for payload in pack(Flush(collector="test", sequence=api.sequence, readings=readings, texts={})):
-            await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+            await owner.execute("SELECT pg_notify(channel($1), $2)", CHANNEL, payload)
 
 
 async def test_who_never_reads_a_stream_costs_bounded_memory_and_then_the_connection(

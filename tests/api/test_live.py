@@ -66,7 +66,7 @@ async def test_a_flush_with_several_readings_of_a_point_brings_all_of_them(api: 
 
         readings = replayed(flow, 3)
         for payload in pack(Flush(collector="c", sequence=9, readings=readings, texts={})):
-            await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+            await owner.execute("SELECT pg_notify(channel($1), $2)", CHANNEL, payload)
         assert (await socket.event("readings"))["columns"]["value"] == [0.0, 1.0, 2.0]
 
 
@@ -119,7 +119,7 @@ async def test_device_states_are_pushed(api: Api, owner: asyncpg.Connection):
         assert (await socket.event("deviceStates"))["devices"] == [{"name": "Pump", "state": "UNKNOWN"}]
         async with owner.transaction():
             await owner.execute("INSERT INTO device_states (device_id, state) VALUES ($1, 'online')", number)
-            await owner.execute("SELECT pg_notify('ddms_states', $1)", str(number))
+            await owner.execute("SELECT pg_notify(channel('ddms_states'), $1)", str(number))
         event = await socket.event("deviceStates")
         assert (event["kind"], event["devices"]) == ("CHANGES", [{"name": "Pump", "state": "ONLINE"}])
         await add(api, "Second")
@@ -174,7 +174,7 @@ async def api_flush(owner: asyncpg.Connection, points: list[int], value: float) 
     readings = np.zeros(len(points), READING)
     readings["point_id"], readings["value"], readings["time"] = points, value, 1_700_000_000_000_000 + int(value)
     payloads = pack(Flush(collector="c", sequence=int(value), readings=readings, texts={}))
-    await owner.execute("SELECT count(pg_notify($1, p)) FROM unnest($2::text[]) AS p", CHANNEL, payloads)
+    await owner.execute("SELECT count(pg_notify(channel($1), p)) FROM unnest($2::text[]) AS p", CHANNEL, payloads)
 
 
 @pytest.mark.parametrize("end", ["revoke", "expire", "sign out"])

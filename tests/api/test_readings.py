@@ -70,7 +70,7 @@ async def test_latest_knows_what_was_replayed_from_a_spool(api: Api, owner: asyn
     await api.read(owner, {flow: 1.0})
     await owner.execute("UPDATE latest SET value = 2, time = time + interval '1 s'")
     await owner.execute(
-        """SELECT pg_notify('ddms_replays', '{"collector": "test", "sequence": 1, "first": null, "last": null}')"""
+        """SELECT pg_notify(channel('ddms_replays'), '{"collector": "test", "sequence": 1, "first": null, "last": null}')"""
     )
     async with asyncio.timeout(60):
         while (await api.ask(LATEST))["columns"]["value"] != [2.0]:

@@ -315,7 +315,7 @@ async def test_a_run_that_is_killed_in_the_middle_is_told_and_the_next_goes_on(p
 
 async def test_two_runs_at_once_are_one(plant, database):
     async with database.connection() as other:
-        assert await other.value(retention_run.TRY_LOCK, retention_run._LOCK)
+        assert await other.value(retention_run.CLAIM)
         with pytest.raises(DdmsError, match="goes on already"):
             await run(database, "a test", announced=False)
     await run(database, "a test", announced=False)

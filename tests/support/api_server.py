@@ -134,7 +134,7 @@ class Api:
                 await owner.execute(STORE_READING, *row[:4])
                 await owner.execute(STORE_LATEST, *row)
             for payload in pack(flush):
-                await owner.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+                await owner.execute("SELECT pg_notify(channel($1), $2)", CHANNEL, payload)
         with contextlib.suppress(TimeoutError):  # the stream may be cut on purpose
             async with asyncio.timeout(1):
                 while (heard := self.parts.hub.mirror.heard.get("test")) is None or heard.sequence < self.sequence:
