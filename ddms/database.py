@@ -154,6 +154,11 @@ async def find_timescaledb(connection: Connection) -> TimescaleDb:
     found = await connection.fetchrow(READ_TIMESCALEDB)
     if found["made"] and await connection.fetchval(READ_CHUNKED):
         return TimescaleDb.USED
+    return unused(found)
+
+
+def unused(found: asyncpg.Record) -> TimescaleDb:
+    """Return what `READ_TIMESCALEDB` found means where the tables are plain."""
     if found["loaded"]:
         return TimescaleDb.READY
     return TimescaleDb.NOT_LOADED if found["installed"] else TimescaleDb.ABSENT
@@ -161,10 +166,7 @@ async def find_timescaledb(connection: Connection) -> TimescaleDb:
 
 async def check_schema(connection: Connection) -> None:
     """Stop a program that meets a schema older or newer than itself."""
-    try:
-        found = await connection.fetchval(READ_SCHEMA_VERSION)
-    except asyncpg.UndefinedTableError:
-        found = None
+    found = await refuse_newer_schema(connection)
     if found is None:
         raise DdmsError(Code.SCHEMA_VERSION, "the database is empty: run `ddms migrate` first")
     if found < SCHEMA_VERSION:
@@ -172,13 +174,22 @@ async def check_schema(connection: Connection) -> None:
             Code.SCHEMA_VERSION,
             Sentence("the database has schema {}, this program needs {}: run `ddms migrate`", found, SCHEMA_VERSION),
         )
-    if found > SCHEMA_VERSION:
+
+
+async def refuse_newer_schema(connection: Connection) -> str | None:
+    """Return the schema's version, None before the first migration; one newer than this program is an error."""
+    try:
+        found: str | None = await connection.fetchval(READ_SCHEMA_VERSION)
+    except asyncpg.UndefinedTableError:
+        return None
+    if found is not None and found > SCHEMA_VERSION:
         raise DdmsError(
             Code.SCHEMA_VERSION,
             Sentence(
                 "the database has schema {}, this program knows only {}: install the newer DDMS", found, SCHEMA_VERSION
             ),
         )
+    return found
 
 
 async def wait_until_ready(settings: Settings, program: str) -> Edition:

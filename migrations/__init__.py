@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ddms.database import check_schema, explain
+from ddms.database import explain, refuse_newer_schema
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
@@ -111,22 +111,12 @@ async def _prepare(url: str) -> None:
             )
             made = "; ".join(f"CREATE ROLE {name} LOGIN" for name in place["missing"])
             raise DdmsError(Code.FORBIDDEN, Sentence(sentence, place["role"], place["role"], made))
-        await _refuse_newer(connection)
+        await refuse_newer_schema(connection)
         # Where two come at once, the one that is later may stumble over the other's table, which is as good.
         with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
             await connection.execute(MAKE_LOCK)
     finally:
         await connection.close()
-
-
-async def _refuse_newer(connection: asyncpg.Connection) -> None:
-    try:
-        await check_schema(connection)
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise DdmsError(Code.FORBIDDEN, "the tables belong to another role: run `ddms migrate` as that one") from error
-    except DdmsError as error:
-        if "install the newer" in error.message:
-            raise
 
 
 async def _migrate(url: str) -> None:

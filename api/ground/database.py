@@ -13,7 +13,7 @@ import asyncpg
 from api.ground import tracing
 from api.ground.database_errors import of_database, unavailable
 from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
-from ddms.database import Connection, Edition
+from ddms.database import ADVICE, READ_TIMESCALEDB, Connection, Edition, TimescaleDb, unused
 from ddms.errors import Sentence
 
 Row: TypeAlias = asyncpg.Record
@@ -82,6 +82,15 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, edition: Edition) -> None:
         self._pool = pool
         self.edition = edition
+        self._timescaledb: TimescaleDb | None = None
+
+    async def edition_advice(self) -> str | None:
+        """Return how to come to a better storage edition; None where there is none to come to. Asked once a program."""
+        if self.edition is not Edition.PLAIN:
+            return None
+        if self._timescaledb is None and (found := await self.row(READ_TIMESCALEDB)):
+            self._timescaledb = unused(found)
+        return ADVICE.get(self._timescaledb) if self._timescaledb else None
 
     def measure(self) -> None:
         """Tell the metrics how busy the pool is."""

@@ -79,6 +79,9 @@ class Storage:
     edition: str = field(
         description="`community` (TimescaleDB), `apache` (its Apache edition) or `plain` (PostgreSQL)."
     )
+    edition_advice: str | None = field(
+        description="How to come to an edition that does more, with all that is stored; null where there is none to come to."
+    )
     server_version: str = field(description="Version of PostgreSQL.")
     timescaledb_version: str | None = field(description="Version of TimescaleDB; null on plain PostgreSQL.")
     compression: bool = field(description="Whether this edition compresses old readings; only community does.")
@@ -154,6 +157,7 @@ async def read_storage(database: Database, disk_path: Path | None) -> Storage:
     size, free = disk or (None, None)
     return Storage(
         edition=database.edition.value,
+        edition_advice=await database.edition_advice(),
         server_version=row["server_version"],
         timescaledb_version=row["timescaledb_version"],
         compression=row["compression"],

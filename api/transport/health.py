@@ -57,6 +57,8 @@ class Health:
             "devices": None if states is None else {"online": states.get("online", 0), "total": sum(states.values())},
             "uptime": round(time.monotonic() - self._started, 1),
         }
+        if states is not None and (advice := await self._database.edition_advice()):
+            answer["editionAdvice"] = advice
         headers = {"Cache-Control": "no-store"}
         return Response(encode(answer), 503 if states is None else 200, headers, "application/json")
 

@@ -45,7 +45,7 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
     left = asyncio.run(run(settings.dsn(), settings, to_timescaledb=_tell if to_timescaledb else None))
     edition, version, advice = asyncio.run(_found(settings))
     undone = [dict(row) for row in left]
-    data = {"edition": edition, "schemaVersion": version, "advice": advice, "undone": undone}
+    data: dict[str, object] = {"edition": edition, "schemaVersion": version, "advice": advice, "undone": undone}
     _echo(data, f"The database has schema {version}; its storage edition is {edition}.", as_json=as_json)
     if not as_json:
         _tell_left(undone, advice)

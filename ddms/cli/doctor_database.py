@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from ddms import VERSION
+from ddms.cli.doctor_roles import examine_roles
 from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import Connection, check_schema, read_edition
 from ddms.errors import DdmsError
@@ -46,6 +47,8 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         return
     yield Finding("schema", Verdict.OK, "belongs to this version")
     try:
+        async for finding in examine_roles(connection):
+            yield finding
         yield await _clock(connection)
         collectors = await connection.fetch(READ_COLLECTORS)
         unpolled = [row["endpoint"] for row in await connection.fetch(READ_UNPOLLED)]

@@ -20,6 +20,8 @@ def storage(as_json: bool) -> None:
         click.echo(orjson.dumps(values).decode())
         return
     click.echo(f"database     {size(values['bytes'])} ({values['edition']}, PostgreSQL {values['server_version']})")
+    if values["edition_advice"]:
+        click.echo(f"better       {values['edition_advice']}")
     growth = values["growth_bytes_per_day"]
     click.echo(f"growth       {'not known before the second day' if growth is None else size(growth) + ' a day'}")
     free = values["disk_free_bytes"]

@@ -129,16 +129,16 @@ BEGIN
             NULL;  -- role_faults() still tells it
         END;
     END LOOP;
-    IF known IS NOT NULL THEN
-        BEGIN
-            IF NOT has_table_privilege('pg_authid', 'SELECT')
-               OR (SELECT rolpassword IS DISTINCT FROM known FROM pg_authid WHERE rolname = 'ddms_grafana') THEN
-                EXECUTE format('ALTER ROLE ddms_grafana PASSWORD %L', known);
-            END IF;
-        EXCEPTION WHEN OTHERS THEN
-            NULL;
-        END;
-    END IF;
+    BEGIN
+        IF has_table_privilege('pg_authid', 'SELECT') THEN  -- a superuser sees whether it is still the same
+            known := (SELECT nullif(known, rolpassword) FROM pg_authid WHERE rolname = 'ddms_grafana');
+        END IF;
+        IF known IS NOT NULL THEN
+            EXECUTE format('ALTER ROLE ddms_grafana PASSWORD %L', known);
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
     RETURN done;
 END $$;
 COMMENT ON FUNCTION restore_roles() IS 'Brings roles, rights and settings to what they must be, as far as the owner of the database may; returns how many statements it took';
@@ -147,14 +147,14 @@ GRANT EXECUTE ON FUNCTION restore_roles() TO ddms_app;
 
 -- A role may lift the limits of its own session. So whoever exceeds them is ended from outside. A dashboard holds no
 -- advisory lock, and none of its transactions is older than its statement_timeout.
-CREATE FUNCTION guard_grafana() RETURNS TABLE (ended int, removed int)
+CREATE FUNCTION guard_grafana(longest interval DEFAULT '20 s') RETURNS TABLE (ended int, removed int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT count(pg_terminate_backend(a.pid)) INTO ended FROM pg_stat_activity a
      WHERE a.usename = 'ddms_grafana' AND a.datname = current_database() AND a.pid <> pg_backend_pid()
-       AND (a.xact_start < clock_timestamp() - interval '20 s'
+       AND (a.xact_start < clock_timestamp() - longest
             OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'));
     SELECT count(lo_unlink(o.oid)) INTO removed FROM (SELECT oid FROM pg_largeobject_metadata WHERE lomowner = 'ddms_grafana'::regrole LIMIT 500) o;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION guard_grafana() IS 'Ends sessions of ddms_grafana that hold advisory locks or a transaction for more than 20 s, removes 500 of its large objects; returns how many';
+COMMENT ON FUNCTION guard_grafana(interval) IS 'Ends sessions of ddms_grafana that hold advisory locks, or a transaction for longer than any dashboard''s, removes 500 of its large objects; returns how many';
