@@ -1,4 +1,4 @@
-"""Grafana's role, through which any SQL may come (docs/decisions/0010): kept to its limits from outside."""
+"""Grafana's role, through which any SQL may come (docs/decisions/0013): kept to its limits from outside."""
 
 import logging
 from typing import Any

@@ -23,7 +23,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON array.")
 def doctor(as_json: bool) -> None:
-    """Look at settings, disk, spool, database, clock, collectors, devices, lines and readings; say what to do.
+    """Look at settings, disk, spool, database, roles, clock, collectors, devices, lines and readings; say what to do.
 
     Exit code 1 when something is bad. Changes nothing.
     """

@@ -1,4 +1,4 @@
--- Whoever may look at dashboards may send any SQL as ddms_grafana (docs/decisions/0010). An advisory lock is open to
+-- Whoever may look at dashboards may send any SQL as ddms_grafana (docs/decisions/0013). An advisory lock is open to
 -- every role, so ours are locks of tables and rows on which that role has no rights.
 
 CREATE TABLE locks (name text CONSTRAINT locks_pkey PRIMARY KEY);
