@@ -36,7 +36,7 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
     Run it as the role that owns the database; it makes the roles ddms_app and ddms_grafana, with the passwords in
     DDMS_APP_PASSWORD and DDMS_GRAFANA_PASSWORD. Running it twice, or twice at once, does no harm.
 
-    --to-timescaledb copies every reading, a few million a minute, and needs as much disk again. Until it is done the tables are
+    --to-timescaledb copies every reading and needs as much disk again. Until it is done the tables are
     locked: collectors keep what they read in their spools, queries of history wait. Cut off, it leaves all as it was.
     """
     from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
