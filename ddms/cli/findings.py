@@ -32,8 +32,8 @@ def ago(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes as a person says it: `1.23 GB`."""
+    """Return a number of bytes as a person says it: `1.2 GB`."""
     for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if abs(count) >= unit:
-            return f"{count / unit:.3g} {name}"
+            return f"{count / unit:.1f} {name}"
     return f"{count:.0f} bytes"
