@@ -6,7 +6,8 @@ import pytest
 
 from collector.polling.clock import Clock
 from collector.polling.schedule import Schedule
-from collector.polling.units import PollState, UnitState
+from collector.polling.polls import PollState
+from collector.polling.units import UnitState
 from ddms.lines import Unit
 from ddms.plan import RequestLimits, plan
 from tests.support.polled import point
