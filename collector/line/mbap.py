@@ -43,6 +43,13 @@ def find(buffer: bytes, request: ReadRequest, transaction: int, begin: int = 0) 
     return at
 
 
+def may_begin(buffer: bytes, first: int, last: int, transaction: int) -> bool:
+    """Whether the answer with this transaction id may begin between two places, its head being still to come."""
+    identity = _IDENTITY.pack(transaction, 0)
+    places = range(max(first, len(buffer) - HEAD_BYTES + 1), min(last, len(buffer)))
+    return any(identity.startswith(buffer[at : at + len(identity)]) for at in places)
+
+
 def find_nameless(buffer: bytes, request: ReadRequest, *, in_step: bool) -> int:
     """Return where an answer begins that has the right head but for its transaction id, or -1.
 

@@ -32,6 +32,7 @@ __all__ = ["Line", "ReadError", "ReadRequest", "Reader", "Run", "TcpLine", "data
 
 _FRAME = struct.Struct(">H10s")
 _CLOCK_TICK = 0.002  # seconds by which a timer may fire before the deadline it was set for
+_SETTLED = 0.05  # seconds after which nothing more comes of what was sent at once
 _RECENT = 16  # requests after whose answer a second copy of it is still thought possible
 
 
@@ -213,12 +214,20 @@ class TcpLine(asyncio.Protocol):
             exchange = self._waiting.get(buffer[0] << 8 | buffer[1]) if len(buffer) > HEAD_BYTES else None
             if exchange is not None and buffer[2:HEAD_BYTES] == exchange.request.right:
                 whole = exchange.request.whole
-                if len(buffer) >= whole and (len(self._waiting) == 1 or not self._cut(buffer, 0, whole, exchange)):
+                if len(buffer) >= whole and (len(self._waiting) == 1 or self._is_all_its_own(buffer, whole, exchange)):
                     self._take(exchange, buffer[HEAD_BYTES:whole])
                     buffer = buffer[whole:]
                     self._in_step = True
                     continue
             buffer = self._sift(buffer)
+
+    def _is_all_its_own(self, buffer: bytes, end: int, exchange: _Exchange) -> bool:
+        return not self._cut(buffer, 0, end, exchange) and not self._may_be_cut(buffer, 0, end, exchange)
+
+    def _settle(self, held: bytes) -> None:
+        """Take an answer that might have been too short, had more come."""
+        if self._rest is held:
+            self._rest = self._sift(held, is_settled=True)
 
     def _take(self, exchange: _Exchange, data: bytes) -> None:
         del self._waiting[exchange.transaction]
@@ -238,7 +247,7 @@ class TcpLine(asyncio.Protocol):
         else:
             self._take(exchange, answer[HEAD_BYTES:])
 
-    def _sift(self, buffer: bytes) -> bytes:
+    def _sift(self, buffer: bytes, *, is_settled: bool = False) -> bytes:
         """Make the best of bytes that do not begin with a right answer; return what is left to be looked at."""
         places = [self._place(buffer, exchange) for exchange in self._waiting.values()]
         at, is_nameless, transaction = min((place for place in places if place[0] >= 0), default=(-1, False, 0))
@@ -254,6 +263,10 @@ class TcpLine(asyncio.Protocol):
             return buffer[cut:]
         if len(buffer) < end:
             self._rest = buffer[at:]
+            return b""
+        if not is_nameless and not is_settled and self._may_be_cut(buffer, at, end, exchange):
+            self._rest = buffer[at:]
+            self._loop.call_later(_SETTLED, self._settle, self._rest)
             return b""
         self._in_step = True
         if is_nameless:
@@ -280,6 +293,13 @@ class TcpLine(asyncio.Protocol):
             if other is not but
         )
         return min((place for place in places if 0 < place < end), default=0)
+
+    def _may_be_cut(self, buffer: bytes, at: int, end: int, exchange: _Exchange) -> bool:
+        """Whether the end of an answer may be the beginning of another's, of which the rest is still to come."""
+        return any(
+            other is not exchange and mbap.may_begin(buffer, at + HEAD_BYTES, end, other.transaction)
+            for other in self._waiting.values()
+        )
 
     def _is_known(self, transaction: int) -> bool:
         """Whether an answer with this id may be a late one, or the second copy of one."""

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from collector.polling.clock import Clock
-from collector.polling.schedule import Schedule
 from collector.polling.polls import PollState
+from collector.polling.schedule import Schedule
 from collector.polling.units import UnitState
 from ddms.lines import Unit
 from ddms.plan import RequestLimits, plan
