@@ -43,11 +43,11 @@ def find(buffer: bytes, request: ReadRequest, transaction: int, begin: int = 0) 
     return at
 
 
-def may_begin(buffer: bytes, first: int, last: int, transaction: int) -> bool:
-    """Whether the answer with this transaction id may begin between two places, its head being still to come."""
+def may_begin(buffer: bytes, first: int, last: int, transaction: int) -> int:
+    """Return where from `first` on the answer with this transaction id may begin, its head being still to come; else `last`."""
     identity = _IDENTITY.pack(transaction, 0)
     places = range(max(first, len(buffer) - HEAD_BYTES + 1), min(last, len(buffer)))
-    return any(identity.startswith(buffer[at : at + len(identity)]) for at in places)
+    return next((at for at in places if identity.startswith(buffer[at : at + len(identity)])), last)
 
 
 def find_nameless(buffer: bytes, request: ReadRequest, *, in_step: bool) -> int:

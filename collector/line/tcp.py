@@ -271,8 +271,10 @@ class TcpLine(asyncio.Protocol):
         self._in_step = True
         if is_nameless:
             self._accept_nameless(exchange, buffer[at:end])
-        else:
-            self._accept(exchange, buffer[at:end])
+            if transaction in self._waiting:  # it was not taken
+                return self._behind(buffer, end)
+            return buffer[end:]
+        self._accept(exchange, buffer[at:end])
         return buffer[end:]
 
     def _place(self, buffer: bytes, exchange: _Exchange) -> tuple[int, bool, int]:
@@ -297,9 +299,15 @@ class TcpLine(asyncio.Protocol):
     def _may_be_cut(self, buffer: bytes, at: int, end: int, exchange: _Exchange) -> bool:
         """Whether the end of an answer may be the beginning of another's, of which the rest is still to come."""
         return any(
-            other is not exchange and mbap.may_begin(buffer, at + HEAD_BYTES, end, other.transaction)
+            other is not exchange and mbap.may_begin(buffer, at + HEAD_BYTES, end, other.transaction) < end
             for other in self._waiting.values()
         )
+
+    def _behind(self, buffer: bytes, end: int) -> bytes:
+        """Return what lies behind bytes of which nobody can tell how many they are: an answer may begin in them."""
+        place = min((mbap.may_begin(buffer, 1, end, one.transaction) for one in self._waiting.values()), default=end)
+        self._in_step = place == end
+        return buffer[place:]
 
     def _is_known(self, transaction: int) -> bool:
         """Whether an answer with this id may be a late one, or the second copy of one."""
@@ -342,14 +350,15 @@ class TcpLine(asyncio.Protocol):
         transaction, end = found
         if len(buffer) < end:
             self._rest = buffer
-        elif (exchange := self._waiting.pop(transaction, None)) is not None:
+            return b""
+        if (exchange := self._waiting.pop(transaction, None)) is not None:
             exchange.fail(_reason(buffer, exchange.request))
         elif self._is_known(transaction):
             self.late += 1
         elif len(self._waiting) == 1:
             (exchange,) = self._waiting.values()
             exchange.strange = _reason(buffer, exchange.request)
-        return buffer[end:]
+        return self._behind(buffer, end)
 
     def _fail_all(self, reason: Reason, *, ask_again: bool = False) -> None:
         waiting, self._waiting = self._waiting, {}
