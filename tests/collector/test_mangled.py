@@ -224,7 +224,9 @@ class Wire(asyncio.Transport):
 def truth(request: Request) -> bytes:
     """What the registers hold: each unit and address something else, zeros among it."""
     _, unit, _, address, count = request
-    return b"".join(struct.pack(">H", 0 if (unit + a) % 3 == 0 else unit << 8 | a) for a in range(address, address + count))
+    return b"".join(
+        struct.pack(">H", 0 if (unit + a) % 3 == 0 else unit << 8 | a) for a in range(address, address + count)
+    )
 
 
 def mangled(chance: random.Random, frame: bytes, *, alone: bool) -> bytes:

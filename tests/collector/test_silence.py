@@ -152,7 +152,10 @@ async def test_one_silent_register_is_found_and_its_neighbours_are_read():
 async def test_a_device_whose_only_block_is_silent_is_found_again_by_its_parts():
     async with scripted(silent_where(3)) as device:
         points = [point(1, 0, interval_s=1), point(2, 6, interval_s=1)]
-        async with polling(configuration(device.port, unit(1, *points), timeout=0.1), retry_seconds=0.3) as (_, notebook):
+        async with polling(configuration(device.port, unit(1, *points), timeout=0.1), retry_seconds=0.3) as (
+            _,
+            notebook,
+        ):
             await until(lambda: all((7.0, 0) in notebook.values(n) for n in (1, 2)), 15)
             await until(lambda: notebook.state_of(1).state == "online")
 
@@ -175,7 +178,10 @@ async def test_a_device_that_dies_while_a_block_is_silent_goes_offline_and_comes
     quiet = silent_where(100)
     async with scripted(lambda r: None if dead else quiet(r)) as device:
         points = [point(1, 0, interval_s=1), point(2, 100, interval_s=1)]
-        async with polling(configuration(device.port, unit(1, *points), timeout=0.1), retry_seconds=0.5) as (_, notebook):
+        async with polling(configuration(device.port, unit(1, *points), timeout=0.1), retry_seconds=0.5) as (
+            _,
+            notebook,
+        ):
             await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error", 15)
             dead = True
             await until(lambda: notebook.state_of(1).state == "offline", 15)
