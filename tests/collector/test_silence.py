@@ -68,7 +68,7 @@ async def test_a_dead_unit_among_living_ones_reopens_nothing():
     async with scripted(lambda r: None if r[1] == 2 else words(r)) as device:
         units = [unit(n, point(n, 0, interval_s=1)) for n in (1, 2, 3)]
         async with polling(configuration(device.port, *units, timeout=0.1), retry_seconds=0.5) as (task, notebook):
-            await until(lambda: notebook.state_of(2) and notebook.state_of(2).failures > 4, 15)
+            await until(lambda: notebook.state_of(2) and notebook.state_of(2).failures > 4)
             assert device.connections == 1
             assert not task.statistics.reopens
 
@@ -120,7 +120,7 @@ async def test_a_block_that_is_silent_alone_is_one_bad_block_and_the_others_are_
     async with scripted(silent_where(100)) as device:
         points = [point(1, 0, interval_s=1), point(2, 100, interval_s=1), point(3, 200, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points), timeout=0.2)) as (task, notebook):
-            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error", 15)
+            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error")
             await until(lambda: len(notebook.values(3)) > 6)
             assert {quality for _, quality in notebook.values(1) + notebook.values(3)} == {0}
             assert {quality for _, quality in notebook.values(2)} == {Reason.TIMEOUT}
@@ -133,7 +133,7 @@ async def test_a_silent_block_is_parted_at_its_gaps_first():
     async with scripted(silent_where(4)) as device:
         points = [point(n, n, interval_s=1) for n in (1, 2, 6, 7)] + [point(9, 500, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points), timeout=0.2)) as (_, notebook):
-            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (1, 2, 6, 7)), 15)
+            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (1, 2, 6, 7)))
             assert asked_for(device).count((1, 7)) <= 3
             assert {(1, 2), (6, 2)} <= {*asked_for(device)}
             await until(lambda: notebook.state_of(1).state == "online")
@@ -143,7 +143,7 @@ async def test_one_silent_register_is_found_and_its_neighbours_are_read():
     async with scripted(silent_where(5)) as device:
         points = [point(n, n, interval_s=1) for n in range(8)] + [point(9, 500, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points), timeout=0.1)) as (_, notebook):
-            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (0, 1, 2, 3, 4, 6, 7)), 15)
+            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (0, 1, 2, 3, 4, 6, 7)))
             await until(lambda: "; " not in (notebook.state_of(1).last_error or "; "))
             assert notebook.state_of(1).last_error == f"p5: {Reason.TIMEOUT.explanation}"
             assert notebook.values(5)[-1][1] == Reason.TIMEOUT
@@ -156,7 +156,7 @@ async def test_a_device_whose_only_block_is_silent_is_found_again_by_its_parts()
             _,
             notebook,
         ):
-            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (1, 2)), 15)
+            await until(lambda: all((7.0, 0) in notebook.values(n) for n in (1, 2)))
             await until(lambda: notebook.state_of(1).state == "online")
 
 
@@ -167,7 +167,7 @@ async def test_a_unit_that_is_silent_for_a_block_costs_its_neighbours_nothing():
         first = unit(1, *(point(n, n, interval_s=1) for n in range(8)), point(9, 500, interval_s=1))
         others = [unit(n, point(10 * n, 0, interval_s=1)) for n in (2, 3, 4)]
         async with polling(configuration(device.port, first, *others, timeout=0.2)) as (task, notebook):
-            await until(lambda: "; " not in ((notebook.state_of(1) and notebook.state_of(1).last_error) or "; "), 20)
+            await until(lambda: "; " not in ((notebook.state_of(1) and notebook.state_of(1).last_error) or "; "))
             for n in (2, 3, 4):
                 assert {*notebook.values(10 * n)} == {(7.0, 0)}
             assert task.statistics.overruns == 0
@@ -182,11 +182,11 @@ async def test_a_device_that_dies_while_a_block_is_silent_goes_offline_and_comes
             _,
             notebook,
         ):
-            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error", 15)
+            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error")
             dead = True
-            await until(lambda: notebook.state_of(1).state == "offline", 15)
+            await until(lambda: notebook.state_of(1).state == "offline")
             dead = False
-            await until(lambda: notebook.state_of(1).state == "error", 15)
+            await until(lambda: notebook.state_of(1).state == "error")
             assert notebook.values(1)[-1] == (7.0, 0)
 
 
@@ -194,7 +194,7 @@ async def test_a_block_that_a_gateway_gets_no_answer_to_is_one_bad_block_too():
     async with scripted(lambda r: exception(r, 11) if r[3] == 100 else words(r)) as device:
         points = [point(1, 0, interval_s=1), point(2, 100, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points))) as (task, notebook):
-            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error", 15)
+            await until(lambda: notebook.state_of(1) and notebook.state_of(1).state == "error")
             assert {quality for _, quality in notebook.values(1)} == {0}
             assert {quality for _, quality in notebook.values(2)} == {Reason.GATEWAY_TARGET}
             assert task.statistics.demotions == 0
@@ -219,7 +219,7 @@ async def test_a_silent_block_that_answers_again_as_a_whole_is_read_as_one():
     async with scripted(lambda r: words(r) if mended else quiet(r)) as device:
         points = [point(n, n, interval_s=1) for n in (1, 7)] + [point(9, 500, interval_s=1)]
         async with polling(configuration(device.port, unit(1, *points), timeout=0.1)) as (task, notebook):
-            await until(lambda: (7, 1) in asked_for(device), 15)
+            await until(lambda: (7, 1) in asked_for(device))
             await until(lambda: notebook.state_of(1).state == "online")
             mended = True
             (poll,) = task.units[0].polls
