@@ -321,6 +321,7 @@ class TcpLine(asyncio.Protocol):
         if self._is_known(transaction):
             self.late += 1
         elif len(self._waiting) > 1:
+            exchange.strange = Reason.MALFORMED
             if transaction == 0:
                 self._is_nameless = True
                 self._close(ask_again=True)
