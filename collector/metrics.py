@@ -15,7 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from collector.polling.poller import ConnectionTask
-from collector.polling.units import Statistics
+from collector.polling.units import Reopening, Statistics
 from collector.storing.store import Store
 from ddms import VERSION
 
@@ -125,6 +125,20 @@ def _families(prefix: str, labels: list[str], counted: Mapping[tuple[str, ...], 
         for reason, count in list(statistics.errors.items()):
             errors.add_metric((*key, reason.label), count)
     yield errors
+    if prefix != "ddms_connection":
+        return
+    opened = CounterMetricFamily(f"{prefix}_connects", "Times that the connection was opened", labels=labels)
+    reopened = CounterMetricFamily(
+        f"{prefix}_reopens",
+        "Times that it was closed because nothing, or nothing right, was answered, by reason",
+        labels=[*labels, "reason"],
+    )
+    for key, statistics in counted.items():
+        opened.add_metric(key, statistics.connects)
+        for why in Reopening:
+            reopened.add_metric((*key, why.value), statistics.reopens[why])
+    yield opened
+    yield reopened
 
 
 class _Server(ThreadingMixIn, WSGIServer):

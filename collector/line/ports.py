@@ -72,7 +72,7 @@ class TcpPort(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that the other end hung up."""
-        if self._transport is not None:
+        if self._transport is not None and self._transport.is_closing():  # else it is an earlier one that ends late
             self._transport = None
             self._lost()
 

@@ -12,32 +12,40 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ddms.quality import Reason
 
+HEAD_BYTES = 9  # of a Modbus TCP answer before its data: the header, the unit, the function, the number of data bytes
+
 _REQUEST = struct.Struct(">HHBBHH")
 _ANSWER = struct.Struct(">HHBBB")
 _UNACKNOWLEDGED_MS = 10_000  # a gateway that lost its power says no word: what it never confirmed ends the connection
 
 
 class ReadError(Exception):
-    """A request that brought no registers; `reason` says why, the text in more detail where there is some."""
+    """A request that brought no registers; `reason` says why, the text in more detail where there is some.
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    `ask_again`: nothing is wrong with the unit, the line was closed by ourselves, and a new connection will tell.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, ask_again: bool = False) -> None:
         super().__init__(f"{reason.explanation} ({detail})" if detail else reason.explanation)
         self.reason = reason
+        self.ask_again = ask_again
 
 
 class ReadRequest:
     """A read of `count` addresses of a unit from `address` on: made once, sent as often as it is due.
 
-    `tail` and `right` are its Modbus TCP frame and the head of a right answer, both without the transaction id.
+    `tail` and `right` are its Modbus TCP frame and the head of a right answer, both without the transaction id;
+    `whole` is the length of that answer with its head.
     """
 
-    __slots__ = ("address", "count", "function", "right", "tail", "unit")
+    __slots__ = ("address", "count", "function", "right", "tail", "unit", "whole")
 
     def __init__(self, unit: int, function: int, address: int, count: int) -> None:
         self.unit, self.function, self.address, self.count = unit, function, address, count
         size = data_bytes(function, count)
         self.tail = _REQUEST.pack(0, 6, unit, function, address, count)
         self.right = _ANSWER.pack(0, 3 + size, unit, function, size)
+        self.whole = HEAD_BYTES + size
 
 
 R = TypeVar("R", bound=ReadRequest)
@@ -77,6 +85,9 @@ class Reader(Protocol):
 
 class Line(Reader, Protocol):
     """A way to the units behind one endpoint. All methods raise `ReadError`."""
+
+    late: int
+    """How many answers came that nobody waited for any more."""
 
     @property
     def is_open(self) -> bool:

@@ -19,7 +19,7 @@ from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason, of_exception
 
 LATE_SECONDS = 10.0  # an answer that is later than this does not come any more
-QUIET_SECONDS = 0.1  # after as many bytes as were expected, without a frame in them: no use to wait on
+QUIET_SECONDS = 0.1  # after a whole answer with a wrong checksum: no use to wait on
 _MOST_BUFFERED = 1024
 
 
@@ -82,21 +82,24 @@ class _Exchange:
     def __init__(self, request: bytes, shape: FrameShape, late: dict[FrameShape, float]) -> None:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.shape = shape
-        self._request = request
+        self._head = bytes((shape.unit, shape.function, shape.size))
+        self._echo = request
         self._late = late
         self._buffer = b""
         self._strange: Reason | None = None
         self.dropped = 0
 
     @property
-    def is_filled(self) -> bool:
-        """Whether as many bytes as were expected came, without being the answer."""
-        return len(self._buffer) >= self.shape.size + 5
+    def is_broken(self) -> bool:
+        """Whether a whole answer came whose checksum is wrong. Stray bytes, however many, are none: they are waited out."""
+        at = self._buffer.find(self._head)
+        return 0 <= at <= len(self._buffer) - self.shape.size - 5
 
     def receive(self, data: bytes) -> None:
         """Take bytes; when the answer is whole, `answer` has it."""
         self._buffer = (self._buffer + data)[-_MOST_BUFFERED:]
-        self._buffer = self._buffer.removeprefix(self._request)  # a two-wire adapter hears itself
+        if self._echo and (at := self._buffer.find(self._echo)) >= 0:  # a two-wire adapter hears itself
+            self._buffer, self._echo = self._buffer[at + len(self._echo) :], b""
         taken = 0
         for start, end in frames(self._buffer):
             if not self.answer.done():
@@ -225,7 +228,7 @@ class RtuLine:
             self.late += 1
             return
         exchange.receive(data)
-        if exchange.is_filled and not exchange.answer.done():
+        if exchange.is_broken and not exchange.answer.done():
             loop = asyncio.get_running_loop()
             self._quiet = loop.call_later(QUIET_SECONDS, self._fail, exchange)
 

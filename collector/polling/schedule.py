@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from math import inf
 
 from collector.polling.clock import Clock
-from collector.polling.units import PollState
+from collector.polling.polls import PollState
 
 _TOO_SOON = 0.05  # of an interval: a poll that close to the one before would only repeat it
 

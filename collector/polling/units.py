@@ -1,25 +1,41 @@
 """What a connection task knows of its units: their polls, their state, their failures."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.line.requests import ReadRequest
+from collector.polling.polls import BlockRequest, PollState
 from ddms.lines import Unit
-from ddms.plan import Block, Poll, PolledPoint
+from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
 
 FAILURES_UNTIL_OFFLINE = 3
-WHOLE_AGAIN_SECONDS = 600.0
 
 logger = logging.getLogger("ddms.collector")
+
+
+class Reopening(StrEnum):
+    """Why a connection was closed and opened again, though nobody hung up."""
+
+    explanation: str
+
+    def __new__(cls, label: str, explanation: str) -> "Reopening":
+        """Make a member of its label and of the sentence that an engineer reads."""
+        member = str.__new__(cls, label)
+        member._value_ = label
+        member.explanation = explanation
+        return member
+
+    SILENT = "silent", "nothing was answered for three time-outs"
+    OUT_OF_STEP = "out_of_step", "what came belonged to other requests"
+    UNNUMBERED = "unnumbered", "a late answer without its transaction id could not be told from the next one"
 
 
 class DeviceCondition(NamedTuple):
@@ -74,12 +90,14 @@ class Statistics:
     overruns: int = 0
     demotions: int = 0
     connects: int = 0
+    reopens: Counter[Reopening] = field(default_factory=Counter)
 
     def add(self, other: "Statistics") -> None:
         """Add what another one counted."""
         for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.errors.update(other.errors)
+        self.reopens.update(other.reopens)
 
     @classmethod
     def sum(cls, parts: Iterable["Statistics"]) -> "Statistics":
@@ -93,53 +111,6 @@ class Statistics:
 _COUNTERS = (
     "requests", "answers", "readings", "answer_seconds", "polls", "late_seconds", "overruns", "demotions", "connects",
 )  # fmt: skip
-
-
-class BlockRequest(ReadRequest):
-    """The request for a block of a poll."""
-
-    __slots__ = ("block", "poll", "readings", "statistics")
-
-    def __init__(self, poll: "PollState", block: Block) -> None:
-        super().__init__(poll.unit.config.unit_id, block.table.function, block.address, block.count)
-        self.poll = poll
-        self.block = block
-        self.readings = len(block.points)
-        self.statistics = poll.unit.statistics
-
-
-class PollState:
-    """A poll and what was learned of it: blocks that had to be split, registers that the unit refuses.
-
-    `failing` are the blocks of its last run that the unit answered by another exception, such as 4.
-    """
-
-    __slots__ = ("active", "failing", "planned", "poll", "refused", "unit", "whole_at")
-
-    def __init__(self, unit: "UnitState", poll: Poll) -> None:
-        self.unit = unit
-        self.poll = poll
-        self.planned = [BlockRequest(self, block) for block in poll.blocks]
-        self.active = self.planned
-        self.refused: list[tuple[Block, Reason]] = []
-        self.failing: list[tuple[Block, Reason]] = []
-        self.whole_at = 0.0
-
-    def begin(self, now: float) -> None:
-        """Begin anew; after a while with the planned blocks: a firmware update may have brought the registers."""
-        if self.failing:
-            self.failing = []
-        if self.whole_at and now >= self.whole_at:
-            self.active, self.refused, self.whole_at = self.planned, [], 0.0
-
-    def replace(self, refused: BlockRequest, parts: Sequence[Block], reason: Reason) -> list[BlockRequest]:
-        """Read the parts instead of a refused block; without parts its one register is the bad one."""
-        requests = [BlockRequest(self, part) for part in parts]
-        self.active = [request for request in self.active if request is not refused] + requests
-        if not parts:
-            self.refused.append((refused.block, reason))
-        self.whole_at = time.monotonic() + WHOLE_AGAIN_SECONDS
-        return requests
 
 
 class UnitState:
@@ -166,11 +137,14 @@ class UnitState:
     def trouble(self) -> str | None:
         """Which points the unit refuses or fails to give, and why."""
         reasons = (
-            f"{_named(block)}: {reason.explanation}"
-            for poll in self.polls
-            for block, reason in (*poll.refused, *poll.failing)
+            f"{_named(request.block)}: {reason.explanation}" for poll in self.polls for request, reason in poll.bad
         )
         return "; ".join(dict.fromkeys(reasons)) or None
+
+    def most_trusted(self) -> BlockRequest:
+        """Return the request that was missed the least: its answer tells best whether the unit lives."""
+        requests = [request for poll in self.polls for request in poll.active or poll.planned]
+        return min(requests, key=lambda request: request.misses)
 
     def told(self, error: str | None) -> DeviceCondition:
         """Return how it does, with what went wrong last."""

@@ -1,7 +1,9 @@
 """RTU lines against devices that we did not write, over a serial line and over TCP, and against devices that lie."""
 
 import asyncio
+import contextlib
 import os
+import random
 import time
 from contextlib import asynccontextmanager
 
@@ -166,16 +168,59 @@ async def test_a_broken_answer_does_not_cost_the_whole_timeout():
         lambda r: [bytes([b]) for b in rtu_words(r)],
         lambda r: b"\x00\xff\x03" + rtu_words(r),
         lambda r: [request_frame(*r), rtu_words(r)],
+        lambda r: [request_frame(*r) + b"\xff", 0.15, rtu_words(r)],
+        lambda r: [b"\x00" + request_frame(*r), 0.15, rtu_words(r)],
+        lambda r: [broken(request_frame(*r)) + bytes(40), 0.15, rtu_words(r)],
         lambda r: rtu_words(r, value=9, unit=2) + rtu_words(r),
         lambda r: rtu_words(r) + rtu_words(r, value=9),
     ],
-    ids=["a byte at a time", "after noise", "after its echo", "after another's answer", "twice"],
+    ids=[
+        "a byte at a time",
+        "after noise",
+        "after its echo",
+        "long after its echo and noise",
+        "long after noise and its echo",
+        "long after a broken echo and much noise",
+        "after another's answer",
+        "twice",
+    ],
 )
 async def test_the_right_answer_is_found_in_what_comes(behave):
     async with scripted_rtu(behave) as device:
         link = await over_tcp(device.port)
         assert await link.read(1, 3, 0, 2, 1.0) == b"\0\7\0\7"
         assert await link.read(1, 3, 0, 2, 1.0) == b"\0\7\0\7"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_however_answers_are_mangled_no_wrong_value_is_taken_and_no_neighbour_loses_its_own(seed):
+    chance = random.Random(seed)
+
+    def behave(request):
+        right = rtu_words(request, value=request.unit << 8 | request.address)
+        if request.unit == 1:
+            return right
+        ways = [
+            right,
+            broken(right),
+            right[: chance.randrange(len(right))],
+            right + chance.randbytes(chance.randrange(1, 30)),
+            [request_frame(*request), chance.randbytes(chance.randrange(1, 30)), right],
+            right * 2,
+            rtu_words(request, value=99, unit=3),
+            rtu_words(request._replace(count=request.count + 1), value=99),
+            rtu_exception(request, 2),
+            b"",
+        ]
+        return chance.choice(ways)
+
+    async with scripted_rtu(behave) as device:
+        link = await over_tcp(device.port)
+        for _ in range(40):
+            address, count = chance.randrange(200), chance.randrange(1, 9)
+            with contextlib.suppress(ReadError):
+                assert await link.read(2, 3, address, count, 0.03) == bytes([2, address]) * count
+            assert await link.read(1, 3, address, count, 1.0) == bytes([1, address]) * count
 
 
 async def test_an_echo_that_looks_like_an_answer_is_not_one():

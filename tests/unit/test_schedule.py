@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from collector.polling.clock import Clock
+from collector.polling.polls import PollState
 from collector.polling.schedule import Schedule
-from collector.polling.units import PollState, UnitState
+from collector.polling.units import UnitState
 from ddms.lines import Unit
 from ddms.plan import RequestLimits, plan
 from tests.support.polled import point
