@@ -148,5 +148,17 @@ def split(block: Block) -> tuple[Block, Block] | None:
     return None if best is None else (block_of(block.points[:best]), block_of(block.points[best:]))
 
 
+def without_gaps(block: Block) -> tuple[Block, ...]:
+    """Part a block where registers lie that no point uses; the block alone when there are none."""
+    runs: list[list[PolledPoint]] = []
+    end = -1
+    for point in block.points:
+        if point.register.address > end or not runs:
+            runs.append([])
+        runs[-1].append(point)
+        end = max(end, point.register.end)
+    return tuple(block_of(run) for run in runs) if len(runs) > 1 else (block,)
+
+
 def _start(block: Block, i: int) -> int:
     return block.points[i].register.address

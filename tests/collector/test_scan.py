@@ -3,10 +3,11 @@
 import pytest
 
 from collector.field.probe import probe
-from collector.field.routes import Route, SerialForm
+from collector.field.routes import Route
 from collector.field.scan import joined, scan
 from collector.line.tcp import ReadError
 from ddms.endpoints import Endpoint
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 from tests.support.devices import exception, foreign_server, free_port, scripted, words
 from tests.support.rtu_devices import foreign_rtu_server, serial_cable
@@ -21,7 +22,7 @@ def wanted(**changes):
 
 async def found(port: int, work=scan, **changes):
     seen = []
-    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{port}"), 3.0)
+    route = Route(LineSettings(endpoint=Endpoint.parse(f"tcp://127.0.0.1:{port}"), timeout=3.0))
     try:
         return await work(route, wanted(**changes), lambda p, r: seen.append(p)), seen
     finally:
@@ -70,7 +71,7 @@ async def test_a_lower_limit_of_words_is_learned():
     async with scripted(having((0, 300), most=32)) as device:
         result, _ = await found(device.port, unit_to=1)
     assert ranges(result["units"][0]) == [("holding", 0, 300)]
-    assert result["units"][0]["notes"] == ["holding: a request for 125 is refused, for 32 answered"]
+    assert result["units"][0]["notes"] == ["holding: a request for 124 is refused, for 32 answered"]
     assert len(device.requests) < 20
 
 
@@ -96,7 +97,7 @@ async def test_a_table_that_never_answers_is_left_alone():
 
 
 async def test_where_nobody_listens_the_scan_ends_at_once():
-    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{free_port()}"), 0.2)
+    route = Route(LineSettings(endpoint=Endpoint.parse(f"tcp://127.0.0.1:{free_port()}"), timeout=0.2))
     with pytest.raises(ReadError) as caught:
         await scan(route, wanted(), lambda p, r: None)
     assert caught.value.reason is Reason.REFUSED
@@ -113,7 +114,7 @@ async def test_a_foreign_server_that_ignores_the_unit_id_is_told():
 @pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
 async def test_a_serial_line_is_scanned():
     with serial_cable() as (ours, theirs, _), foreign_rtu_server(theirs, 2, 5):
-        route = Route(Endpoint.parse(f"serial://{ours}"), 0.2, form=SerialForm(parity="none"))
+        route = Route(LineSettings(endpoint=Endpoint.parse(f"serial://{ours}"), timeout=0.2, parity="none"))
         asked = wanted(unit_to=6, tables=["holding", "coil"], address_from=30, address_to=40, timeout_ms=150)
         try:
             result = await scan(route, asked, lambda p, r: None)
