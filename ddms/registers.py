@@ -191,31 +191,47 @@ def manual_address(table: RegisterTable, number: int) -> int | None:
     return None
 
 
+def bounds(data_type: DataType) -> tuple[float, float] | None:
+    """Return the smallest and the largest raw value of a type; None for a text."""
+    if data_type is DataType.STRING:
+        return None
+    if data_type in {DataType.BOOL, DataType.BIT}:
+        return 0.0, 1.0
+    if data_type in {DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64}:
+        most = float(np.finfo(data_type.dtype).max)
+        return -most, most
+    limits = np.iinfo(data_type.dtype)
+    return float(limits.min), float(limits.max)
+
+
+def value_span(data_type: DataType, scale: float, offset: float) -> tuple[float, float] | None:
+    """Return the smallest and the largest value that a point can have; None for a text."""
+    raw = bounds(data_type)
+    return raw and (min(r * scale for r in raw) + offset, max(r * scale for r in raw) + offset)
+
+
 def sentinel(data_type: DataType, number: float) -> float:
     """Return the raw value that a sentinel stands for.
 
     Manuals give bit patterns: 0x8000 of an int16 is -32768, and -1 of a uint16 is 65535. Raises `ValueError` with a sentence
     for what the type cannot hold.
     """
-    if data_type is DataType.STRING:
+    limits = bounds(data_type)
+    if limits is None:
         raise ValueError("a text has no sentinels: they are numbers")
     if not math.isfinite(number):
         raise ValueError("leave out NaN and infinities: a reading that is not a finite number is bad by itself")
-    if data_type in {DataType.BOOL, DataType.BIT}:
-        low, high, modulus = 0.0, 1.0, 0.0
-    elif data_type.dtype[-2] == "f":
-        most = float(np.finfo(data_type.dtype).max)
-        low, high, modulus = -most, most, 0.0
-    else:
-        bounds = np.iinfo(data_type.dtype)
-        low, high = float(bounds.min), float(bounds.max)
-        modulus = 2.0**bounds.bits
-        if number != int(number):
+    low, high = limits
+    if "int" in data_type.value:
+        if number != math.floor(number):
             raise ValueError(Sentence("{} is no whole number, and {} holds no other", number, data_type.value))
-    if low <= number <= high:
+        modulus = high - low + 1
+        if high < number < modulus:
+            return number - modulus
+        if low == 0 and -modulus / 2 <= number < 0:
+            return number + modulus
+    if low <= number <= high and not (data_type in {DataType.BOOL, DataType.BIT} and number not in {0, 1}):
         return number
-    if modulus and -modulus / 2 <= number < modulus:
-        return number - modulus if number > high else number + modulus
     raise ValueError(Sentence("{} holds {:.15g} to {:.15g}: {:.15g} never comes", data_type.value, low, high, number))
 
 

@@ -181,8 +181,8 @@ class _Scan:
             reached = max([address + count, *(a + n for (a, n), _ in parts)])  # the last value may reach further
             self._step(share * min(reached - address, self._last - address + 1) / (self._last - self._first + 1))
             address = reached
-        if note := None if table.is_bits else await _parting(read, spans):
-            unit["notes"].append(f"{table.value}: {note}")
+        if parting := None if table.is_bits else await _parting(read, spans):
+            unit["notes"].append(f"{table.value}: {parting}")
 
 
 async def _parting(read: Read, spans: list[Span]) -> str | None:

@@ -170,3 +170,53 @@ async def test_a_probe_at_the_ends_of_the_address_space_is_cut():
         for address in (0, 65_535):
             result = await probed(port, address=address)
             assert all(0 <= a <= 65_535 for a, _ in result["words"])
+
+
+def whole_values(first: int, last: int, size: int = 2):
+    """A device of values of `size` registers from `first` to `last`, that answers whole values only."""
+
+    def behave(request):
+        _, _, _, address, count = request
+        whole = first <= address and address + count <= last + 1
+        return words(request) if whole and not ((address - first) % size or count % size) else exception(request, 2)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "size"), [(100, 139, 2), (101, 140, 2), (96, 135, 4), (0, 399, 2), (1, 400, 2)]
+)
+async def test_a_device_that_answers_whole_values_only_is_scanned(first: int, last: int, size: int):
+    async with scripted(whole_values(first, last, size)) as device:
+        result, progress = await found(device.port, unit_to=1, address_to=last + 4)
+    (unit,) = result["units"]
+    assert ranges(unit) == [("holding", first, last - first + 1)]
+    assert "read values whole" in unit["notes"][0]
+    assert progress == sorted(progress)
+
+
+async def test_a_single_register_between_values_of_two_is_found():
+    singles, pairs = {10, 13}, {11, 14}
+
+    def behave(request):
+        _, _, _, address, count = request
+        known = (count == 1 and address in singles) or (count == 2 and address in pairs)
+        return words(request) if known else exception(request, 2)
+
+    async with scripted(behave) as device:
+        result, _ = await found(device.port, unit_to=1, address_to=19)
+    assert ranges(result["units"][0]) == [("holding", 10, 6)]
+
+
+@pytest.mark.parametrize(("first", "size"), [(100, 2), (99, 2), (100, 4), (97, 4)])
+async def test_a_probe_of_a_part_of_a_value_reads_it_whole(first: int, size: int):
+    async with scripted(whole_values(first, first + size - 1, size)) as device:
+        result = await probed(device.port)
+    assert {first, 100} <= {address for address, _ in result["words"]}
+    assert result["candidates"]
+
+
+async def test_a_probe_at_a_number_of_a_manual_names_the_address():
+    async with scripted(having((0, 2))) as device:
+        with pytest.raises(ReadError, match="if 40001 is a manual's number, the address is 0"):
+            await probed(device.port, address=40_001)
