@@ -7,7 +7,7 @@ from typing import Any
 
 from ddms.endpoints import Endpoint
 from ddms.plan import PolledPoint, RequestLimits
-from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+from ddms.registers import ByteOrder, DataType, Register, RegisterTable, as_read
 
 # $1: this connection only. $2: also this device when it is disabled, to know what it would cost.
 READ_LINES = """-- ddms:read_lines
@@ -72,19 +72,23 @@ def _connection(rows: list[Any]) -> ConnectionConfiguration:
     by_device: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         by_device[row["device_id"]].append(row)
-    line = LineSettings(
-        endpoint=Endpoint.parse(first["endpoint"]),
-        baud_rate=first["baud_rate"],
-        parity=first["parity"],
-        stop_bits=first["stop_bits"],
-        timeout=first["timeout_ms"] / 1000,
-        connect_pause=first["connect_pause_ms"] / 1000,
-        request_pause=first["request_pause_ms"] / 1000,
-        max_in_flight=first["max_in_flight"],
-        close_after_cycle=first["close_after_cycle"],
-    )
     units = tuple(_unit(members) for members in by_device.values())
-    return ConnectionConfiguration(id=first["connection_id"], line=line, units=units)
+    return ConnectionConfiguration(id=first["connection_id"], line=line_settings(first), units=units)
+
+
+def line_settings(row: Any) -> LineSettings:
+    """Return the settings that a row of `connections` holds."""
+    return LineSettings(
+        endpoint=Endpoint.parse(row["endpoint"]),
+        baud_rate=row["baud_rate"],
+        parity=row["parity"],
+        stop_bits=row["stop_bits"],
+        timeout=row["timeout_ms"] / 1000,
+        connect_pause=row["connect_pause_ms"] / 1000,
+        request_pause=row["request_pause_ms"] / 1000,
+        max_in_flight=row["max_in_flight"],
+        close_after_cycle=row["close_after_cycle"],
+    )
 
 
 def _unit(rows: Iterable[Any]) -> Unit:
@@ -100,11 +104,12 @@ def _unit(rows: Iterable[Any]) -> Unit:
 
 
 def point(row: Any) -> PolledPoint:
-    """Return the point of a row of `points`."""
+    """Return the point of a row of `points`, or of a request's JSON."""
+    where = register(row)
     return PolledPoint(
         id=row["id"],
         key=row["key"],
-        register=register(row),
+        register=where,
         scale=row["scale"],
         offset=row["value_offset"],
         interval_s=row["interval_s"],
@@ -112,8 +117,30 @@ def point(row: Any) -> PolledPoint:
         heartbeat_s=row["heartbeat_s"],
         valid_min=row["valid_min"],
         valid_max=row["valid_max"],
-        sentinels=tuple(row["sentinels"]),
+        sentinels=tuple(as_read(where.data_type, number) for number in row["sentinels"]),
     )
+
+
+def row_of(point: PolledPoint) -> dict[str, Any]:
+    """Return a point as a request's JSON has it, of which `point` makes it again."""
+    where = point.register
+    return {
+        "key": point.key,
+        "register_table": where.table.value,
+        "address": where.address,
+        "data_type": where.data_type.value,
+        "byte_order": where.byte_order.value,
+        "bit": where.bit,
+        "length": where.length,
+        "scale": point.scale,
+        "value_offset": point.offset,
+        "interval_s": point.interval_s,
+        "deadband": point.deadband,
+        "heartbeat_s": point.heartbeat_s,
+        "valid_min": point.valid_min,
+        "valid_max": point.valid_max,
+        "sentinels": list(point.sentinels),
+    }
 
 
 def register(row: Any) -> Register:

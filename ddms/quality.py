@@ -78,9 +78,15 @@ def reason_of(code: int) -> Reason:
     return _BY_CODE[code]
 
 
+_EXCEPTIONS = {
+    reason.value - 32: reason for reason in Reason if Reason.ILLEGAL_FUNCTION <= reason < Reason.UNKNOWN_EXCEPTION
+}
+
+
 def of_exception(code: int) -> Reason:
-    """Return the reason for a Modbus exception code (1–11)."""
-    return _BY_CODE.get(32 + code, Reason.UNKNOWN_EXCEPTION)
+    """Return the reason for a Modbus exception code (1–11). Any other is unknown, also those that makers give a meaning:
+    32 and more would fall on the numbers of reasons that are no exceptions."""
+    return _EXCEPTIONS.get(code, Reason.UNKNOWN_EXCEPTION)
 
 
 UNIT_FAILURES = frozenset(

@@ -3,6 +3,7 @@
 Pure: no input, no output. Blocks of one layout are decoded together, because a plant has many devices of few kinds.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -149,6 +150,10 @@ class Register:
     def problem(self) -> tuple[str, str] | None:
         """Return the field that is wrong and a sentence that says what to do, or None."""
         if not 0 <= self.address < ADDRESSES:
+            if (meant := manual_address(self.table, self.address)) is not None:
+                return "address", Sentence(
+                    "{} is a manual's number: as an address, counted from 0, it is {}", self.address, meant
+                )
             return "address", "an address is 0 to 65535, counted from 0 (holding register 40001 is 0)"
         if (self.data_type is DataType.BOOL) != self.table.is_bits:
             return (
@@ -169,6 +174,73 @@ class Register:
                 Sentence("{} registers from {} reach beyond the last address, 65535", self.size, self.address),
             )
         return None
+
+
+_MANUAL_DIGIT = {RegisterTable.DISCRETE_INPUT: 1, RegisterTable.INPUT: 3, RegisterTable.HOLDING: 4}
+
+
+def manual_address(table: RegisterTable, number: int) -> int | None:
+    """Return the address that a number in a manual's notation stands for: 40001 and 400001 are holding register 0.
+
+    None when the number is not of this table in that notation. Five digits may be an address as well: SunSpec's are.
+    """
+    for top in (10_000, 100_000):
+        first = _MANUAL_DIGIT.get(table, 0) * top
+        if first and first < number < first + min(top, ADDRESSES + 1):
+            return number - first - 1
+    return None
+
+
+def bounds(data_type: DataType) -> tuple[float, float] | None:
+    """Return the smallest and the largest raw value of a type; None for a text."""
+    if data_type is DataType.STRING:
+        return None
+    if data_type in {DataType.BOOL, DataType.BIT}:
+        return 0.0, 1.0
+    if data_type in {DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64}:
+        most = float(np.finfo(data_type.dtype).max)
+        return -most, most
+    limits = np.iinfo(data_type.dtype)
+    return float(limits.min), float(limits.max)
+
+
+def value_span(data_type: DataType, scale: float, offset: float) -> tuple[float, float] | None:
+    """Return the smallest and the largest value that a point can have; None for a text."""
+    raw = bounds(data_type)
+    return raw and (min(r * scale for r in raw) + offset, max(r * scale for r in raw) + offset)
+
+
+def sentinel(data_type: DataType, number: float) -> float:
+    """Return the raw value that a sentinel stands for.
+
+    Manuals give bit patterns: 0x8000 of an int16 is -32768, and -1 of a uint16 is 65535. Raises `ValueError` with a sentence
+    for what the type cannot hold.
+    """
+    limits = bounds(data_type)
+    if limits is None:
+        raise ValueError("a text has no sentinels: they are numbers")
+    if not math.isfinite(number):
+        raise ValueError("leave out NaN and infinities: a reading that is not a finite number is bad by itself")
+    low, high = limits
+    if "int" in data_type.value:
+        if number != math.floor(number):
+            raise ValueError(Sentence("{} is no whole number, and {} holds no other", number, data_type.value))
+        modulus = high - low + 1
+        if high < number < modulus:
+            return number - modulus
+        if low == 0 and -modulus / 2 <= number < 0:
+            return number + modulus
+    if low <= number <= high and not (data_type in {DataType.BOOL, DataType.BIT} and number not in {0, 1}):
+        return number
+    raise ValueError(Sentence("{} holds {:.15g} to {:.15g}: {:.15g} never comes", data_type.value, low, high, number))
+
+
+def as_read(data_type: DataType, number: float) -> float:
+    """Return a number as decoding gives it: 0.1 in a float32 is 0.10000000149011612."""
+    if data_type not in {DataType.FLOAT16, DataType.FLOAT32}:
+        return number
+    with np.errstate(over="ignore"):
+        return float(np.dtype(data_type.dtype).type(number))
 
 
 class Field(NamedTuple):
@@ -235,7 +307,8 @@ class Layout:
                 numbers = np.take(raw, group.positions, axis=1).view(group.dtype)[:, :, 0]
                 if group.bits is not None:
                     numbers = (numbers >> group.bits) & 1
-            values[:, group.columns] = numbers
+            with np.errstate(invalid="ignore"):  # a device may send any bits, also a NaN that signals
+                values[:, group.columns] = numbers
         return values
 
     @cached_property

@@ -1,16 +1,19 @@
 """Import and export of devices: what a file would change, and the change, all or nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import strawberry
 
+from api.devices import notices
 from api.devices.files import Entry, FileFormat, read
 from api.devices.store import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
 from api.devices.types import ALL_DEVICES
 from api.files.yaml import wrong
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type
+from api.graphql.messages import told
 from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
 from api.ground.database import Statements
@@ -42,9 +45,15 @@ class ImportChange:
     )
     before: str | None = strawberry.field(default=None, description="What it was; null when it is added.")
     after: str | None = strawberry.field(default=None, description="What it will be; null when it is removed.")
+    notice: str | None = strawberry.field(
+        default=None, description="Why it may be a mistake, or how it is taken; null when there is nothing to say."
+    )
 
     def __str__(self) -> str:
         """Return it as a line for people."""
+        return self._line() + (f"\n  ! {self.notice}" if self.notice else "")
+
+    def _line(self) -> str:
         what = self.device + (f" / {self.point}" if self.point else "")
         if self.field:
             return f"~ {what}: {self.field}: {self.before} → {self.after}"
@@ -151,10 +160,49 @@ async def import_devices(
     stored = await stored_devices(statements)
     await _add_profiles(statements, entries, stored)
     steps = plan(entries, stored, prune=prune)
+    _notice(steps, stored)
     if not dry_run:
         for step in steps:
             await _apply(statements, actor, step)
     return [change for step in steps for change in step.changes]
+
+
+def _notice(steps: list[Step], stored: list[Stored]) -> None:
+    """Put notices beside the changes that they are about."""
+    sharing = _units([one.device for one in stored], steps)
+    for step in steps:
+        device, changes = step.after, step.changes
+        if device is None:
+            continue
+        own = [change for change in changes if change.point is None]
+        if any(change.field in {None, "endpoint", "unit_id"} for change in own):
+            others = [name for name in sharing[device.endpoint, device.unit_id] if name.lower() != device.name.lower()]
+            _add(own[0], notices.shared_unit(others))
+        points = {point.key: point for point in device.points}
+        moved = {c.point for c in changes if c.point in points and c.field in {None, "address", "register_table"}}
+        _add(changes[0], notices.of_addresses(replace(device, points=[p for p in device.points if p.key in moved])))
+        for key in dict.fromkeys(change.point for change in changes if change.point in points):
+            _add(next(c for c in changes if c.point == key), notices.of_point(points[key]))
+
+
+def _units(stored: list[DeviceInput], steps: list[Step]) -> dict[tuple[str, int], list[str]]:
+    """Return the names of the devices at each endpoint and unit id, as they will be."""
+    devices = {device.name.lower(): device for device in stored}
+    for step in steps:
+        if step.before is not None:
+            devices.pop(step.before.device.name.lower(), None)
+        if step.after is not None:
+            devices[step.after.name.lower()] = step.after
+    found: dict[tuple[str, int], list[str]] = {}
+    for device in devices.values():
+        found.setdefault((device.endpoint, device.unit_id), []).append(device.name)
+    return found
+
+
+def _add(change: ImportChange, sentences: Iterable[str]) -> None:
+    said = [told(sentence) for sentence in sentences]
+    if said:
+        change.notice = "; ".join([change.notice, *said] if change.notice else said)
 
 
 async def _add_profiles(statements: Statements, entries: list[Entry], stored: list[Stored]) -> None:

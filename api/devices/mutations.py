@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from api.devices import notices
 from api.devices.store import (
     LOCK_DEVICE,
     DeviceInput,
@@ -68,6 +69,11 @@ class DevicePayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     device: Device | None = field(default=None, description="The device, as it is now; null when there were errors.")
+    notices: list[str] = field(
+        default_factory=list,
+        description="What was done and yet may be a mistake: another device with this unit id, a manual's number as an address, "
+        "a sentinel that was taken as a bit pattern.",
+    )
 
 
 @output_type
@@ -97,7 +103,8 @@ class DeviceMutations:
         """Add a device with its points; a collector polls it within 5 seconds."""
         async with info.context.database.transaction() as statements:
             number = await create_device(statements, info.context.actor, input.checked())
-        return DevicePayload(device=await by_number(info.context.database, number))
+            noticed = await notices.of_device(statements, number, input)
+        return DevicePayload(device=await by_number(info.context.database, number), notices=noticed)
 
     @mutation
     async def update_device(
@@ -115,7 +122,7 @@ class DeviceMutations:
         """Change a device; what is not named stays. It acts within 5 seconds."""
         number = from_id(IdKind.DEVICE, id)
         async with info.context.database.transaction() as statements:
-            await _update(
+            noticed = await _update(
                 statements,
                 info.context.actor,
                 number,
@@ -123,7 +130,7 @@ class DeviceMutations:
                 changes=given(changes, {"profile"}),
                 remove_points=remove_points,
             )
-        return DevicePayload(device=await by_number(info.context.database, number))
+        return DevicePayload(device=await by_number(info.context.database, number), notices=noticed)
 
     @mutation
     async def delete_device(
@@ -143,7 +150,7 @@ class DeviceMutations:
 
 async def _update(
     statements: Statements, actor: Actor, number: int, *, version: int, changes: dict[str, Any], remove_points: bool
-) -> None:
+) -> list[str]:
     found = await statements.value(LOCK_DEVICE, number)
     before = await read_device(statements, number)
     if found is None or before is None:
@@ -159,3 +166,6 @@ async def _update(
         profile = await followed(statements, after.profile)
         after = replace(after, profile=profile.name, points=after.points + profile.missing_in(after.points))
     await store_device(statements, actor, number, before, after, remove_points=remove_points)
+    if {"endpoint", "unit_id", "points"} & changes.keys():
+        return await notices.of_device(statements, number, after)
+    return []

@@ -106,6 +106,17 @@ class DeviceInput:
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, Sentence("it must be from {} to {}", low, high)
+        for place, point in enumerate(self.points):
+            if not point.register_table.is_bits and point.register.size > self.max_words:
+                yield (
+                    f"points.{place}.{'data_type' if point.length is None else 'length'}",
+                    Sentence(
+                        "{!r} takes {} registers, and maxWords allows {} in one request",
+                        point.key,
+                        point.register.size,
+                        self.max_words,
+                    ),
+                )
 
     def own(self) -> dict[str, Any]:
         """Return all but the points."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from api.devices import notices
 from api.graphql.context import Info
 from api.graphql.described import argument, field, given, input_type, output_type
 from api.graphql.payloads import UserError, mutation
@@ -61,6 +62,10 @@ class PointsPayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; then nothing was added.")
     points: list[Point] = field(default_factory=list, description="The points that were added.")
+    notices: list[str] = field(
+        default_factory=list,
+        description="What was done and yet may be a mistake, such as a sentinel taken as a bit pattern.",
+    )
 
 
 @output_type
@@ -69,6 +74,10 @@ class PointPayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     point: Point | None = field(default=None, description="The point, as it is now; null when there were errors.")
+    notices: list[str] = field(
+        default_factory=list,
+        description="What was done and yet may be a mistake, such as a sentinel taken as a bit pattern.",
+    )
 
 
 @output_type
@@ -95,7 +104,7 @@ class PointMutations:
         async with info.context.database.transaction() as statements:
             created = await create_points(statements, info.context.actor, number, points)
         rows = await info.context.database.rows(LIST_POINTS, created, None)
-        return PointsPayload(points=[Point.of(row) for row in rows])
+        return PointsPayload(points=[Point.of(row) for row in rows], notices=notices.of_points(points))
 
     @mutation
     async def update_point(
@@ -107,9 +116,9 @@ class PointMutations:
         """Change a point; what is not named stays, its readings too. It acts within 5 seconds."""
         number = from_id(IdKind.POINT, id)
         async with info.context.database.transaction() as statements:
-            await change_point(statements, info.context.actor, number, given(changes, NULLABLE))
+            changed = await change_point(statements, info.context.actor, number, given(changes, NULLABLE))
         row = await info.context.database.row(LIST_POINTS, [number], None)
-        return PointPayload(point=row and Point.of(row))
+        return PointPayload(point=row and Point.of(row), notices=notices.of_points([changed]))
 
     @mutation
     async def delete_points(

@@ -7,7 +7,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
-from api.points.types import MOST_POINTS, PointInput
+from api.points.types import MOST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import mark_points
 from api.retention.deletions import forget
 from ddms.errors import Code, DdmsError, Sentence
@@ -51,18 +51,18 @@ async def create_points(statements: Statements, actor: Actor, device: int, point
     return [numbers[point.key] for point in points]
 
 
-async def change_point(statements: Statements, actor: Actor, number: int, changes: dict[str, Any]) -> None:
-    """Change what is named of a point; raises `DdmsError`."""
+async def change_point(statements: Statements, actor: Actor, number: int, changes: dict[str, Any]) -> PointInput:
+    """Change what is named of a point, and return it; raises `DdmsError`."""
     row = await statements.row(FIND_POINT, number)
     if row is None:
         raise _no_point(number)
     device: int = row["device_id"]
     await _lock(statements, device)
     before = await _point(statements, number)  # nobody changes it from here on
-    values = {name: getattr(before, name) for name in before.__dataclass_fields__}
+    values = {name: getattr(before, name) for name in POINT_FIELDS}
     after = PointInput(**values | changes).checked()
     if after == before:
-        return
+        return after
     if after.key != before.key:
         await statements.value(RENAME_KEY, number, after.key)
         await mark_points(statements, device)
@@ -74,6 +74,7 @@ async def change_point(statements: Statements, actor: Actor, number: int, change
         statements, actor, "point.update", to_id(IdKind.POINT, number),
         before={name: old[name] for name in different}, after={name: new[name] for name in different},
     )  # fmt: skip
+    return after
 
 
 async def _point(statements: Statements, number: int) -> PointInput:

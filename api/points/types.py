@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
@@ -16,7 +16,7 @@ from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
-from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
 
 if TYPE_CHECKING:
     from api.devices.types import Device
@@ -151,6 +151,8 @@ class PointInput:
         default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
     )
     enabled: bool = field(default=True, description="Whether it is read.")
+    taken: ClassVar[tuple[tuple[float, float], ...]] = ()
+    """Sentinels that were written as a bit pattern, with the raw values that they stand for."""
 
     def checked(self, where: str = "") -> "PointInput":
         """Return it in its one spelling; a mistake raises, with `where` before the name of its field."""
@@ -179,10 +181,45 @@ class PointInput:
             yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
         if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
             yield "valid_max", "validMax must be above validMin"
-        if len(self.sentinels) > 8:
-            yield "sentinels", "at most 8 sentinels"
+        yield from self._limits()
         if problem := self.register.problem():
             yield problem
+        else:
+            yield from self._sentinels()
+
+    def _sentinels(self) -> Iterable[tuple[str, str]]:
+        if len(self.sentinels) > 8:
+            yield "sentinels", "at most 8 sentinels"
+        try:
+            self._take([sentinel(self.data_type, number) for number in self.sentinels])
+        except ValueError as error:
+            yield "sentinels", error.args[0]
+
+    def _limits(self) -> Iterable[tuple[str, str]]:
+        limits = {"valid_min": self.valid_min, "valid_max": self.valid_max}
+        for name, limit in limits.items():
+            if limit is not None and not -_LARGEST <= limit <= _LARGEST:
+                yield name, "a limit is a finite number: leave it out for none"
+        if self.data_type is DataType.STRING and limits != {"valid_min": None, "valid_max": None}:
+            yield "valid_min" if self.valid_min is not None else "valid_max", "a text has no valid range"
+        elif span := value_span(self.data_type, self.scale, self.offset):
+            low, high = span
+            if (self.valid_min is not None and self.valid_min > high) or (
+                self.valid_max is not None and self.valid_max < low
+            ):
+                sentence = Sentence(
+                    "no value can lie in the valid range: with this type, scale and offset values go from {:g} to {:g}",
+                    low,
+                    high,
+                )
+                yield "valid_min" if self.valid_min is not None and self.valid_min > high else "valid_max", sentence
+
+    def _take(self, raw: list[float]) -> None:
+        """Take sentinels as raw values, and remember what was written as a bit pattern."""
+        taken = [(given, meant) for given, meant in zip(self.sentinels, raw, strict=True) if given != meant]
+        if taken:
+            object.__setattr__(self, "taken", (*self.taken, *taken))
+            self.sentinels = raw
 
     @property
     def register(self) -> Register:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from collector.field.plausibility import Candidate, rank
-from collector.field.scan import readable
+from collector.field.scan import REFUSALS, Read, readable
 from collector.line.tcp import Reader, ReadError
 from ddms.quality import Reason
-from ddms.registers import ADDRESSES, ByteOrder, DataType, RegisterTable
+from ddms.registers import ADDRESSES, ByteOrder, DataType, RegisterTable, manual_address
 
 BEFORE, AFTER = 5, 13  # registers around the address: a 64-bit value at −1 and its neighbour, one at +1 and its
 OFFSETS = (0, -1, 1)
@@ -37,12 +37,15 @@ async def probe(
 
     reach = (1, 1) if table.is_bits else (BEFORE, AFTER)
     start, end = max(0, address - reach[0]), min(ADDRESSES, address + reach[1] + 1)
+    start -= 0 if table.is_bits else start % 2
     before = await _words(read, start, end, is_bits=table.is_bits)
     report(0.4, {})
     await asyncio.sleep(PAUSE_SECONDS)
     words = await _words(read, start, end, is_bits=table.is_bits)
+    if address not in words and not table.is_bits:
+        words |= await _whole(read, address)
     if address not in words:
-        raise ReadError(Reason.ILLEGAL_ADDRESS, f"{table.value} {address}")
+        raise ReadError(Reason.ILLEGAL_ADDRESS, _advice(table, address, words))
     found = candidates(words, before, address, is_bits=table.is_bits)
     return {
         "words": sorted(words.items()),
@@ -51,9 +54,32 @@ async def probe(
     }
 
 
-async def _words(read: Callable[[int, int], Any], start: int, end: int, *, is_bits: bool) -> Words:
+async def _whole(read: Read, address: int) -> Words:
+    """Read an address as a part of any value of 2 or 4 registers: some devices answer nothing but whole values."""
+    for count in (2, 4):
+        for start in range(max(0, address - count + 1), min(address, ADDRESSES - count) + 1):
+            try:
+                data = await read(start, count)
+            except ReadError as error:
+                if error.reason not in REFUSALS:
+                    raise
+            else:
+                return {start + i: int.from_bytes(data[2 * i : 2 * i + 2], "big") for i in range(count)}
+    return {}
+
+
+def _advice(table: RegisterTable, address: int, words: Words) -> str:
+    tried = f"{table.value} {address}, alone and with its neighbours"
+    if (meant := manual_address(table, address)) is not None:
+        return f"{tried}; if {address} is a manual's number, the address is {meant}"
+    if words:
+        return f"{tried}; those near by that it has: {', '.join(map(str, sorted(words)))}"
+    return tried
+
+
+async def _words(read: Read, start: int, end: int, *, is_bits: bool) -> Words:
     words: Words = {}
-    for (address, count), data in await readable(read, start, end - start):
+    for (address, count), data in await readable(read, start, end - start, is_bits=is_bits):
         for i in range(count):
             word = data[i // 8] >> i % 8 & 1 if is_bits else int.from_bytes(data[2 * i : 2 * i + 2], "big")
             words[address + i] = word

@@ -8,17 +8,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
 from collector.field import probe, scan, trial
-from collector.field.routes import Route, SerialForm
+from collector.field.routes import Route
 from collector.line.tcp import Reader, ReadError
 from collector.polling.poller import ConnectionTask
 from ddms.database import Connection, secret_channel
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError
+from ddms.lines import LineSettings, line_settings
 
 MOST_AT_ONCE = 16
 LOOK_SECONDS = 1.0
@@ -59,7 +61,7 @@ FINISH_REQUEST = """-- ddms:finish_request
 UPDATE field_requests SET state = $2, result = coalesce($3, result), error = $4, progress = 1, finished_at = now()
  WHERE id = $1 AND state = 'running'
 """
-READ_SERIAL_FORM = "-- ddms:read_serial_form\nSELECT baud_rate, parity, stop_bits FROM connections WHERE endpoint = $1"
+READ_LINE_SETTINGS = "-- ddms:read_line_settings\nSELECT * FROM connections WHERE endpoint = $1"
 
 
 async def answer_requests(
@@ -142,9 +144,11 @@ class _Desk:
     async def _outcome(self, number: int, kind: str, parameters: dict[str, Any], told: "_Told") -> Outcome:
         try:
             endpoint = Endpoint.parse(parameters["endpoint"])
-            timeout = parameters["timeout_ms"] / 1000
-            form = await self._row(READ_SERIAL_FORM, str(endpoint))
-            route = Route(endpoint, timeout, self._task_of, SerialForm(*form) if form else SerialForm())
+            row = await self._row(READ_LINE_SETTINGS, str(endpoint))
+            settings = line_settings(row) if row else LineSettings(endpoint=endpoint)
+            # A scan waits for each answer for a moment only: a connection needs its time.
+            timeout = max(parameters["timeout_ms"] / 1000, settings.timeout if kind == "scan" else 0)
+            route = Route(replace(settings, timeout=timeout), self._task_of)
             try:
                 if kind == "scan":  # to which silence is an answer
                     await route.open()

@@ -1,6 +1,8 @@
 """A scan: which units answer behind an endpoint, and which registers they have.
 
-Registers are found by reading large blocks; a block that is refused is quartered until only the refused ones are left.
+Registers are found by reading large blocks; a block that is refused is parted until only the refused ones are left. Many
+devices refuse a read that begins or ends inside a value of 32 or 64 bits, so blocks of words begin at even addresses
+and have an even length, and before a register is said to be missing it is asked for with each of its neighbours.
 """
 
 import asyncio
@@ -10,9 +12,11 @@ from typing import Any
 
 from collector.line.tcp import Reader, ReadError
 from ddms.quality import Reason
-from ddms.registers import MAX_BITS, MAX_WORDS, RegisterTable
+from ddms.registers import ADDRESSES, MAX_BITS, MAX_WORDS, RegisterTable
 
 PARTS = 4
+HALVED = 8  # a block of so many registers or fewer is halved, which finds values of 64 bits
+REFUSALS = frozenset({Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE, Reason.DEVICE_FAILURE})
 SILENCES = 3  # blocks in a row without an answer, after which a table is left alone
 BUSY_RETRIES = 3
 BUSY_SECONDS = 0.2
@@ -28,26 +32,51 @@ Span = tuple[int, int]
 """First address, and how many."""
 
 
-async def readable(read: Read, address: int, count: int) -> list[tuple[Span, bytes]]:
-    """Read all that can be read of a range: a refused part is quartered. Other failures are raised."""
+async def readable(read: Read, address: int, count: int, *, is_bits: bool = False) -> list[tuple[Span, bytes]]:
+    """Read all that can be read of a range, in order: a refused part is parted further. Other failures are raised.
+
+    The last value may reach beyond the range.
+    """
+    if whole := await _whole(read, address, count):
+        return whole
+    if count <= 2 and not is_bits:
+        return await _one_by_one(read, address, count)
+    if count == 1:
+        return []
+    size = -(-count // (PARTS if count > HALVED else 2))
+    size += size % 2 and not is_bits
+    parts = [(start, min(size, address + count - start)) for start in range(address, address + count, size)]
+    return [found for part in parts for found in await readable(read, *part, is_bits=is_bits)]
+
+
+async def _one_by_one(read: Read, address: int, count: int) -> list[tuple[Span, bytes]]:
+    """Read what there is of one or two refused registers: one alone, or the last with the one after it."""
+    last = address + count - 1
+    found = [*await _whole(read, address, 1), *await _whole(read, last, 1)] if count == 2 else []
+    if (last, 1) not in (span for span, _ in found):
+        found += await _whole(read, last, 2)
+    return found
+
+
+async def _whole(read: Read, address: int, count: int) -> list[tuple[Span, bytes]]:
+    """Read a span, or nothing when it is refused."""
+    if address + count > ADDRESSES:
+        return []
     try:
         return [((address, count), await read(address, count))]
     except ReadError as error:
-        if error.reason not in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE, Reason.DEVICE_FAILURE}:
+        if error.reason not in REFUSALS:
             raise
-    if count == 1:
-        return []
-    size = -(-count // PARTS)
-    parts = [(start, min(size, address + count - start)) for start in range(address, address + count, size)]
-    return [found for part in parts for found in await readable(read, *part)]
+    return []
 
 
 def joined(spans: list[Span]) -> list[Span]:
-    """Join spans that follow each other."""
+    """Join spans that follow each other, or overlap."""
     result: list[Span] = []
     for address, count in spans:
-        if result and result[-1][0] + result[-1][1] == address:
-            result[-1] = (result[-1][0], result[-1][1] + count)
+        if result and address <= result[-1][0] + result[-1][1]:
+            first = result[-1][0]
+            result[-1] = (first, max(result[-1][1], address + count - first))
         else:
             result.append((address, count))
     return result
@@ -122,18 +151,24 @@ class _Scan:
 
     async def _find_registers(self, unit: dict[str, Any], table: RegisterTable, share: float) -> None:
         spans: list[Span] = []
-        most, silences, address = MAX_BITS if table.is_bits else MAX_WORDS, 0, self._first
+        most, silences, address = MAX_BITS if table.is_bits else MAX_WORDS - MAX_WORDS % 2, 0, self._first
         others = [found for found in unit["ranges"] if found["register_table"] != table.value]
+
+        async def read(start: int, count: int) -> bytes:
+            return await self._read(unit["unit_id"], table, start, count)
+
         while address <= self._last:
             count = min(most, self._last - address + 1)
+            if address == self._first and address % 2 and not table.is_bits:
+                count = 1  # what follows begins at an even address
             try:
-                parts = await readable(lambda a, n: self._read(unit["unit_id"], table, a, n), address, count)
+                parts = await readable(read, address, count, is_bits=table.is_bits)
             except ReadError as error:
                 silences += 1
                 if error.reason is Reason.ILLEGAL_FUNCTION or silences == SILENCES:
                     unit["notes"].append(f"{table.value}: {error.reason.explanation}")
                     self._step(share * (self._last - address + 1) / (self._last - self._first + 1))
-                    return
+                    break
                 parts = []
             else:
                 silences = 0
@@ -143,8 +178,24 @@ class _Scan:
                 note = f"{table.value}: a request for {count} is refused, for {most} answered"
                 unit["notes"].append(note)
             unit["ranges"] = others + [{"register_table": table.value, "address": a, "count": n} for a, n in spans]
-            address += count
-            self._step(share * count / (self._last - self._first + 1))
+            reached = max([address + count, *(a + n for (a, n), _ in parts)])  # the last value may reach further
+            self._step(share * min(reached - address, self._last - address + 1) / (self._last - self._first + 1))
+            address = reached
+        if parting := None if table.is_bits else await _parting(read, spans):
+            unit["notes"].append(f"{table.value}: {parting}")
+
+
+async def _parting(read: Read, spans: list[Span]) -> str | None:
+    """Say whether values can be read in parts, tried at the first span that can be parted."""
+    first = next((address for address, count in spans if count > 1), None)
+    if first is None:
+        return None
+    try:
+        await read(first, 1)
+    except ReadError as error:
+        if error.reason in REFUSALS:
+            return f"address {first} is answered together with {first + 1}, alone it is refused: read values whole (32 bits or more)"
+    return None
 
 
 def _unit(unit_id: int, reason: Reason, seconds: float) -> dict[str, Any]:

@@ -8,23 +8,23 @@ import numpy as np
 
 from collector.line.tcp import Reader, ReadError
 from collector.storing.decode import PointArrays, decode
-from ddms.lines import register
-from ddms.plan import Block, PolledPoint, RequestLimits, plan
+from ddms import lines
+from ddms.plan import Block, PolledPoint, RequestLimits, plan, split, without_gaps
 from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
-_NOBODY_THERE = {reason.label for reason in UNIT_FAILURES}
+MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing is asked no more
+_LIMITS = ("max_words", "max_bits", "max_gap")
+_LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
 
 async def test_connection(
     link: Reader, parameters: Mapping[str, Any], report: Callable[[float, dict[str, Any]], None]
 ) -> dict[str, Any]:
-    """Read the points of a request of the kind `test_connection`."""
+    """Read the points of a request of the kind `test_connection`; it may name the limits of the device's requests."""
     del report  # it is over in a moment
-    points = [
-        PolledPoint(id=i, key=p["key"], register=register(p), scale=p["scale"], offset=p["value_offset"])
-        for i, p in enumerate(parameters["points"])
-    ]
-    return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000)
+    points = [lines.point({"id": i} | p) for i, p in enumerate(parameters["points"])]
+    limits = RequestLimits(**{name: parameters[name] for name in _LIMITS if name in parameters})
+    return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000, limits)
 
 
 async def read_once(
@@ -32,35 +32,68 @@ async def read_once(
 ) -> dict[str, Any]:
     """Read each point once, and return the requests with their raw words, and the decoded values.
 
-    A refused block is read again point by point, so that one bad register does not hide the others.
+    The requests are those of the collector's plan, and parted as the collector parts them: a refused block is halved
+    until the bad register is found; one that is silent, of a device that answers others, is read without its gaps, then
+    halved. A device that answered nothing is asked twice at most.
     """
-    requests: list[dict[str, Any]] = []
-    values: dict[int, dict[str, Any]] = {}
+    trial = _Trial(link, unit_id, timeout)
     for poll in plan(points, limits or RequestLimits()):
         for block in poll.blocks:
-            if requests and requests[-1]["reason"] in _NOBODY_THERE:  # one time-out tells enough
-                values |= _values(block, None, Reason[requests[-1]["reason"].upper()])
-                continue
-            data, reason = await _request(link, unit_id, block, timeout, requests)
-            blocks = [block]
-            if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE} and len(block.points) > 1:
-                blocks = [b for p in block.points for q in plan([p], RequestLimits()) for b in q.blocks]
-            for part in blocks:
-                if part is not block:
-                    data, reason = await _request(link, unit_id, part, timeout, requests)
-                values |= _values(part, data, reason)
-    return {"requests": requests, "values": [values[point.id] for point in points]}
+            await trial.read(block)
+    if trial.has_answered:
+        for block in trial.silent:
+            await trial.part(block, Reason.TIMEOUT)
+    return {"requests": trial.requests, "values": [trial.values[point.id] for point in points]}
+
+
+class _Trial:
+    """The requests to one unit, and what came of them."""
+
+    def __init__(self, link: Reader, unit_id: int, timeout: float) -> None:
+        self._link, self._unit_id, self._timeout = link, unit_id, timeout
+        self.requests: list[dict[str, Any]] = []
+        self.values: dict[int, dict[str, Any]] = {}
+        self.silent: list[Block] = []
+        self.has_answered = False
+        self._failure: Reason | None = None  # why the line itself cannot be used, or the unit is taken for dead
+
+    async def read(self, block: Block) -> None:
+        """Read a block, and its parts when it is refused."""
+        if self._failure is not None:
+            self.values |= _values(block, None, self._failure)
+            return
+        data, reason = await _request(self._link, self._unit_id, block, self._timeout, self.requests)
+        self.values |= _values(block, data, reason)
+        if reason not in UNIT_FAILURES:
+            self.has_answered = True
+        elif reason is Reason.TIMEOUT:
+            self.silent.append(block)
+        if reason in _LINE_FAILURES or (not self.has_answered and len(self.silent) == MOST_SILENT):
+            self._failure = reason
+        if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
+            await self.part(block, reason)
+
+    async def part(self, block: Block, reason: Reason) -> None:
+        """Read a block in parts."""
+        parts = without_gaps(block) if reason is Reason.TIMEOUT else (block,)
+        if len(parts) == 1:
+            parts = split(block) or ()
+        for part in parts:
+            data, found = await _request(self._link, self._unit_id, part, self._timeout, self.requests)
+            self.values |= _values(part, data, found)
+            if found is reason or found in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
+                await self.part(part, found)
 
 
 async def _request(
     link: Reader, unit_id: int, block: Block, timeout: float, requests: list[dict[str, Any]]
 ) -> tuple[bytes | None, Reason]:
     start = time.monotonic()
-    data, reason = None, Reason.GOOD
+    data, reason, explanation = None, Reason.GOOD, Reason.GOOD.explanation
     try:
         data = await link.read(unit_id, block.table.function, block.address, block.count, timeout)
     except ReadError as error:
-        reason = error.reason
+        reason, explanation = error.reason, str(error)
     requests.append(
         {
             "register_table": block.table.value,
@@ -69,6 +102,7 @@ async def _request(
             "milliseconds": round((time.monotonic() - start) * 1000, 3),
             "words": _words(data, is_bits=block.table.is_bits, count=block.count),
             "reason": None if reason is Reason.GOOD else reason.label,
+            "explanation": explanation,
         }
     )
     return data, reason
@@ -95,7 +129,8 @@ def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[
             "raw": None if raw is None else _number(raw[column]),
             "value": _number(reading["value"]),
             "text": texts.get(point.id),
-            "reason": reason_of(int(reading["quality"])).label,
+            "reason": (why := reason_of(int(reading["quality"]))).label,
+            "explanation": why.explanation,
         }
         for column, (point, reading) in enumerate(zip(block.points, batch.readings, strict=True))
     }

@@ -1,62 +1,43 @@
 """`ddms probe` and `ddms scan`: what a device has, and how it writes it, before anybody typed a register map."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import click
 import orjson
 
-from collector.field.probe import probe as run_probe
-from collector.field.routes import Route, SerialForm
-from collector.field.scan import scan as run_scan
-from collector.line.tcp import Reader, ReadError
+from collector.field.requests import Report
+from ddms.cli import reach
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import Code, DdmsError
+from ddms.lines import LineSettings
 from ddms.registers import RegisterTable
 
 _TABLES = [table.value for table in RegisterTable]
 _SHOWN = 12
 
-Report = Callable[[float, dict[str, Any]], None]
-Work = Callable[[Reader, dict[str, Any], Report], Awaitable[dict[str, Any]]]
 
-
-def line_options(command: Callable[..., None]) -> Callable[..., None]:
+def _line_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what says how an endpoint is reached."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object."),
-        click.option("--stop-bits", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Serial only."),
-        click.option("--parity", type=click.Choice(["even", "odd", "none"]), default="even", show_default=True, help="Serial only."),
-        click.option("--baud", type=click.IntRange(300, 921_600), default=19_200, show_default=True, help="Serial only."),
-        click.option("--endpoint", required=True, help="tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    endpoint = click.option(
+        "--endpoint", required=True, help="tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+    return endpoint(reach.line_options(as_json(command)))
 
 
-def _work(line: dict[str, Any], work: Work, parameters: dict[str, Any], report: Report) -> dict[str, Any]:
-    endpoint = Endpoint.parse(line["endpoint"], field="--endpoint")
-    form = SerialForm(line["baud"], line["parity"], int(line["stop_bits"]))
-    timeout = parameters["timeout_ms"] / 1000
-
-    async def run() -> dict[str, Any]:
-        route = Route(endpoint, max(1.0, timeout), form=form)
-        try:
-            await route.open()
-            return await work(route, parameters, report)
-        except ReadError as error:
-            raise DdmsError(Code.UNAVAILABLE, f"{endpoint}: {error}") from error
-        finally:
-            route.close()
-
-    return asyncio.run(run())
+def _work(
+    endpoint: str, form: dict[str, Any], kind: str, parameters: dict[str, Any], report: Report = lambda _p, _r: None
+) -> dict[str, Any]:
+    timeout = max(1.0, parameters["timeout_ms"] / 1000)  # to connect takes longer than to answer
+    line = LineSettings(endpoint=Endpoint.parse(endpoint, field="--endpoint"), timeout=timeout)
+    return reach.ask(reach.given_form(line, form), kind, parameters, form, report)
 
 
 @click.command
-@line_options
+@_line_options
 @click.option("--unit", type=click.IntRange(0, 255), default=1, show_default=True, help="Unit id.")
 @click.option("--table", type=click.Choice(_TABLES), default="holding", show_default=True, help="Register table.")
 @click.option("--address", type=click.IntRange(0, 65_535), required=True, help="Address, counted from 0.")
@@ -71,14 +52,15 @@ def probe(
     everything: bool,
     timeout: float,
     as_json: bool,
-    **line: Any,
+    endpoint: str,
+    **form: Any,
 ) -> None:
     """Decode registers in every type and byte order, the most plausible first.
 
     Also at the addresses before and after, since manuals count from 0 or from 1. Reads twice, half a second apart.
     """
     asked = {"unit_id": unit, "register_table": table, "address": address, "expected": expected}
-    answer = _work(line, run_probe, asked | {"timeout_ms": timeout * 1000}, lambda _p, _r: None)
+    answer = _work(endpoint, form, "probe", asked | {"timeout_ms": timeout * 1000})
     if as_json:
         click.echo(orjson.dumps(answer).decode())
         return
@@ -97,16 +79,18 @@ def _candidate(c: dict[str, Any]) -> str:
 
 
 @click.command
-@line_options
+@_line_options
 @click.option("--units", default="1-247", show_default=True, metavar="FROM-TO", help="Unit ids to look for.")
 @click.option("--table", "tables", type=click.Choice(_TABLES), multiple=True, help="Register tables; repeatable.  [default: holding, input]")  # fmt: skip
 @click.option("--addresses", default="0-999", show_default=True, metavar="FROM-TO", help="Addresses to try.")
 @click.option("--timeout", type=click.FloatRange(0.05, 30), default=0.3, show_default=True, help="Seconds to wait for each answer.")  # fmt: skip
-def scan(units: str, tables: tuple[str, ...], addresses: str, timeout: float, as_json: bool, **line: Any) -> None:
+def scan(
+    units: str, tables: tuple[str, ...], addresses: str, timeout: float, as_json: bool, endpoint: str, **form: Any
+) -> None:
     """Find the units behind an endpoint that answer, and the registers they have.
 
-    An exception is an answer too. Ctrl-C ends it and prints what was found so far. Reads only; still, a device that
-    takes one connection at a time must not be polled meanwhile.
+    An exception is an answer too. Ctrl-C ends it and prints what was found so far. Reads only; a line that a running
+    collector polls is scanned through that collector, between its polls.
     """
     unit_from, unit_to = _range(units, "--units", 255)
     address_from, address_to = _range(addresses, "--addresses", 65_535)
@@ -122,13 +106,13 @@ def scan(units: str, tables: tuple[str, ...], addresses: str, timeout: float, as
             found.update(result)
             bar.show(progress, len(result["units"]))
 
-        found.update(_work(line, run_scan, parameters, report))
+        found.update(_work(endpoint, form, "scan", parameters, report))
         complete = True
     click.echo(orjson.dumps(found | {"complete": complete}).decode() if as_json else _scanned(found, complete=complete))
     if not found["units"]:
-        if Endpoint.parse(line["endpoint"]).transport is Transport.SERIAL and not as_json:
+        if Endpoint.parse(endpoint).transport is Transport.SERIAL and not as_json:
             click.echo(
-                "On a serial line check --baud, --parity, the polarity of A and B, and the termination.", err=True
+                "On a serial line check --baud-rate, --parity, the polarity of A and B, and the termination.", err=True
             )
         raise SystemExit(1)
 

@@ -9,9 +9,10 @@ from typing import Any
 import click
 import orjson
 
-from collector.field.routes import Route, SerialForm
+from collector.field.routes import Route
 from collector.line.tcp import ReadError
 from ddms import load
+from ddms.cli import reach
 from ddms.cli import settings as read_settings
 from ddms.database import check_schema, connect
 from ddms.errors import Code, DdmsError
@@ -22,28 +23,40 @@ from ddms.settings import Settings
 FIND_PLANNED = """-- ddms:find_planned_device
 SELECT id, name, connection_id FROM devices WHERE lower(name) = lower($1) AND deleted_at IS NULL
 """
-READ_ANSWER_TIMES = """-- ddms:read_answer_times
-SELECT s.device_id, s.answer_seconds FROM device_states s JOIN devices d ON d.id = s.device_id
- WHERE d.connection_id = $1 AND s.answer_seconds IS NOT NULL
+READ_STATES = """-- ddms:read_states_on_line
+SELECT d.id, d.name, CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state, s.since, s.last_error,
+       s.answer_seconds
+  FROM devices d LEFT JOIN device_states s ON s.device_id = d.id
+ WHERE d.connection_id = $1 AND d.deleted_at IS NULL ORDER BY lower(d.name)
 """
+
+
+_TROUBLE = {
+    "offline": "The plan shows what it will cost when it answers again; until then it is tried now and then only.",
+    "error": "It answers, but refuses some registers: `ddms read` shows which.",
+    "disabled": "The plan shows what it would cost when it is enabled.",
+}
 
 
 @click.command
 @click.argument("device")
 @click.option("--measure", is_flag=True, help="Read each request of the line once, to know how long its answer takes.")
+@reach.form_options
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
-def plan(device: str, measure: bool, as_json: bool) -> None:
+def plan(device: str, measure: bool, as_json: bool, **form: Any) -> None:
     """Show the requests of a DEVICE, and how long a cycle of its whole line takes.
+
+    The line is as it is stored; options show what another baud rate or pause would cost.
 
     Times are those that the collector measured; before it polled the device, an answer is assumed to take 20 ms, and on
     a serial line as long as its characters do besides. Busy is the share of time that the polls take: above 100 % they
-    cannot be kept.
+    cannot be kept. While a collector polls the line, its times are the measured ones, and --measure adds nothing.
     """
-    answer = asyncio.run(_planned(read_settings(), device, measure=measure))
+    answer = asyncio.run(_planned(read_settings(), device, form, measure=measure))
     click.echo(orjson.dumps(answer).decode() if as_json else _shown(answer))
 
 
-async def _planned(settings: Settings, name: str, *, measure: bool) -> dict[str, Any]:
+async def _planned(settings: Settings, name: str, form: dict[str, Any], *, measure: bool) -> dict[str, Any]:
     connection = await connect(settings, "plan")
     try:
         await check_schema(connection)
@@ -51,31 +64,38 @@ async def _planned(settings: Settings, name: str, *, measure: bool) -> dict[str,
         if row is None:
             raise DdmsError(Code.NOT_FOUND, f"there is no device {name!r}: `ddms devices export` lists them")
         lines = of_rows(await connection.fetch(READ_LINES, row["connection_id"], row["id"]))
-        times = {
-            r["device_id"]: r["answer_seconds"] for r in await connection.fetch(READ_ANSWER_TIMES, row["connection_id"])
-        }
+        states = await connection.fetch(READ_STATES, row["connection_id"])
+        line = lines.get(row["connection_id"])
+        collector = await reach.poller_of(connection, line.line.endpoint) if line else None
     finally:
         await connection.close()
-    line = lines.get(row["connection_id"])
     units = {unit.device_id: unit.unit_id for unit in line.units} if line else {}
     if line is None or row["id"] not in units:
         raise DdmsError(Code.NOT_FOUND, f"{row['name']!r} has no enabled point: there is nothing to plan")
+    line = replace(line, line=reach.given_form(line.line, form))
+    times = {state["id"]: state["answer_seconds"] for state in states if state["answer_seconds"] is not None}
     requests = load.requests(line, times)
-    if measure:
+    if measure and collector is None:
         requests = await _measured(line.line, units, requests)
     own = [request for request in requests if request.device_id == row["id"]]
     return {
         "device": row["name"],
         "endpoint": str(line.line.endpoint),
+        "collector": collector,
         "requests": [_request(request) for request in own],
         "load": _load(load.total(line.line, own)),
         "units_on_line": len(line.units),
         "line_load": _load(load.total(line.line, requests)),
+        "states": [
+            {name: state[name] for name in ("name", "state", "since", "last_error")}
+            for state in sorted(states, key=lambda state: state["id"] != row["id"])
+            if state["id"] in units
+        ],
     }
 
 
 async def _measured(line: LineSettings, units: dict[int, int], requests: list[Request]) -> list[Request]:
-    route = Route(line.endpoint, line.timeout, form=SerialForm(line.baud_rate, line.parity, line.stop_bits))
+    route = Route(line)
     try:
         await route.open()
         return [await _timed(route, line, units[request.device_id], request) for request in requests]
@@ -89,7 +109,7 @@ async def _timed(route: Route, line: LineSettings, unit: int, request: Request) 
     block, began = request.block, time.monotonic()
     with suppress(ReadError):  # what a failure costs is what it took
         await route.read(unit, block.table.function, block.address, block.count, line.timeout)
-    return replace(request, seconds=time.monotonic() - began + line.request_pause, measured=True)
+    return replace(request, seconds=time.monotonic() - began, measured=True)  # the route pauses before it asks
 
 
 def _request(request: Request) -> dict[str, Any]:
@@ -131,7 +151,24 @@ def _shown(answer: dict[str, Any]) -> str:
         f"{answer['device']}: {_said(own)}",
         f"{answer['endpoint']}, {answer['units_on_line']} units: {_said(line)}",
         f"Overrun: {line['overrun'].replace('_', ' ')} ({line['meaning']}). Times are {how}.",
+        *_troubles(answer),
     ])  # fmt: skip
+
+
+def _troubles(answer: dict[str, Any]) -> list[str]:
+    """Say what is not as the plan supposes: that its units answer, and that somebody asks them."""
+    own, *others = answer["states"]
+    told = []
+    if own["state"] in _TROUBLE:
+        since = f" since {own['since']:%Y-%m-%d %H:%M} UTC" if own["since"] and own["state"] != "disabled" else ""
+        error = f": {own['last_error']}" if own["last_error"] and own["state"] != "disabled" else ""
+        told.append(f"{own['name']} is {own['state']}{since}{error}. {_TROUBLE[own['state']]}")
+    if offline := [state["name"] for state in others if state["state"] == "offline"]:
+        more = f" and {len(offline) - 5} more" if len(offline) > 5 else ""
+        told.append(f"Offline on this line: {', '.join(offline[:5])}{more}; each costs a time-out when it is tried.")
+    if answer["collector"] is None and own["state"] != "disabled":
+        told.append("No collector polls this line now.")
+    return told
 
 
 def _said(sum_of: dict[str, Any]) -> str:

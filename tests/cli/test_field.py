@@ -99,3 +99,14 @@ async def test_plan_shows_requests_cycle_and_load(settings, owner, make_device):
         assert "Overrun: none (the intervals can be kept). Times are as measured." in out
     code, _, error = await ddms_beside("plan", "nobody", settings=settings)
     assert (code, "there is no device 'nobody'" in error) == (1, True)
+
+
+async def test_plan_says_that_a_device_is_offline_and_that_nobody_polls(settings, owner, make_device):
+    number = await make_device("Mixer 1")
+    await owner.execute(
+        "INSERT INTO device_states (device_id, state, since, last_error) VALUES ($1, 'offline', '2026-11-01 10:00Z', 'no answer')",
+        number,
+    )
+    _, out, _ = await ddms_beside("plan", "Mixer 1", settings=settings)
+    assert "Mixer 1 is offline since 2026-11-01 10:00 UTC: no answer." in out
+    assert "No collector polls this line now." in out

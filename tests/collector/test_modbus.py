@@ -57,8 +57,9 @@ async def test_an_exception_is_its_own_reason(code):
         assert await reason_of(await opened(device.port)) == 32 + code
 
 
-async def test_an_exception_that_modbus_does_not_know():
-    async with scripted(lambda request: exception(request, 99)) as device:
+@pytest.mark.parametrize("code", [0, 9, 12, 32, 33, 34, 99, 255])
+async def test_an_exception_that_modbus_does_not_know_is_no_other_reason(code):
+    async with scripted(lambda request: exception(request, code)) as device:
         assert await reason_of(await opened(device.port)) is Reason.UNKNOWN_EXCEPTION
 
 

@@ -3,10 +3,11 @@
 import pytest
 
 from collector.field.probe import probe
-from collector.field.routes import Route, SerialForm
+from collector.field.routes import Route
 from collector.field.scan import joined, scan
 from collector.line.tcp import ReadError
 from ddms.endpoints import Endpoint
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 from tests.support.devices import exception, foreign_server, free_port, scripted, words
 from tests.support.rtu_devices import foreign_rtu_server, serial_cable
@@ -21,7 +22,7 @@ def wanted(**changes):
 
 async def found(port: int, work=scan, **changes):
     seen = []
-    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{port}"), 3.0)
+    route = Route(LineSettings(endpoint=Endpoint.parse(f"tcp://127.0.0.1:{port}"), timeout=3.0))
     try:
         return await work(route, wanted(**changes), lambda p, r: seen.append(p)), seen
     finally:
@@ -70,7 +71,7 @@ async def test_a_lower_limit_of_words_is_learned():
     async with scripted(having((0, 300), most=32)) as device:
         result, _ = await found(device.port, unit_to=1)
     assert ranges(result["units"][0]) == [("holding", 0, 300)]
-    assert result["units"][0]["notes"] == ["holding: a request for 125 is refused, for 32 answered"]
+    assert result["units"][0]["notes"] == ["holding: a request for 124 is refused, for 32 answered"]
     assert len(device.requests) < 20
 
 
@@ -96,7 +97,7 @@ async def test_a_table_that_never_answers_is_left_alone():
 
 
 async def test_where_nobody_listens_the_scan_ends_at_once():
-    route = Route(Endpoint.parse(f"tcp://127.0.0.1:{free_port()}"), 0.2)
+    route = Route(LineSettings(endpoint=Endpoint.parse(f"tcp://127.0.0.1:{free_port()}"), timeout=0.2))
     with pytest.raises(ReadError) as caught:
         await scan(route, wanted(), lambda p, r: None)
     assert caught.value.reason is Reason.REFUSED
@@ -113,7 +114,7 @@ async def test_a_foreign_server_that_ignores_the_unit_id_is_told():
 @pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
 async def test_a_serial_line_is_scanned():
     with serial_cable() as (ours, theirs, _), foreign_rtu_server(theirs, 2, 5):
-        route = Route(Endpoint.parse(f"serial://{ours}"), 0.2, form=SerialForm(parity="none"))
+        route = Route(LineSettings(endpoint=Endpoint.parse(f"serial://{ours}"), timeout=0.2, parity="none"))
         asked = wanted(unit_to=6, tables=["holding", "coil"], address_from=30, address_to=40, timeout_ms=150)
         try:
             result = await scan(route, asked, lambda p, r: None)
@@ -169,3 +170,53 @@ async def test_a_probe_at_the_ends_of_the_address_space_is_cut():
         for address in (0, 65_535):
             result = await probed(port, address=address)
             assert all(0 <= a <= 65_535 for a, _ in result["words"])
+
+
+def whole_values(first: int, last: int, size: int = 2):
+    """A device of values of `size` registers from `first` to `last`, that answers whole values only."""
+
+    def behave(request):
+        _, _, _, address, count = request
+        whole = first <= address and address + count <= last + 1
+        return words(request) if whole and not ((address - first) % size or count % size) else exception(request, 2)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "size"), [(100, 139, 2), (101, 140, 2), (96, 135, 4), (0, 399, 2), (1, 400, 2)]
+)
+async def test_a_device_that_answers_whole_values_only_is_scanned(first: int, last: int, size: int):
+    async with scripted(whole_values(first, last, size)) as device:
+        result, progress = await found(device.port, unit_to=1, address_to=last + 4)
+    (unit,) = result["units"]
+    assert ranges(unit) == [("holding", first, last - first + 1)]
+    assert "read values whole" in unit["notes"][0]
+    assert progress == sorted(progress)
+
+
+async def test_a_single_register_between_values_of_two_is_found():
+    singles, pairs = {10, 13}, {11, 14}
+
+    def behave(request):
+        _, _, _, address, count = request
+        known = (count == 1 and address in singles) or (count == 2 and address in pairs)
+        return words(request) if known else exception(request, 2)
+
+    async with scripted(behave) as device:
+        result, _ = await found(device.port, unit_to=1, address_to=19)
+    assert ranges(result["units"][0]) == [("holding", 10, 6)]
+
+
+@pytest.mark.parametrize(("first", "size"), [(100, 2), (99, 2), (100, 4), (97, 4)])
+async def test_a_probe_of_a_part_of_a_value_reads_it_whole(first: int, size: int):
+    async with scripted(whole_values(first, first + size - 1, size)) as device:
+        result = await probed(device.port)
+    assert {first, 100} <= {address for address, _ in result["words"]}
+    assert result["candidates"]
+
+
+async def test_a_probe_at_a_number_of_a_manual_names_the_address():
+    async with scripted(having((0, 2))) as device:
+        with pytest.raises(ReadError, match="if 40001 is a manual's number, the address is 0"):
+            await probed(device.port, address=40_001)
