@@ -16,13 +16,23 @@ MOST_SILENT = 2  # blocks without an answer, after which a unit that answered no
 _LIMITS = ("max_words", "max_bits", "max_gap")
 _LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
+_LEFT_OUT = {
+    "interval_s": 10,
+    "deadband": 0.0,
+    "heartbeat_s": 600,
+    "valid_min": None,
+    "valid_max": None,
+    "sentinels": [],
+}
+"""What an API of the version before says nothing of."""
+
 
 async def test_connection(
     link: Reader, parameters: Mapping[str, Any], report: Callable[[float, dict[str, Any]], None]
 ) -> dict[str, Any]:
     """Read the points of a request of the kind `test_connection`; it may name the limits of the device's requests."""
     del report  # it is over in a moment
-    points = [lines.point({"id": i} | p) for i, p in enumerate(parameters["points"])]
+    points = [lines.point(_LEFT_OUT | {"id": i} | p) for i, p in enumerate(parameters["points"])]
     limits = RequestLimits(**{name: parameters[name] for name in _LIMITS if name in parameters})
     return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000, limits)
 
