@@ -16,7 +16,7 @@ MOST_SILENT = 2  # blocks without an answer, after which a unit that answered no
 _LIMITS = ("max_words", "max_bits", "max_gap")
 _LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
-_LEFT_OUT = {
+_LEFT_OUT: dict[str, Any] = {
     "interval_s": 10,
     "deadband": 0.0,
     "heartbeat_s": 600,
