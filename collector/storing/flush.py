@@ -33,17 +33,20 @@ NOTE_LATE = """-- ddms:note_late
 SELECT note_late($1::int[], $2::timestamptz[])
 """
 COMMIT_SECONDS = 20.0
-# What says that the database is away, or cannot write now; anything else is the batch's own fault.
+# What says that the batch itself cannot be stored, however the database does.
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+# What says nothing about the batch: the same one may be taken the next time.
 AWAY = (
     OSError,
-    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server ended the session just as we spoke
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidTransactionStateError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.PostgresSystemError,
     DdmsError,
 )
 
