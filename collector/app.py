@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ddms.lines import ConnectionConfiguration
 from ddms.settings import Settings
 
 RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
+NAME_SECONDS = 6.0  # for which the name may still be another's
 SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
 
 ARE_OTHERS_ALIVE = """-- ddms:are_other_collectors_alive
@@ -92,13 +94,17 @@ class CollectorProgram:
 
     async def _begin(self, *, has_work: bool) -> None:
         """Connect for the first time; a database that is away is waited for, by those with work into the spool."""
-        try:
-            await self.store.connect()
-        except DdmsError as error:
-            restoring = has_work and error.message == EMPTY
-            if error.code is not Code.UNAVAILABLE and not restoring:
-                raise
-            self.store.away(error)
+        until = time.monotonic() + NAME_SECONDS
+        while True:
+            try:
+                return await self.store.connect()
+            except DdmsError as error:
+                if error.code is not Code.CONFLICT or time.monotonic() > until:
+                    # A database with nothing in it is being restored, when there was something to poll before.
+                    if error.code is Code.UNAVAILABLE or (has_work and error.message == EMPTY):
+                        return self.store.away(error)
+                    raise
+            await asyncio.sleep(1)  # the database may not know yet that the one before was killed
 
     def task_of(self, endpoint: Endpoint) -> ConnectionTask | None:
         """Return the task that polls an endpoint, if one does."""

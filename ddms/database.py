@@ -82,6 +82,8 @@ async def _prepare(connection: Connection) -> None:
 
 def _session(settings: Settings, program: str) -> dict[str, str]:
     session = {"application_name": f"ddms-{program}", "timezone": "UTC", "intervalstyle": "iso_8601"}
+    # A session whose program is gone with its machine or its network ends within a minute, and so do its locks.
+    session |= {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
     return session | ({"role": settings.database_role} if settings.database_role else {})
 
 

@@ -71,23 +71,35 @@ class Replay:
             if path is None or batch is None:
                 return
             try:
-                async with asyncio.timeout(REPLAY_SECONDS):
-                    await replay_batch(connection, self._settings.collector_name, batch)
-            except REFUSED as error:
-                await self._set_aside(path, batch, error)
-            except AWAY:
-                raise
+                await self._store(connection, path, batch)
             except asyncpg.PostgresError as error:
-                # It may be the batch, it may be the database: then it does not take another one either.
-                if not await self._takes_another(connection, path):
+                if isinstance(error, REFUSED):
+                    await self._set_aside(path, batch, error)
+                elif isinstance(error, AWAY) or not await self._takes_another(connection, path):
                     raise
-                await self._set_aside(path, batch, error)
-            else:
-                self._counted.replayed += len(batch.readings)
-                await asyncio.to_thread(self._spool.remove, path)
+                else:
+                    await self._store_or_set_aside(connection, path, batch)
+
+    async def _store(self, connection: Connection, path: Path, batch: Batch) -> None:
+        async with asyncio.timeout(REPLAY_SECONDS):
+            await replay_batch(connection, self._settings.collector_name, batch)
+        self._counted.replayed += len(batch.readings)
+        await asyncio.to_thread(self._spool.remove, path)
+
+    async def _store_or_set_aside(self, connection: Connection, path: Path, batch: Batch) -> None:
+        """Try once more, now that the database takes another batch: what failed may have been over just then."""
+        try:
+            await self._store(connection, path, batch)
+        except AWAY:
+            raise
+        except asyncpg.PostgresError as error:
+            await self._set_aside(path, batch, error)
 
     async def _takes_another(self, connection: Connection, path: Path) -> bool:
-        """Find out whether the database would take the newest batch; nothing of it is stored."""
+        """Find out whether the database would take the newest batch; nothing of it is stored.
+
+        An error that says neither may be the batch's or the database's own; then it does not take another one either.
+        """
         newest = self._spool.newest()
         if newest is None or newest == path or (batch := await asyncio.to_thread(self._spool.peek, newest)) is None:
             return False
