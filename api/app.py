@@ -58,7 +58,7 @@ class Parts:
         self.in_flight = InFlight()
         self.streams = EventStreams()
         self.hub = Hub(settings, database, self.callers)
-        self.health = Health(database, self.measure)
+        self.health = Health(database, self.measure, is_live=self.hub.connected.is_set, jobs=jobs)
         self.scheduler = Scheduler(settings, jobs)
 
     def measure(self) -> None:

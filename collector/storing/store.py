@@ -259,6 +259,8 @@ class Store:
         """
         while True:
             await asyncio.sleep(RECONNECT_SECONDS)
+            if self._connection is not None and self._connection.is_closed():
+                self._disconnect(ConnectionError("it closed the connection"))
             if self._connection is None:
                 try:
                     await self.connect()

@@ -5,6 +5,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from http.client import HTTPException
+from urllib.request import urlopen
 
 import click
 import orjson
@@ -52,6 +54,7 @@ async def examine() -> list[Finding]:
     except DdmsError as error:
         return [Finding("settings", Verdict.BAD, error.message, "correct it; `ddms settings` lists them all")]
     findings = [Finding("settings", Verdict.OK, "all are valid"), *_disk(settings), *_spool(settings)]
+    findings += await asyncio.to_thread(lambda: list(_collector(settings)))
     try:
         connection = await connect(settings, "doctor")
     except DdmsError as error:
@@ -77,13 +80,31 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield Finding("disk", state, text, "" if state is Verdict.OK else "make room, before readings are lost")
 
 
+def _collector(settings: Settings) -> Iterator[Finding]:
+    """Ask the collector of this machine, if there is one where the settings say."""
+    host, port = settings.collector_metrics_host, settings.collector_metrics_port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it listens on, not ours
+    url = f"http://[{host}]:{port}/health" if ":" in host else f"http://{host}:{port}/health"
+    try:
+        with urlopen(url, timeout=3) as answer:  # noqa: S310 - http, by the line above
+            health = orjson.loads(answer.read(1_000_000))
+        reasons, version = tuple(map(str, health["reasons"])), health["version"]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return  # none runs here: the database knows of all
+    if reasons:
+        advice = "what each sentence means: docs/troubleshooting.md; it goes on polling meanwhile"
+        yield Finding("collector", Verdict.WARN, f"the one at {host}:{port} is degraded", advice, reasons)
+    else:
+        yield Finding("collector", Verdict.OK, f"the one at {host}:{port}, version {version}, stores what it reads")
+
+
 def _spool(settings: Settings) -> Iterator[Finding]:
     folder = settings.spool_directory
     if not folder.is_dir():
         yield Finding("spool", Verdict.OK, f"{folder} is not there: no collector of this machine keeps its spool there")
         return
-    files = [(f.stat().st_size, f.stat().st_mtime) for f in folder.glob("*.batch")]
-    aside = [f.name for f in folder.iterdir() if f.suffix in {".damaged", ".refused"}]
+    files = [(f.stat().st_size, f.stat().st_mtime) for f in folder.rglob("*.batch")]
+    aside = [f.name for f in folder.rglob("*.*") if f.suffix in {".damaged", ".refused"}]
     if aside:
         yield Finding("spool", Verdict.WARN, f"{len(aside)} batches were set aside in {folder}, as the log tells",
                       "their readings are not in the database: keep them for a person who can look into them")  # fmt: skip
