@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -277,9 +277,11 @@ async def listen(
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     try:
-        for subject, hear in listeners.items():
-            channel = await secret_channel(connection, subject)
-            await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
+        with explained():
+            for subject, hear in listeners.items():
+                channel = await secret_channel(connection, subject)
+                await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
         yield lost
     finally:
-        await connection.close(timeout=2)
+        with suppress(*TROUBLE):
+            await connection.close(timeout=2)

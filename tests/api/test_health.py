@@ -30,6 +30,9 @@ async def test_health_says_how_the_installation_is(api: Api, owner, edition):
     assert {"code": 16, "reason": "TIMEOUT", "explanation": "the device did not answer in time"} in system["qualities"]
 
 
+MAKE_TOKEN = 'mutation { createToken(name: "x", role: VIEWER) { errors { code } } }'
+
+
 @pytest.fixture
 async def polled(api: Api, owner, monkeypatch):
     """A device that is online, polled and stored."""
@@ -85,6 +88,17 @@ async def test_a_database_that_takes_no_writes_is_degraded(api: Api, polled):
         return (code, status) == (200, "degraded") and "takes no writes" in reasons
 
     await until(seen)
+    assert (await api.ask(MAKE_TOKEN))["errors"] == [{"code": "UNAVAILABLE"}], "no riddle: INTERNAL would be one"
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "58030", "55P03", "40P01"])
+async def test_no_state_of_the_database_is_a_riddle_to_callers(api: Api, owner, code):
+    await owner.execute(
+        "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$;"
+        "CREATE TRIGGER trouble BEFORE INSERT ON api_tokens FOR EACH ROW EXECUTE FUNCTION trouble()"
+    )
+    assert (await api.ask(MAKE_TOKEN))["errors"] == [{"code": "UNAVAILABLE"}]
 
 
 async def test_a_live_stream_that_is_not_heard_is_degraded(api: Api, polled):
