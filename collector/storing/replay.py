@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 import asyncpg
@@ -11,12 +12,14 @@ import asyncpg
 from collector.complaints import Complaints
 from collector.storing.decode import Batch
 from collector.storing.flush import AWAY, COMMIT_SECONDS, MAKE_INCOMING, REFUSED, replay_batch
-from collector.storing.spool import Spool, SpoolUnreadableError
+from collector.storing.spool import Spool, SpoolUnreadableError, abandoned
 from ddms.database import TROUBLE, Connection, connect, explain
+from ddms.errors import DdmsError
 from ddms.settings import Settings
 
 LOOK_SECONDS = 1.0
 WAIT_SECONDS = 5.0
+ABANDONED_SECONDS, LOOK_FOR_ABANDONED_SECONDS = 600.0, 60.0
 REPLAY_SECONDS = 3 * COMMIT_SECONDS
 
 logger = logging.getLogger("ddms.collector")
@@ -35,6 +38,7 @@ class Replay:
     def __init__(self, settings: Settings, spool: Spool, counted: Counted, complaints: Complaints) -> None:
         self._settings, self._spool, self._counted, self._complaints = settings, spool, counted, complaints
         self._turn = asyncio.Lock()
+        self._next_look = 0.0
 
     async def run(self, is_connected: Callable[[], bool]) -> None:
         """Replay whenever there is something and the database is back; for ever. New readings do not wait for it."""
@@ -43,9 +47,11 @@ class Replay:
                 if is_connected():
                     self._complaints.over("replay")
                 await asyncio.sleep(LOOK_SECONDS)
-                continue
+                if not is_connected() or monotonic() < self._next_look:
+                    continue
             try:
                 await self._empty()
+                await self._empty_abandoned()
                 self._complaints.over("replay")
             except SpoolUnreadableError as error:
                 self._complaints.about("replay", f"the replay waits: {error}")
@@ -55,6 +61,8 @@ class Replay:
                 await asyncio.sleep(WAIT_SECONDS)
 
     async def _empty(self) -> None:
+        if self._spool.oldest() is None:
+            return
         connection = await connect(self._settings, "collector-replay")
         try:
             await connection.execute(MAKE_INCOMING, timeout=COMMIT_SECONDS)
@@ -62,6 +70,22 @@ class Replay:
                 await self.one(connection)
         finally:
             connection.terminate()
+
+    async def _empty_abandoned(self) -> None:
+        """Bring in what a collector left that was renamed, or whose container got another name: nobody else would."""
+        self._next_look = monotonic() + LOOK_FOR_ABANDONED_SECONDS
+        for folder in await asyncio.to_thread(abandoned, self._spool.directory, ABANDONED_SECONDS):
+            other = Spool(folder, self._spool.max_bytes)
+            other.on_lost = self._spool.lose
+            try:
+                await asyncio.to_thread(other.open)
+            except DdmsError:  # its collector runs
+                continue
+            logger.info("the spool in %s is nobody's: it is brought into the database", folder)
+            try:
+                await Replay(self._settings, other, self._counted, self._complaints)._empty()
+            finally:
+                other.close()
 
     async def one(self, connection: Connection) -> None:
         """Bring the oldest batch into the database, if there is one; raises what says that the database is away."""

@@ -312,6 +312,18 @@ class Spool:
                 os.close(file)
 
 
+def abandoned(own: Path, seconds: float) -> list[Path]:
+    """Return the folders beside a spool's own in which batches lie and nothing was done for so long."""
+    found = []
+    with suppress(OSError):
+        for folder in sorted(own.parent.iterdir()):
+            if folder != own and folder.is_dir() and any(folder.glob("*.batch")):
+                newest = max(path.stat().st_mtime for path in folder.iterdir())
+                if time.time() - newest > seconds:
+                    found.append(folder)
+    return found
+
+
 def _numbers(path: Path) -> tuple[int, int, int]:
     """Return a batch's number, the readings before it, and its readings, without checking it."""
     with path.open("rb") as file:

@@ -12,8 +12,10 @@ import pytest
 
 from collector import app as app_module
 from collector.app import CollectorProgram
+from collector.polling.polled_lines import PolledLines
 from collector.storing import replay as replay_module
 from collector.storing import store as store_module
+from collector.storing.known import Known
 from ddms.errors import DdmsError
 from tests.support.devices import answer, free_port, scripted
 from tests.support.running import background, database_away, until
@@ -234,9 +236,6 @@ async def test_a_kept_configuration_that_cannot_be_understood_is_left_aside(sett
 
 
 async def test_the_whole_configuration_of_a_plant_survives_its_file(settings, pool, owner, make_device):
-    from collector.polling.polled_lines import PolledLines  # noqa: PLC0415
-    from collector.storing.known import Known  # noqa: PLC0415
-
     await make_device()
     await owner.execute(
         "INSERT INTO points (device_id, key, name, register_table, address, data_type, bit, length, valid_min, sentinels, interval_s)"
@@ -282,3 +281,20 @@ async def test_what_the_spool_lost_while_it_was_stopped_is_told_to_the_database(
         told = await owner.fetchval("SELECT lost_readings FROM collectors")
     values = await stored(owner)
     assert len([n for n in range(1, count + 1) if n not in values]) == told
+
+
+async def test_what_a_collector_left_that_has_another_name_now_is_brought_in(
+    settings, owner, database_url, make_device, monkeypatch
+):
+    monkeypatch.setattr(replay_module, "ABANDONED_SECONDS", 0.0)
+    async with scripted(Counter()) as device:
+        await make_device(port=device.port)
+        await run_until_known(settings, device)
+        async with database_away(owner, database_url):
+            program = CollectorProgram(settings)
+            async with background(program.run()):
+                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2), 20)
+        program = CollectorProgram(replace(settings, collector_name="renamed"))
+        async with background(program.run()):
+            await until(lambda: asyncio.sleep(0, not list(settings.spool_folder.glob("*.batch"))), 20)
+    await nothing_is_lost(owner, device)

@@ -1,15 +1,17 @@
 """The spool: who may write into it, and that nothing in it goes missing in silence."""
 
+import os
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from collector.storing.decode import READINGS, Batch, Text
-from collector.storing.spool import Spool
+from collector.storing.spool import Spool, abandoned
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 
@@ -148,8 +150,6 @@ def test_batches_of_the_time_before_each_collector_had_its_folder_are_taken_over
         opened.write(7)
     path = old / "0000000000000001.batch"
     body = path.read_bytes()[5 + 4 + 16 :]  # from the length of the readings on, as it was written then
-    import zlib  # noqa: PLC0415
-
     path.write_bytes(b"DDMS\x01" + zlib.crc32(body).to_bytes(4, "big") + body)
     with Opened(folder, inherit=(old, tmp_path / "none")) as opened:
         assert opened.replay() == [7]
@@ -195,3 +195,13 @@ def test_the_age_of_the_spool_is_that_of_its_oldest_batch(folder):
         assert opened.spool.age() == 0
         opened.write(1)
         assert 0 <= opened.spool.age() < time.time()
+
+
+def test_only_a_folder_in_which_nothing_is_done_for_long_is_nobodys(tmp_path):
+    own, busy, left = (tmp_path / name for name in ("own", "busy", "left"))
+    for folder in (own, busy, left):
+        with Opened(folder) as opened:
+            opened.write(1)
+    for path in (*own.iterdir(), *left.iterdir()):
+        os.utime(path, (1, 1))
+    assert abandoned(own, 600) == [left]
