@@ -121,9 +121,11 @@ def _database_url(text: str) -> str:
 def _is_url(text: str, schemes: Collection[str]) -> bool:
     try:
         url = urlsplit(text.strip())
-        return url.scheme in schemes and url.port != 0 and url.netloc.count("@") <= 1
+        user, _, hosts = url.netloc.rpartition("@")
+        ports = [urlsplit(f"//{host}").port for host in hosts.split(",")]  # PostgreSQL takes several
     except ValueError:  # a port or an address that is none
         return False
+    return url.scheme in schemes and 0 not in ports and "@" not in user
 
 
 def _setting(parse: Callable[[str], Any], default: Any, meaning: str) -> Any:

@@ -4,8 +4,11 @@ import asyncio
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import unquote
 from urllib.request import urlopen
 
 import click
@@ -103,20 +106,28 @@ def _spool(settings: Settings) -> Iterator[Finding]:
     if not folder.is_dir():
         yield Finding("spool", Verdict.OK, f"{folder} is not there: no collector of this machine keeps its spool there")
         return
-    files = [(f.stat().st_size, f.stat().st_mtime) for f in folder.rglob("*.batch")]
     aside = [f.name for f in folder.rglob("*.*") if f.suffix in {".damaged", ".refused"}]
     if aside:
         yield Finding("spool", Verdict.WARN, f"{len(aside)} batches were set aside in {folder}, as the log tells",
                       "their readings are not in the database: keep them for a person who can look into them")  # fmt: skip
-    if not files:
+    kept = sorted({batch.parent for batch in folder.rglob("*.batch")})  # each collector has a folder of its name
+    for own in kept:
+        yield from _filling(settings, own, "" if own == folder else f"{unquote(own.name)}: ")
+    if not kept:
         yield Finding("spool", Verdict.OK, "empty")
-        return
-    used, oldest = sum(s for s, _ in files), time.time() - min(t for _, t in files)
+
+
+def _filling(settings: Settings, folder: Path, whose: str) -> Iterator[Finding]:
+    files = []
+    for batch in folder.glob("*.batch"):
+        with suppress(FileNotFoundError):  # replayed just now
+            files.append((batch.stat().st_size, batch.stat().st_mtime))
+    used, oldest = sum(s for s, _ in files), time.time() - min((t for _, t in files), default=time.time())
     room = min(settings.spool_max_bytes - used, shutil.disk_usage(folder).free)
     full = used / (used + max(room, 1))
-    lasts = f"; as it grows now it is full in {ago(room / (used / max(oldest, 1.0)))}" if oldest > 60 else ""
+    lasts = f"; as it grows now it is full in {ago(room / (used / max(oldest, 1.0)))}" if oldest > 60 and used else ""
     state = Verdict.BAD if full > 0.9 else Verdict.WARN
-    text = f"{size(used)} in {len(files)} batches, {full:.0%} full, the oldest {ago(oldest)} old{lasts}"
+    text = f"{whose}{size(used)} in {len(files)} batches, {full:.0%} full, the oldest {ago(oldest)} old{lasts}"
     advice = "bring the database back (below); the spool then empties by itself, oldest first"
     if state is Verdict.BAD:
         advice += ". When it is full readings are lost: make room on the disk, raise DDMS_SPOOL_MAX_BYTES"
