@@ -201,11 +201,11 @@ class Store:
             seen = [self._paces.get(device_id, Pace(device_id, None, None, None)) for device_id in self._seen]
             self._seen, self._seen_stored = set(), monotonic()
         states, self._states = self._states, {}
-        health = self._health()
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await store_states(self._connection, list(states.values()))
                 if seen is not None:
+                    health = self._health()
                     await store_seen(self._connection, health, seen)
                     await asyncio.to_thread(self.spool.told, health.lost)
             self.complaints.over("states")
