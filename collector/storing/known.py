@@ -65,7 +65,10 @@ def _build(kind: Any, data: Any) -> Any:
     """Make a value of a type out of its JSON: records, enums, tuples, optional and plain values."""
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        values = {field.name: _build(hints[field.name], data[field.name]) for field in fields(kind)}
+        known = [
+            field.name for field in fields(kind) if field.name in data
+        ]  # a newer version may have more, with defaults
+        values = {name: _build(hints[name], data[name]) for name in known}
         return kind(**values)  # type: ignore[operator]
     if get_origin(kind) is tuple:
         member = get_args(kind)[0]

@@ -298,3 +298,19 @@ async def test_what_a_collector_left_that_has_another_name_now_is_brought_in(
         async with background(program.run()):
             await until(lambda: asyncio.sleep(0, not list(settings.spool_folder.glob("*.batch"))), 20)
     await nothing_is_lost(owner, device)
+
+
+async def test_a_collector_whose_row_was_deleted_registers_again_and_loses_nothing(
+    settings, owner, make_device, monkeypatch
+):
+    monkeypatch.setattr(store_module, "SEEN_SECONDS", 0.0)
+    async with scripted(Counter()) as device:
+        await make_device(port=device.port)
+        program = CollectorProgram(settings)
+        async with background(program.run()):
+            await until(lambda: stored(owner))
+            await owner.execute("DELETE FROM collectors")
+            await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"), 20)
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 20)
+            assert program.store.statistics.refused == 0
+    await nothing_is_lost(owner, device)
