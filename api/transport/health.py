@@ -46,7 +46,7 @@ class Health:
         self._started = time.monotonic()
         self._metrics: tuple[float, bytes] = (-CACHED_SECONDS, b"")
         self._reasons: tuple[float, list[str]] = (-REASONS_SECONDS, [])
-        self._asking = asyncio.Lock()
+        self._asking, self._looking = asyncio.Lock(), asyncio.Lock()
 
     async def _count(self) -> dict[str, int] | None:
         """Return the devices by state, or None when the database does not answer in time."""
@@ -59,15 +59,18 @@ class Health:
 
     async def reasons(self) -> list[str]:
         """Say, a sentence each, what of the promises is not kept; at most some seconds old."""
-        if time.monotonic() - self._reasons[0] >= REASONS_SECONDS:
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    found = [*await self._of_site(), *await self._of_jobs()]
-            except TROUBLE:
-                found = ["the database is too slow, or too full, to say how the site does"]
-            self._reasons = (time.monotonic(), found)
+        async with self._looking:
+            if time.monotonic() - self._reasons[0] >= REASONS_SECONDS:
+                self._reasons = (time.monotonic(), await self._look())
         live = [] if self._is_live() else ["the live stream is not heard: subscribers get nothing"]
         return [*self._reasons[1], *live]
+
+    async def _look(self) -> list[str]:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return [*await self._of_site(), *await self._of_jobs()]
+        except TROUBLE:
+            return ["the database is too slow, or too full, to say how the site does"]
 
     async def _of_site(self) -> list[str]:
         row = await self._database.row(READ_HEALTH)
