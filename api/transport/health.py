@@ -20,6 +20,7 @@ from ddms.health import READ_HEALTH, troubles
 CACHED_SECONDS = 10.0
 REASONS_SECONDS = 5.0
 ANSWER_SECONDS = 1.5
+START_SECONDS = 10.0  # until then the live stream may still be on its way
 JOB_SLACK = 120.0  # seconds; a replica that takes over may begin so late
 
 COUNT_STATES = """-- ddms:count_states
@@ -62,8 +63,9 @@ class Health:
         async with self._looking:
             if time.monotonic() - self._reasons[0] >= REASONS_SECONDS:
                 self._reasons = (time.monotonic(), await self._look())
-        live = [] if self._is_live() else ["the live stream is not heard: subscribers get nothing"]
-        return [*self._reasons[1], *live]
+        if self._is_live() or time.monotonic() - self._started < START_SECONDS:
+            return self._reasons[1]
+        return [*self._reasons[1], "the live stream is not heard: subscribers get nothing"]
 
     async def _look(self) -> list[str]:
         try:

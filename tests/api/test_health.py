@@ -103,6 +103,8 @@ async def test_no_state_of_the_database_is_a_riddle_to_callers(api: Api, owner, 
 
 async def test_a_live_stream_that_is_not_heard_is_degraded(api: Api, polled):
     api.parts.hub.connected.clear()
+    assert (await asked(api))[1] == "ok", "it has just started"
+    api.parts.health._started -= health.START_SECONDS
     assert await asked(api) == (200, "degraded", "the live stream is not heard: subscribers get nothing")
 
 
