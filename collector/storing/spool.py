@@ -145,14 +145,14 @@ class Spool:
     def _inherit(self, folder: Path) -> None:
         """Take over batches that were written before each collector had its folder, as far as there is room."""
         for path in sorted(folder.glob("*.batch")):
-            body = path.read_bytes()
-            if body.startswith(_UNNUMBERED) and (batch := _decode(body)):
-                try:
+            try:
+                body = path.read_bytes()
+                if body.startswith(_UNNUMBERED) and (batch := _decode(body)):
                     self.append(batch)
-                except SpoolFullError as error:
-                    logger.warning("batches of readings wait in %s: %s", folder, error)
-                    return
-                path.unlink()
+                    path.unlink()
+            except (SpoolFullError, OSError) as error:
+                logger.warning("batches of readings wait in %s: %s", folder, error)
+                return
 
     @property
     def bytes(self) -> int:

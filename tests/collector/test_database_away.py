@@ -261,6 +261,29 @@ async def test_a_second_collector_of_the_name_is_refused_also_from_another_folde
         assert first.store.connected
 
 
+async def test_two_collectors_in_one_spool_folder_keep_their_readings_apart(settings, owner, database_url, make_device):
+    async with scripted(Counter()) as left, scripted(Counter()) as right:
+        for name, device in (("Left", left), ("Right", right)):
+            await make_device(name, port=device.port)
+        one = CollectorProgram(settings)
+        two = CollectorProgram(replace(settings, collector_name="line 2", collector_metrics_port=0))
+        async with background(one.run(), two.run()):
+            await until(lambda: asyncio.sleep(0, len(one.tasks) == len(two.tasks) == 1), 30)
+            async with database_away(owner, database_url):
+                for program in (one, two):
+                    await until(lambda p=program: asyncio.sleep(0, p.store.spool.count >= 3), 20)
+            for program in (one, two):
+                await until(lambda p=program: asyncio.sleep(0, p.store.connected and not p.store.spool.count), 30)
+    for point, device in ((1, left), (2, right)):
+        values = [
+            int(row["value"])
+            for row in await owner.fetch("SELECT value FROM readings WHERE point_id = $1 ORDER BY time", point)
+        ]
+        assert set(range(1, device.behave.count)) <= set(values), "the very last may have been on its way"
+        assert len(values) == len(set(values))
+    assert one.store.statistics.lost == two.store.statistics.lost == 0
+
+
 async def test_what_the_spool_lost_while_it_was_stopped_is_told_to_the_database(
     settings, owner, database_url, make_device, monkeypatch
 ):
