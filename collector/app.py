@@ -19,7 +19,7 @@ from collector.storing.known import Known
 from collector.storing.spool import Spool
 from collector.storing.store import Store
 from ddms.addresses import listen_on
-from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, connect, explain, listen
+from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, Connection, connect, explain, listen
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
 from ddms.lines import ConnectionConfiguration
@@ -29,6 +29,10 @@ RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
 NAME_SECONDS = 6.0  # for which the name may still be another's
 SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
 
+TELL_TROUBLE = """-- ddms:tell_trouble
+UPDATE collectors SET trouble = left($2, 2000), refused_readings = $3
+ WHERE name = $1 AND (trouble, refused_readings) IS DISTINCT FROM (left($2, 2000), $3)
+"""
 ARE_OTHERS_ALIVE = """-- ddms:are_other_collectors_alive
 SELECT EXISTS (SELECT FROM collectors WHERE name <> $1 AND stopped_at IS NULL AND seen_at > now() - interval '20 s')
 """
@@ -171,6 +175,7 @@ class CollectorProgram:
                         if await self.leases.tick(connection, self._stop):
                             self._changed.set()
                         self._has_leases = True
+                        await self._tell_trouble(connection)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(TICK_SECONDS):
                             await self._lease_wanted.wait()
@@ -179,6 +184,11 @@ class CollectorProgram:
                 await asyncio.sleep(1)
             finally:
                 connection.terminate()
+
+    async def _tell_trouble(self, connection: Connection) -> None:
+        """Say in our row what keeps us from storing; a database that takes no readings may well take that."""
+        said = "; ".join(self.store.troubles()) or None
+        await connection.execute(TELL_TROUBLE, self.settings.collector_name, said, self.store.statistics.refused)
 
     async def _stop(self, connection_ids: frozenset[int]) -> None:
         """End the polling of connections that another collector takes over."""

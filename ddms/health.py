@@ -26,6 +26,7 @@ SELECT current_setting('transaction_read_only') = 'on' AS read_only,
        (SELECT count(*) FROM unpolled) AS unpolled, (SELECT min(endpoint) FROM unpolled) AS first_unpolled,
        (SELECT count(*) FROM running WHERE alive) AS alive,
        array(SELECT name FROM running WHERE NOT alive ORDER BY name) AS silent,
+       array(SELECT name || ': ' || trouble FROM running WHERE alive AND trouble IS NOT NULL ORDER BY name) AS troubled,
        array(SELECT name FROM running WHERE lost_at > now() - interval '1 hour' ORDER BY name) AS losing,
        array(SELECT name FROM running WHERE alive AND spool_since < now() - interval '1 minute' ORDER BY name) AS spooling
 """
@@ -42,6 +43,8 @@ def troubles(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{who} {row['unpolled']} endpoints, {row['first_unpolled']} among them"
     for name in row["silent"]:
         yield f"the collector {name} is silent for more than 30 s, and was not stopped"
+    for said in row["troubled"]:
+        yield f"the collector {said}"
     for name in row["spooling"]:
         yield f"the collector {name} has readings of more than a minute ago in its spool"
     for name in row["losing"]:

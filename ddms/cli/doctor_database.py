@@ -20,7 +20,7 @@ LOST_RECENTLY = 86_400.0
 READ_COLLECTORS = """-- ddms:doctor_collectors
 SELECT name, version, extract(epoch FROM now() - started_at)::float8 AS runs, extract(epoch FROM now() - seen_at)::float8 AS silent,
        seen_at > now() - interval '30 s' AND stopped_at IS NULL AS alive, stopped_at IS NOT NULL AS stopped,
-       lost_readings, extract(epoch FROM now() - lost_at)::float8 AS lost_ago, spool_bytes,
+       trouble, lost_readings, extract(epoch FROM now() - lost_at)::float8 AS lost_ago, spool_bytes,
        extract(epoch FROM now() - spool_since)::float8 AS spool_age
   FROM collectors ORDER BY name
 """
@@ -104,6 +104,10 @@ def _durability(alive: list[Any]) -> Iterator[Finding]:
     if lost:
         advice = "make room on its disk, or raise DDMS_SPOOL_MAX_BYTES; these readings will not come back"
         yield Finding("lost", Verdict.BAD, "neither the database nor a spool took all readings", advice, lost)
+    troubled = tuple(f"{r['name']}: {r['trouble']}" for r in alive if r["trouble"])
+    if troubled:
+        yield Finding("storing", Verdict.BAD, "a collector cannot store as fast as it reads",
+                      "docs/troubleshooting.md says what each sentence means; it polls on into its spool", troubled)  # fmt: skip
     waiting = tuple(
         f"{r['name']}: {size(r['spool_bytes'])}, the oldest {ago(r['spool_age'] or 0)} old"
         for r in alive

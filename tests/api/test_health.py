@@ -63,6 +63,7 @@ async def test_all_that_was_promised_is_done(api: Api, polled):
         ("DELETE FROM leases", "no collector polls 1 endpoints, tcp://"),
         ("DELETE FROM collectors", "no collector runs, so nobody polls 1 endpoints"),
         ("UPDATE collectors SET lost_at = now() - interval '2 min'", "the collector line 1 lost readings"),
+        ("UPDATE collectors SET trouble = 'no room'", "the collector line 1: no room"),
         ("UPDATE collectors SET spool_since = now() - interval '2 min'", "readings of more than a minute ago in its spool"),
     ],
 )  # fmt: skip

@@ -261,6 +261,18 @@ async def test_a_second_collector_of_the_name_is_refused_also_from_another_folde
         assert first.store.connected
 
 
+async def test_a_database_that_takes_no_readings_but_more_is_told_why(settings, owner, make_device, monkeypatch):
+    monkeypatch.setattr(app_module, "TICK_SECONDS", 0.5)
+    async with scripted(Counter()) as device:
+        await make_device(port=device.port)
+        async with background(CollectorProgram(settings).run()):
+            await until(lambda: stored(owner))
+            async with raising("53100")(owner, settings):
+                told = await until(lambda: owner.fetchval("SELECT trouble FROM collectors"), 20)
+                assert "disk of the database is full" in told
+            await until(lambda: owner.fetchval("SELECT trouble IS NULL FROM collectors"), 20)
+
+
 async def test_two_collectors_in_one_spool_folder_keep_their_readings_apart(settings, owner, database_url, make_device):
     async with scripted(Counter()) as left, scripted(Counter()) as right:
         for name, device in (("Left", left), ("Right", right)):
