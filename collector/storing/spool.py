@@ -77,7 +77,7 @@ class Spool:
         self._files: dict[Path, int] = {}
         self._ends: dict[Path, tuple[int, int]] = {}  # what the ledger says when a batch that was read is taken out
         self._ledger = Ledger()
-        self._change = Lock()
+        self._change, self._writing = Lock(), Lock()
         self._held: int | None = None
 
     def open(self, *, inherit: Iterable[Path] = ()) -> None:
@@ -187,6 +187,10 @@ class Spool:
 
     def append(self, batch: Batch) -> None:
         """Write a batch; raises `SpoolFullError` and keeps nothing when it does not fit."""
+        with self._writing:
+            self._append(batch)
+
+    def _append(self, batch: Batch) -> None:
         number, before = self._ledger.written + 1, self._ledger.written_readings
         body = _encode(batch, number, before)
         if self.bytes + len(body) > self.max_bytes:

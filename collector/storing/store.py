@@ -169,10 +169,21 @@ class Store:
         answers, self._answers = self._answers, []
         start = monotonic()
         batch = decode(answers, self._points)
-        if len(batch.readings) and not await self._store(batch):
+        if len(batch.readings) and not await self._store_or_keep(batch):
             await self._spool(batch)
         await self._store_states()
         self._count(batch, monotonic() - start)
+
+    async def _store_or_keep(self, batch: Batch) -> bool:
+        """Store a batch; when the program is ended meanwhile, keep it: nobody knows then whether it was stored."""
+        try:
+            return await self._store(batch)
+        except asyncio.CancelledError:
+            try:
+                self.spool.append(batch)
+            except SpoolFullError:
+                self.spool.lose(len(batch.readings))
+            raise
 
     async def _store(self, batch: Batch) -> bool:
         if self._connection is None:
@@ -234,7 +245,7 @@ class Store:
 
     async def _spool(self, batch: Batch) -> None:
         try:
-            await asyncio.to_thread(self.spool.append, batch)
+            await asyncio.shield(asyncio.to_thread(self.spool.append, batch))
         except SpoolFullError as error:
             await asyncio.to_thread(self.spool.lose, len(batch.readings))
             self.complaints.about("spool", f"readings are lost: {error}")

@@ -261,6 +261,28 @@ async def test_a_second_collector_of_the_name_is_refused_also_from_another_folde
         assert first.store.connected
 
 
+async def test_what_waits_in_a_flush_is_kept_when_the_collector_is_ended_meanwhile(
+    settings, owner, make_device, monkeypatch
+):
+    monkeypatch.setattr(store_module, "COMMIT_SECONDS", 60.0)
+    async with scripted(Counter()) as device:
+        await make_device(port=device.port)
+        async with background(CollectorProgram(settings).run()):
+            await until(lambda: stored(owner))
+            transaction = owner.transaction()
+            await transaction.start()
+            await owner.execute("LOCK TABLE latest IN ACCESS EXCLUSIVE MODE")
+            count = device.behave.count
+            await until(lambda: asyncio.sleep(0, device.behave.count >= count + 3))
+            monkeypatch.setattr(store_module, "COMMIT_SECONDS", 1.0)
+        await transaction.rollback()
+        assert list(settings.spool_folder.glob("*.batch"))
+        program = CollectorProgram(settings)
+        async with background(program.run()):
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 20)
+    await nothing_is_lost(owner, device)
+
+
 async def test_a_database_that_takes_no_readings_but_more_is_told_why(settings, owner, make_device, monkeypatch):
     monkeypatch.setattr(app_module, "TICK_SECONDS", 0.5)
     async with scripted(Counter()) as device:
