@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -30,6 +31,7 @@ class Counted(Protocol):
 
     replayed: int
     refused: int
+    refused_at: datetime | None
 
 
 class Replay:
@@ -140,4 +142,5 @@ class Replay:
     async def _set_aside(self, path: Path, batch: Batch, error: Exception) -> None:
         logger.error("the database refuses a batch of the spool (%s); it was set aside: %s", error, path)
         self._counted.refused += len(batch.readings)
+        self._counted.refused_at = datetime.now(UTC)
         await asyncio.to_thread(self._spool.set_aside, path, ".refused")

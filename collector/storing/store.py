@@ -38,7 +38,7 @@ RECONNECT_SECONDS = 5.0
 SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
 GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
 SEEN_SECONDS = 10.0
-LATE_SECONDS, LOST_RECENTLY = 15.0, timedelta(hours=1)
+LATE_SECONDS, TOLD_FOR = 15.0, timedelta(hours=1)
 
 logger = logging.getLogger("ddms.collector")
 
@@ -64,6 +64,11 @@ class StoreStatistics:
     lost: int = 0
     lost_at: datetime | None = None
     refused: int = 0
+    refused_at: datetime | None = None
+
+
+def _is_recent(moment: datetime | None) -> bool:
+    return moment is not None and datetime.now(UTC) - moment < TOLD_FOR
 
 
 class Store:
@@ -110,11 +115,11 @@ class Store:
             said.append(f"answers wait for {self.waits:.0f} s for the flush before theirs")
         if self.connected and (age := self.spool.age()) > LATE_SECONDS:
             said.append(f"{self.spool.count} batches wait in the spool for the database, the oldest for {age:.0f} s")
-        if statistics.lost_at and datetime.now(UTC) - statistics.lost_at < LOST_RECENTLY:
+        if _is_recent(statistics.lost_at):
             said.append(
                 f"readings were lost, {statistics.lost:,} since the start, the last at {statistics.lost_at:%H:%M:%S} UTC"
             )
-        if statistics.refused:
+        if _is_recent(statistics.refused_at):
             said.append(
                 f"the database refused {statistics.refused:,} readings: they are in {self.spool.directory}/*.refused"
             )
@@ -122,10 +127,10 @@ class Store:
 
     def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
         """Take what a request brought."""
-        self._answers.append((block, time, data, reason))
-        if not self._pending.is_set():
+        if not self._answers:
             self._first_came = monotonic()
             self._pending.set()
+        self._answers.append((block, time, data, reason))
 
     def seen(self, device_id: int) -> None:
         """Take note that a device answered just now."""
