@@ -108,7 +108,7 @@ async def test_lost_readings_and_a_replay_are_told_after_the_outage(plant):
     found = await examined(plant)
     assert found["lost"].state is Verdict.BAD
     assert found["lost"].details == ("line 1 lost readings 5 min ago, 4,711 since it was installed",)
-    assert found["replay"].details == ("line 1: 12 MB, the oldest 2 h old",)
+    assert found["replay"].details == ("line 1: 12.0 MB, the oldest 2 h old",)
     await plant.execute(
         "UPDATE collectors SET lost_at = now() - interval '2 days', spool_bytes = 0, spool_since = NULL"
     )
@@ -230,6 +230,6 @@ def test_durations_are_said_as_people_say_them(seconds, said):
     assert ago(seconds) == said
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (1500, "1.5 kB"), (2e6, "2 MB"), (3.21e9, "3.21 GB")])
+@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (1500, "1.5 kB"), (2e6, "2.0 MB"), (3.21e9, "3.2 GB")])
 def test_sizes_are_said_as_people_say_them(count, said):
     assert size(count) == said
