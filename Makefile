@@ -34,8 +34,8 @@ format: $(READY) ## Format the code and repair what can be repaired
 bench: $(READY) ## Measure against the peers (BENCH=live: that one); each prints a ratio
 	@$(BIN)/python -m bench $(BENCH)
 
-faults: $(READY) ## Kill collector and database at random (KILLS=20), count what is lost or doubled
-	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20)
+faults: $(READY) ## Kill collector and database at random (KILLS=20, FAULTS=40), count what is lost or doubled
+	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20) --faults $(or $(FAULTS),0)
 
 fuzz: ## Ask a running API (URL=…, TOKEN=…) what nobody thought of, 20,000 times; needs schemathesis and an API without worth
 	@uv run --quiet --no-project --with schemathesis --with httpx2 python -m bench.fuzz --examples $(or $(EXAMPLES),20000)

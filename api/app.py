@@ -39,6 +39,7 @@ from api.transport.server_sent_events import EventStreams
 from api.transport.uvicorn_http import HttpProtocol
 from api.transport.uvicorn_websocket import WebSocketProtocol
 from api.transport.websocket import Sockets, end_invalid
+from ddms.addresses import listen_on
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
 from ddms.settings import Settings, Switch
@@ -57,7 +58,7 @@ class Parts:
         self.in_flight = InFlight()
         self.streams = EventStreams()
         self.hub = Hub(settings, database, self.callers)
-        self.health = Health(database, self.measure)
+        self.health = Health(database, self.measure, is_live=self.hub.connected.is_set, jobs=jobs)
         self.scheduler = Scheduler(settings, jobs)
 
     def measure(self) -> None:
@@ -227,6 +228,7 @@ def serve(settings: Settings) -> None:
     """
     with suppress(KeyboardInterrupt):
         asyncio.run(wait_until_ready(settings, "api"))
+    listener = listen_on(settings.api_host, settings.api_port, "DDMS_API")
     failed: list[bool] = []
 
     def stop() -> None:
@@ -235,8 +237,6 @@ def serve(settings: Settings) -> None:
 
     config = uvicorn.Config(
         create_app(settings, stop=stop),
-        host=settings.api_host,
-        port=settings.api_port,
         loop="auto",
         http=HttpProtocol,
         ws=WebSocketProtocol,
@@ -251,7 +251,7 @@ def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()  # modules and schema stay: a full collection, which takes some 60 ms, need not look at them
     try:
-        server.run()
+        server.run(sockets=[listener])
     except SystemExit:  # uvicorn's own code for a start that failed; the reason is in the log
         failed.append(True)
     if failed or not server.started:

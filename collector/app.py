@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import signal
+import time
 from contextlib import suppress
+from pathlib import Path
 
 import uvloop
 
@@ -13,17 +15,27 @@ from collector.polling.clock import Clock
 from collector.polling.leases import TICK_SECONDS, Leases
 from collector.polling.polled_lines import PolledLines
 from collector.polling.poller import ConnectionTask
-from collector.storing.flush import AWAY
+from collector.storing.known import Known
 from collector.storing.spool import Spool
 from collector.storing.store import Store
-from ddms.database import connect, listen, wait_until_ready
+from ddms.addresses import listen_on
+from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, Connection, connect, explain, listen
 from ddms.endpoints import Endpoint
-from ddms.errors import DdmsError
+from ddms.errors import Code, DdmsError
 from ddms.lines import ConnectionConfiguration
 from ddms.settings import Settings
 
 RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
+NAME_SECONDS = 6.0  # for which the name may still be another's
 SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
+
+TELL_TROUBLE = """-- ddms:tell_trouble
+UPDATE collectors SET trouble = left($2, 2000), refused_readings = $3
+ WHERE name = $1 AND (trouble, refused_readings) IS DISTINCT FROM (left($2, 2000), $3)
+"""
+ARE_OTHERS_ALIVE = """-- ddms:are_other_collectors_alive
+SELECT EXISTS (SELECT FROM collectors WHERE name <> $1 AND stopped_at IS NULL AND seen_at > now() - interval '20 s')
+"""
 
 logger = logging.getLogger("ddms.collector")
 
@@ -34,40 +46,69 @@ class CollectorProgram:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
-        self.store = Store(settings, Spool(settings.spool_directory, settings.spool_max_bytes))
+        self.store = Store(settings, Spool(settings.spool_folder, settings.spool_max_bytes))
+        self.known = Known(settings.spool_folder)
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self.leases = Leases(settings.collector_name)
         self._configuration = PolledLines()
         self._changed = asyncio.Event()
         self._lease_wanted = asyncio.Event()
         self._asked = asyncio.Event()
+        self._has_leases = False
 
     async def run(self) -> None:
-        """Run until cancelled; a side task that dies ends the program."""
-        await wait_until_ready(self.settings, "collector")
-        await asyncio.to_thread(self.store.spool.open)
-        await self.store.connect()
-        server, _ = metrics.serve(
-            self.settings.collector_metrics_host,
-            self.settings.collector_metrics_port,
-            self.store,
-            lambda: [task for task, _ in list(self.tasks.values())],
-        )
+        """Run until cancelled; a side task that dies ends the program.
+
+        Raises `DdmsError` when something is wrong that no waiting mends: the spool, the port, the schema, the name.
+        """
+        inherited = (self.settings.spool_directory, Path("spool"))  # where they lay before each had its own folder
+        await asyncio.to_thread(lambda: self.store.spool.open(inherit=inherited))
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.store.run(), name="flush")
-                group.create_task(self.store.stay_connected(), name="stay connected")
-                group.create_task(self.store.replay_spool(), name="replay")
-                group.create_task(self._watch_clock(), name="clock")
-                group.create_task(self._listen(), name="listen")
-                group.create_task(self._follow_configuration(group), name="configuration")
-                group.create_task(self._answer_requests(), name="field requests")
-                group.create_task(self._keep_leases(), name="leases")
+            listener = listen_on(
+                self.settings.collector_metrics_host, self.settings.collector_metrics_port, "DDMS_COLLECTOR_METRICS"
+            )
+            server = metrics.serve(listener, self.store, lambda: [task for task, _ in list(self.tasks.values())])
+        except BaseException:
+            self.store.spool.close()
+            raise
+        try:
+            await self._work()
         finally:
             server.shutdown()
             server.server_close()
             await self.store.close()
             await self._give_leases_back()
+
+    async def _work(self) -> None:
+        known = await asyncio.to_thread(self.known.read)
+        await self._begin(has_work=bool(known))
+        async with asyncio.TaskGroup() as group:
+            if known and not self.store.connected:
+                logger.info("%d connections are polled as they were last known", len(known))
+                self.leases.held = frozenset(known)
+                self._fit(known, group)
+            group.create_task(self.store.run(), name="flush")
+            group.create_task(self.store.stay_connected(), name="stay connected")
+            group.create_task(self.store.replay_spool(), name="replay")
+            group.create_task(self._watch_clock(), name="clock")
+            group.create_task(self._listen(), name="listen")
+            group.create_task(self._follow_configuration(group), name="configuration")
+            group.create_task(self._answer_requests(), name="field requests")
+            group.create_task(self._keep_leases(), name="leases")
+
+    async def _begin(self, *, has_work: bool) -> None:
+        """Connect for the first time; a database that is away is waited for, by those with work into the spool."""
+        until = time.monotonic() + NAME_SECONDS
+        while True:
+            try:
+                return await self.store.connect()
+            except DdmsError as error:
+                if error.code is not Code.CONFLICT or time.monotonic() > until:
+                    # A database with nothing in it is being restored, when there was something to poll before.
+                    if error.code is Code.UNAVAILABLE or (has_work and error.message == EMPTY):
+                        return self.store.away(error)
+                    raise
+            await asyncio.sleep(1)  # the database may not know yet that the one before was killed
 
     def task_of(self, endpoint: Endpoint) -> ConnectionTask | None:
         """Return the task that polls an endpoint, if one does."""
@@ -91,7 +132,7 @@ class CollectorProgram:
                     self._changed.set()
                     self._asked.set()
                     await lost.wait()
-            except DdmsError:  # the store says so already
+            except TROUBLE:  # the store says so already
                 await asyncio.sleep(2)
 
     def _hear_change(self) -> None:
@@ -107,6 +148,17 @@ class CollectorProgram:
             self._changed.clear()
             if (wanted := await self._read_configuration()) is not None:
                 self._fit(wanted, group)
+                await self._remember(wanted)
+
+    async def _remember(self, lines: dict[int, ConnectionConfiguration]) -> None:
+        """Keep what is polled for a start without the database."""
+        if not self._has_leases:  # it is not known yet what is ours
+            return
+        try:
+            await asyncio.to_thread(self.known.write, lines)
+            self.store.complaints.over("known")
+        except OSError as error:
+            self.store.complaints.about("known", f"the configuration cannot be kept in {self.known.path}: {error}")
 
     async def _keep_leases(self) -> None:
         """Renew and balance the leases; without the database they stay as they are, and so does the polling."""
@@ -122,13 +174,21 @@ class CollectorProgram:
                         self._lease_wanted.clear()
                         if await self.leases.tick(connection, self._stop):
                             self._changed.set()
+                        self._has_leases = True
+                        await self._tell_trouble(connection)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(TICK_SECONDS):
                             await self._lease_wanted.wait()
-            except AWAY as error:
+            except TROUBLE as error:
                 logger.debug("the leases wait: %r", error)
+                await asyncio.sleep(1)
             finally:
                 connection.terminate()
+
+    async def _tell_trouble(self, connection: Connection) -> None:
+        """Say in our row what keeps us from storing; a database that takes no readings may well take that."""
+        said = "; ".join(self.store.troubles()) or None
+        await connection.execute(TELL_TROUBLE, self.settings.collector_name, said, self.store.statistics.refused)
 
     async def _stop(self, connection_ids: frozenset[int]) -> None:
         """End the polling of connections that another collector takes over."""
@@ -140,26 +200,34 @@ class CollectorProgram:
             await asyncio.wait(ended)
 
     async def _give_leases_back(self) -> None:
-        with suppress(DdmsError, *AWAY):
-            connection = await connect(self.settings, "collector-leases")
-            try:
-                await self.leases.release(connection)
-            finally:
-                await connection.close(timeout=2)
+        """Let others poll at once; what they poll now is not ours to poll at a start without the database."""
+        with suppress(*TROUBLE):
+            async with asyncio.timeout(SESSION_SECONDS):
+                connection = await connect(self.settings, "collector-leases")
+                try:
+                    await self.leases.release(connection)
+                    if await connection.fetchval(ARE_OTHERS_ALIVE, self.settings.collector_name):
+                        await asyncio.to_thread(self.known.forget)
+                finally:
+                    connection.terminate()
 
     async def _read_configuration(self) -> dict[int, ConnectionConfiguration] | None:
+        """Return what is to be polled; None when it cannot be read, and polling goes on with what is known."""
         try:
             connection = await connect(self.settings, "collector-configuration")
-        except DdmsError:
-            return None  # polling goes on with what is known
+        except DdmsError:  # the store says so already
+            return None
         try:
             async with asyncio.timeout(20):
-                return await self._configuration.read(connection, self.leases.held)
-        except (OSError, TimeoutError) as error:
-            logger.warning("the configuration could not be read: %r", error)
+                wanted = await self._configuration.read(connection, self.leases.held)
+            self.store.complaints.over("configuration")
+        except TROUBLE as error:
+            sentence = f"the configuration could not be read, so the last one is kept: {explain(error).message}"
+            self.store.complaints.about("configuration", sentence)
             return None
         finally:
             connection.terminate()
+        return wanted
 
     def _fit(self, wanted: dict[int, ConnectionConfiguration], group: asyncio.TaskGroup) -> None:
         """Start, change and end connection tasks; those whose configuration is the same notice nothing."""
@@ -186,8 +254,10 @@ class CollectorProgram:
                 continue
             try:
                 await field.answer_requests(connection, self.settings.collector_name, self.task_of)
-            except OSError as error:
-                logger.warning("a field request could not be answered: %r", error)
+            except TROUBLE as error:
+                logger.warning("a field request could not be answered: %s", explain(error).message)
+                await asyncio.sleep(2)
+                self._asked.set()
             finally:
                 connection.terminate()
 

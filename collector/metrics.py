@@ -1,13 +1,14 @@
 """The collector's own health: `/metrics` for Prometheus and `/health`, on a thread of their own."""
 
 import json
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from socketserver import ThreadingMixIn
 from typing import Any, TypeVar
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -98,11 +99,16 @@ class CollectorMetrics(Collector):
                 statistics.replayed,
                 "Readings brought from the spool to the database",
             ),
-            ("ddms_collector_lost_readings", statistics.lost, "Readings lost because the spool was full"),
+            (
+                "ddms_collector_lost_readings",
+                statistics.lost,
+                "Readings lost: the spool was full, or batches of it are gone",
+            ),
             ("ddms_collector_refused_readings", statistics.refused, "Readings that the database refused for good"),
         ):
             yield CounterMetricFamily(name, meaning, value=value)
         for name, value, meaning in (
+            ("ddms_collector_troubles", len(self._store.troubles()), "Reasons why it is degraded: /health tells them"),
             ("ddms_collector_database_connected", self._store.connected, "1 while readings go to the database"),
             ("ddms_collector_pending_answers", self._store.pending, "Answers that wait for the next flush"),
             ("ddms_collector_last_flush_seconds", statistics.last_flush_seconds, "Duration of the last flush"),
@@ -146,6 +152,14 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(("", 0), _Quiet, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.server_address = listener.getsockname()[:2]
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
 
 class _Quiet(WSGIRequestHandler):
     timeout = 10
@@ -154,10 +168,27 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: health checks come every few seconds."""
 
 
-def serve(
-    host: str, port: int, store: Store, tasks: Callable[[], Iterable[ConnectionTask]]
-) -> tuple[WSGIServer, threading.Thread]:
-    """Serve /metrics and /health until the returned server is shut down."""
+def _health(store: Store, tasks: Iterable[ConnectionTask], started: float) -> dict[str, Any]:
+    """Say whether what was promised is being done, and if not, why."""
+    tasks = list(tasks)
+    states = [unit.state for task in tasks for unit in task.units]
+    reasons, uptime = store.troubles(), round(time.monotonic() - started)
+    return {
+        "status": "degraded" if reasons else "ok",
+        "reasons": reasons,
+        "version": VERSION,
+        "database": "ok" if store.connected else "away",
+        "devices": {"online": states.count("online"), "total": len(states)},
+        "connections": len(tasks),
+        "spoolBytes": store.spool.bytes,
+        "spoolAgeSeconds": round(store.spool.age()),
+        "uptime": uptime,
+        "uptimeSeconds": uptime,
+    }
+
+
+def serve(listener: socket.socket, store: Store, tasks: Callable[[], Iterable[ConnectionTask]]) -> WSGIServer:
+    """Serve /metrics and /health on a socket that listens, until the returned server is shut down."""
     registry = CollectorRegistry()
     registry.register(CollectorMetrics(store, tasks))
     ProcessCollector(registry=registry)
@@ -171,17 +202,11 @@ def serve(
         if environ["PATH_INFO"] != "/health":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"/metrics and /health are here\n"]
-        health = {
-            "status": "ok" if store.connected else "spooling",
-            "version": VERSION,
-            "connections": len(list(tasks())),
-            "spoolBytes": store.spool.bytes,
-            "uptimeSeconds": round(time.monotonic() - started),
-        }
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(health).encode()]
+        # 200 also when it is degraded: nothing is won by a restart, and what waits in memory would be lost.
+        start_response("200 OK", [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+        return [json.dumps(_health(store, tasks(), started)).encode()]
 
-    server = make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-    thread.start()
-    return server, thread
+    server = _Server(listener)
+    server.set_app(app)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server

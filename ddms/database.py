@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -13,10 +13,17 @@ import orjson
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0017"
+SCHEMA_VERSION = "0018"
 """The migration that this program was written for: the newest in migrations/versions."""
 
+EMPTY = "the database is empty: run `ddms migrate` first"
+CONNECT_SECONDS = 5.0
+SESSION_SECONDS = 10.0  # until a new session has answered its first questions, behind a lock for example
+
 logger = logging.getLogger("ddms.database")
+
+TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, DdmsError)
+"""All that comes instead of an answer when something is wrong with the database; `TimeoutError` is an `OSError`."""
 
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 """An open connection, its own or out of a pool."""
@@ -75,17 +82,24 @@ async def _prepare(connection: Connection) -> None:
 
 def _session(settings: Settings, program: str) -> dict[str, str]:
     session = {"application_name": f"ddms-{program}", "timezone": "UTC", "intervalstyle": "iso_8601"}
+    # A session whose program is gone with its machine or its network ends within a minute, and so do its locks.
+    session |= {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
     return session | ({"role": settings.database_role} if settings.database_role else {})
 
 
 async def connect(settings: Settings, program: str) -> asyncpg.Connection:
     """Open one connection; trouble is a `DdmsError` that says what to do."""
-    try:
-        connection = await asyncpg.connect(settings.dsn(), timeout=5, server_settings=_session(settings, program))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise explain(error) from error
-    await _prepare(connection)
-    return connection
+    with explained():
+        connection = await asyncpg.connect(
+            settings.dsn(), timeout=CONNECT_SECONDS, server_settings=_session(settings, program)
+        )
+        try:
+            async with asyncio.timeout(SESSION_SECONDS):
+                await _prepare(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
 
 async def open_pool(
@@ -96,49 +110,76 @@ async def open_pool(
     `stateless` says that no statement leaves anything in its session (a lock, a setting, a temporary table), so that
     giving a connection back needs no round trip to the database.
     """
-    try:
+    with explained():
         return await asyncpg.create_pool(
             settings.dsn(),
             min_size=1,
             max_size=size,
-            timeout=5,
+            timeout=CONNECT_SECONDS,
             command_timeout=command_timeout,
             init=_prepare,
             reset=_leave if stateless else None,
             server_settings=_session(settings, program),
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise explain(error) from error
 
 
 async def _leave(_connection: object) -> None:
     """Leave a session as it is."""
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn whatever is wrong with the database into a `DdmsError` that says what to do."""
+    try:
+        yield
+    except TROUBLE as error:
+        raise explain(error) from error
+
+
 def explain(error: BaseException) -> DdmsError:
-    """Turn a failed connection into a sentence that says what to do."""
-    match error:
-        case DdmsError():
-            return error
-        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            sentence: str = Sentence(
-                "the database refuses the user or password ({}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD",
-                error,
-            )
-        case asyncpg.InvalidCatalogNameError():
-            sentence = Sentence("{}: create it, or correct DDMS_DATABASE_URL", error)
-        case asyncpg.CannotConnectNowError():
-            sentence = "the database is starting up or shutting down: wait a moment"
-        case asyncpg.TooManyConnectionsError():
-            sentence = "the database has no connection left: raise max_connections or stop other clients"
-        case asyncpg.PostgresError() | asyncpg.InterfaceError():
-            sentence = Sentence("the database refuses the connection: {}", error)
-        case _:
-            sentence = Sentence(
-                "the database cannot be reached ({}): is it running, is DDMS_DATABASE_URL right?",
-                str(error) or type(error).__name__,
-            )
-    return DdmsError(Code.UNAVAILABLE, sentence)
+    """Turn what is wrong with the database into a sentence that says what to do."""
+    if isinstance(error, DdmsError):
+        return error
+    for kind, template in _EXPLANATIONS.items():
+        if isinstance(error, kind):
+            return DdmsError(Code.UNAVAILABLE, Sentence(template, _first_line(error)))
+    advice = "the database cannot be reached ({}): is it running, is DDMS_DATABASE_URL right?"
+    return DdmsError(Code.UNAVAILABLE, Sentence(advice, _first_line(error)))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+_PASSWORD = "the database refuses the user or password ({}): check DDMS_DATABASE_URL and DDMS_DATABASE_PASSWORD"  # noqa: S105
+_EXPLANATIONS: dict[type[BaseException], str] = {
+    asyncpg.InvalidPasswordError: _PASSWORD,
+    asyncpg.InvalidAuthorizationSpecificationError: _PASSWORD,
+    asyncpg.InvalidCatalogNameError: "{}: create it, or correct DDMS_DATABASE_URL",
+    asyncpg.CannotConnectNowError: "the database is starting up or shutting down: wait a moment",
+    asyncpg.TooManyConnectionsError: "the database has no connection left: raise max_connections or stop other clients",
+    asyncpg.DiskFullError: "the disk of the database is full ({}): make room on it; docs/troubleshooting.md says how",
+    asyncpg.OutOfMemoryError: "the database is out of memory ({}): give it more, or lower work_mem and max_connections",
+    asyncpg.InsufficientResourcesError: "the database has reached a limit: {}",
+    asyncpg.ReadOnlySQLTransactionError: (
+        "the database takes no writes ({}): if it is a standby, let DDMS_DATABASE_URL name the primary; "
+        "else end its default_transaction_read_only"
+    ),
+    asyncpg.LockNotAvailableError: "the database waits for a lock that somebody holds ({}): pg_locks shows who",
+    asyncpg.UndefinedTableError: "the database lacks a table ({}): is it the one of DDMS, and run `ddms migrate`",
+    asyncpg.InsufficientPrivilegeError: "the database's role lacks a right ({}): run `ddms migrate` as the owner",
+    asyncpg.PostgresSystemError: "the database cannot read or write its files ({}): look into its log and at its disk",
+    asyncpg.UntranslatableCharacterError: (
+        "the database cannot hold all characters ({}): make it with ENCODING 'UTF8' TEMPLATE template0"
+    ),
+    asyncpg.ClientConfigurationError: "DDMS_DATABASE_URL cannot be used: {}",
+    asyncpg.PostgresError: "the database refuses: {}",
+    asyncpg.InterfaceError: "the connection to the database was lost: {}",
+    TimeoutError: (
+        "the database does not answer in time ({}): can it be reached, does somebody hold a lock? pg_stat_activity shows who"
+    ),
+}
+"""What each kind of trouble means, the particular before the general."""
 
 
 async def read_edition(connection: Connection) -> Edition:
@@ -168,7 +209,7 @@ async def check_schema(connection: Connection) -> None:
     """Stop a program that meets a schema older or newer than itself."""
     found = await refuse_newer_schema(connection)
     if found is None:
-        raise DdmsError(Code.SCHEMA_VERSION, "the database is empty: run `ddms migrate` first")
+        raise DdmsError(Code.SCHEMA_VERSION, EMPTY)
     if found < SCHEMA_VERSION:
         raise DdmsError(
             Code.SCHEMA_VERSION,
@@ -197,18 +238,25 @@ async def wait_until_ready(settings: Settings, program: str) -> Edition:
     said = ""
     while True:
         try:
-            connection = await connect(settings, program)
+            return await _look(settings, program)
         except DdmsError as error:
+            if error.code is Code.SCHEMA_VERSION:
+                raise
             if error.message != said:
                 logger.warning("waiting for the database: %s", error.message)
                 said = error.message
-            await asyncio.sleep(2)
-            continue
-        try:
-            await check_schema(connection)
-            return await read_edition(connection)
-        finally:
-            await connection.close(timeout=2)
+        await asyncio.sleep(2)
+
+
+async def _look(settings: Settings, program: str) -> Edition:
+    connection = await connect(settings, program)
+    try:
+        with explained():
+            async with asyncio.timeout(SESSION_SECONDS):
+                await check_schema(connection)
+                return await read_edition(connection)
+    finally:
+        connection.terminate()
 
 
 async def secret_channel(connection: Connection, subject: str) -> str:
@@ -229,9 +277,11 @@ async def listen(
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     try:
-        for subject, hear in listeners.items():
-            channel = await secret_channel(connection, subject)
-            await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
+        with explained():
+            for subject, hear in listeners.items():
+                channel = await secret_channel(connection, subject)
+                await connection.add_listener(channel, lambda _c, _p, _ch, payload, hear=hear: hear(payload))
         yield lost
     finally:
-        await connection.close(timeout=2)
+        with suppress(*TROUBLE):
+            await connection.close(timeout=2)

@@ -4,10 +4,12 @@ Every setting is a variable `DDMS_<NAME>`; `DDMS_<NAME>_FILE` names a file that 
 """
 
 import os
+import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from ddms.errors import Code, DdmsError
 
 PREFIX = "DDMS_"
+_LONGEST_FILE_NAME = 200
 TEST_PREFIX = "DDMS_TEST_"  # read by the test suite and the benchmarks only
 OF_CLIENTS = frozenset({"DDMS_URL", "DDMS_TOKEN"})
 """What `ddms watch` reads: where an API is that runs elsewhere, so no setting of a program."""
@@ -43,25 +46,53 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text):
+        raise ValueError("it is a whole number, written in digits")
+    return int(text)
+
+
 def _port(text: str) -> int:
-    port = int(text)
+    port = _whole(text)
     if not 0 <= port <= 65535:
         raise ValueError("a port is 0 to 65535")
     return port
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if number < 1:
         raise ValueError("it must be at least 1")
     return number
 
 
 def _interval(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0.0 <= seconds <= 60.0:
         raise ValueError("it is a number of seconds from 0 to 60")
     return seconds
+
+
+def _host(text: str) -> str:
+    host = text.strip().removeprefix("[").removesuffix("]")
+    if not host or re.search(r"[\s/\[\]@]", host):
+        raise ValueError("it is a host name or an address such as 0.0.0.0 or ::1, without a port")
+    return host
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 64 or text != text.strip() or not text.isprintable():
+        raise ValueError("a name has 1 to 64 characters that can be seen, and no space at its ends")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise ValueError("it is the path of a folder")
+    return Path(text)
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -73,15 +104,28 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _http_url(text: str) -> str:
-    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+    if not _is_url(text, {"http", "https"}) or not urlsplit(text).hostname:
         raise ValueError("it looks like http://127.0.0.1:4318")
     return text
 
 
 def _database_url(text: str) -> str:
-    if urlsplit(text).scheme not in {"postgresql", "postgres"}:
-        raise ValueError("it looks like postgresql://user@host:5432/database")
+    if not _is_url(text, {"postgresql", "postgres"}):
+        raise ValueError(
+            "it looks like postgresql://user@host:5432/database, with an address of IPv6 in brackets; a password with "
+            "signs such as / @ : # is better given as DDMS_DATABASE_PASSWORD"
+        )
     return text
+
+
+def _is_url(text: str, schemes: Collection[str]) -> bool:
+    try:
+        url = urlsplit(text.strip())
+        user, _, hosts = url.netloc.rpartition("@")
+        ports = [urlsplit(f"//{host}").port for host in hosts.split(",")]  # PostgreSQL takes several
+    except ValueError:  # a port or an address that is none
+        return False
+    return url.scheme in schemes and 0 not in ports and "@" not in user
 
 
 def _setting(parse: Callable[[str], Any], default: Any, meaning: str) -> Any:
@@ -104,7 +148,7 @@ class Settings:
     grafana_password: str | None = _setting(
         str, None, "Given by `ddms migrate` to Grafana's read-only role, ddms_grafana"
     )
-    api_host: str = _setting(str, "127.0.0.1", "Address the API listens on")
+    api_host: str = _setting(_host, "127.0.0.1", "Address the API listens on")
     api_port: int = _setting(_port, 8000, "Port the API listens on")
     allowed_origins: tuple[str, ...] = _setting(
         _origins, (), "Other origins whose pages may open a websocket, separated by commas"
@@ -113,15 +157,19 @@ class Settings:
         Switch, Switch.ON, "Whether the API tells its schema, on or off; GraphiQL and code generators need it"
     )
     collector_name: str = _setting(
-        str, socket.gethostname, "Name of this collector; two that run at once need two names"
+        _name, socket.gethostname, "Name of this collector; two that run at once need two names"
     )
-    collector_metrics_host: str = _setting(str, "127.0.0.1", "Address of the collector's /metrics and /health")
+    collector_metrics_host: str = _setting(_host, "127.0.0.1", "Address of the collector's /metrics and /health")
     collector_metrics_port: int = _setting(_port, 9108, "Port of the collector's /metrics and /health")
-    spool_directory: Path = _setting(Path, Path("spool"), "Folder that keeps readings while the database is away")
+    spool_directory: Path = _setting(
+        _folder,
+        Path("/var/lib/ddms/spool"),
+        "Folder that keeps readings while the database is away; each collector has one of its name in it",
+    )
     spool_max_bytes: int = _setting(_positive, 2 * 1024**3, "Largest size of the spool, in bytes")
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
     disk_path: Path | None = _setting(
-        Path, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
+        _folder, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
     )
     otlp_endpoint: str | None = _setting(
         _http_url, None, "Where the API sends its traces, an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]"
@@ -149,6 +197,16 @@ class Settings:
             values[known[name].name] = _parse(variable, text, known[name].metadata["parse"])
         return cls(**values)
 
+    @property
+    def spool_folder(self) -> Path:
+        """The folder of this collector's own spool: two names never share one."""
+        name = quote(self.collector_name, safe=" ")
+        if not name.strip("."):
+            name = name.replace(".", "%2E")
+        if len(name) > _LONGEST_FILE_NAME:
+            name = sha256(name.encode()).hexdigest()
+        return self.spool_directory.absolute() / name
+
     def dsn(self) -> str:
         """Return the database URL with the password in it."""
         if self.database_password is None:
@@ -172,4 +230,9 @@ def _parse(variable: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise DdmsError(Code.SETTINGS, f"{variable}={text!r} does not fit: {error}", field=variable) from error
+        shown = "" if _holds_secret(variable, text) else f"={text[:200]!r}"
+        raise DdmsError(Code.SETTINGS, f"{variable}{shown} does not fit: {error}", field=variable) from error
+
+
+def _holds_secret(variable: str, text: str) -> bool:
+    return "PASSWORD" in variable or (variable.endswith("_URL") and "@" in text)

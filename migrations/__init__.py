@@ -3,9 +3,9 @@
 `migrate` may be called by several programs at once: a lock lets one do the work.
 """
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.resources import files
 
 import asyncpg
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ddms.database import explain, refuse_newer_schema
+from ddms.database import CONNECT_SECONDS, explain, refuse_newer_schema
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
@@ -120,8 +120,9 @@ async def _prepare(url: str) -> None:
 
 
 async def _migrate(url: str) -> None:
-    match = re.fullmatch(r"postgres(?:ql)?://(.*)", url)
-    engine = create_async_engine(f"postgresql+asyncpg://{match[1] if match else url}", poolclass=NullPool)
+    # The programs connect by asyncpg itself, which knows more of URLs (sslmode, several hosts) than SQLAlchemy passes on.
+    creator = partial(asyncpg.connect, url, timeout=CONNECT_SECONDS)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.execute(text(LOCK))

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -91,9 +92,15 @@ async def database_url(server_url: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, tmp_path: Path) -> Settings:
     """The settings of a program on the fresh database, with the rights that programs have."""
-    return Settings(database_url=database_url, database_role="ddms_app", api_port=0, collector_metrics_port=0)
+    return Settings(
+        database_url=database_url,
+        database_role="ddms_app",
+        api_port=0,
+        collector_metrics_port=0,
+        spool_directory=tmp_path / "spool",
+    )
 
 
 @pytest.fixture

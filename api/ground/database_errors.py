@@ -45,6 +45,18 @@ def of_database(error: Exception) -> DdmsError | None:
             )
         case asyncpg.PostgresConnectionError() | asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
             return unavailable()
+        case (
+            asyncpg.InsufficientResourcesError()
+            | asyncpg.ReadOnlySQLTransactionError()
+            | asyncpg.PostgresSystemError()
+            | asyncpg.ObjectNotInPrerequisiteStateError()
+        ):
+            return DdmsError(
+                Code.UNAVAILABLE,
+                "the database cannot do that at the moment, it is full, read only or at a limit: /health says more; try again later",
+            )
+        case asyncpg.TransactionRollbackError():
+            return DdmsError(Code.UNAVAILABLE, "somebody changed the same at the same moment: try again")
         case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():  # a lost connection is all of these
             return unavailable()
         case _:

@@ -70,6 +70,7 @@ LIVE_LAG = Histogram(
 )
 DEVICES = Gauge("ddms_active_devices", "Devices by state", ["state"], registry=REGISTRY)
 DATABASE_UP = Gauge("ddms_database_up", "Whether the database answers (1) or not (0)", registry=REGISTRY)
+TROUBLES = Gauge("ddms_troubles", "Reasons why the installation is degraded: /health tells them", registry=REGISTRY)
 JOB_SECONDS = Histogram(
     "ddms_job_seconds",
     "Time of a run of a scheduled job",

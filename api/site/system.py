@@ -20,7 +20,7 @@ ALIVE = timedelta(seconds=30)
 COLLECTORS: Listing["Collector"] = Listing(
     "collectors",
     """
-SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, seen_at > now() - $1::interval AS alive
+SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, trouble, refused_readings, seen_at > now() - $1::interval AS alive
   FROM collectors WHERE ($2::boolean IS NULL OR (seen_at > now() - $1::interval) = $2)
 """,
     parameters=2,
@@ -75,6 +75,12 @@ class Collector:
     lost_at: datetime | None = field(description="When readings were last lost.")
     spool_bytes: BigInt = field(description="What waits in its spool for the database, as it last said, in bytes.")
     spool_since: datetime | None = field(description="How old the oldest of it is; null when the spool is empty.")
+    trouble: str | None = field(
+        description="What keeps it from storing readings as fast as it reads them, as it last said; null when nothing does."
+    )
+    refused_readings: BigInt = field(
+        description="Readings that the database refused for their content since it started; they are set aside in its spool."
+    )
 
 
 @strawberry.type

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -11,17 +11,25 @@ from starlette.responses import Response
 
 from api.execution.response import encode
 from api.ground.database import Database
-from api.ground.metrics import DATABASE_UP, DEVICES, REGISTRY
+from api.ground.metrics import DATABASE_UP, DEVICES, REGISTRY, TROUBLES
+from api.ground.scheduler import Job
 from ddms import VERSION
-from ddms.database import SCHEMA_VERSION
-from ddms.errors import DdmsError
+from ddms.database import SCHEMA_VERSION, TROUBLE
+from ddms.health import READ_HEALTH, troubles
 
 CACHED_SECONDS = 10.0
+REASONS_SECONDS = 5.0
 ANSWER_SECONDS = 1.5
+START_SECONDS = 10.0  # until then the live stream may still be on its way
+JOB_SLACK = 120.0  # seconds; a replica that takes over may begin so late
 
 COUNT_STATES = """-- ddms:count_states
 SELECT CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state, count(*) AS count
   FROM devices d LEFT JOIN device_states s ON s.device_id = d.id WHERE d.deleted_at IS NULL GROUP BY 1
+"""
+READ_JOBS = """-- ddms:read_health_of_jobs
+SELECT DISTINCT ON (job) job, error, extract(epoch FROM now() - finished_at)::float8 AS ago
+  FROM job_runs WHERE job = any($1::text[]) ORDER BY job, id DESC
 """
 STATES = ("unknown", "online", "error", "offline", "disabled")
 
@@ -29,27 +37,71 @@ STATES = ("unknown", "online", "error", "offline", "disabled")
 class Health:
     """What monitors ask for, remembered for a moment so that they cost nothing."""
 
-    def __init__(self, database: Database, measure: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, measure: Callable[[], None], *, is_live: Callable[[], bool], jobs: Sequence[Job] = ()
+    ) -> None:
         self._database = database
         self._measure = measure
+        self._is_live = is_live
+        self._jobs = jobs
         self._started = time.monotonic()
         self._metrics: tuple[float, bytes] = (-CACHED_SECONDS, b"")
-        self._asking = asyncio.Lock()
+        self._reasons: tuple[float, list[str]] = (-REASONS_SECONDS, [])
+        self._asking, self._looking = asyncio.Lock(), asyncio.Lock()
 
     async def _count(self) -> dict[str, int] | None:
         """Return the devices by state, or None when the database does not answer in time."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 rows = await self._database.rows(COUNT_STATES)
-        except (DdmsError, TimeoutError):
+        except TROUBLE:
             return None
         return {row["state"]: row["count"] for row in rows}
 
+    async def reasons(self) -> list[str]:
+        """Say, a sentence each, what of the promises is not kept; at most some seconds old."""
+        async with self._looking:
+            if time.monotonic() - self._reasons[0] >= REASONS_SECONDS:
+                self._reasons = (time.monotonic(), await self._look())
+        if self._is_live() or time.monotonic() - self._started < START_SECONDS:
+            return self._reasons[1]
+        return [*self._reasons[1], "the live stream is not heard: subscribers get nothing"]
+
+    async def _look(self) -> list[str]:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return [*await self._of_site(), *await self._of_jobs()]
+        except TROUBLE:
+            return ["the database is too slow, or too full, to say how the site does"]
+
+    async def _of_site(self) -> list[str]:
+        row = await self._database.row(READ_HEALTH)
+        return list(troubles(row)) if row else []
+
+    async def _of_jobs(self) -> list[str]:
+        rows = await self._database.rows(READ_JOBS, [job.name for job in self._jobs])
+        seconds = {row["job"]: row for row in rows}
+        found = []
+        for job in self._jobs:
+            every, row = job.every.total_seconds(), seconds.get(job.name)
+            if row and row["error"]:
+                found.append(f"the job {job.name} fails: {row['error']}")
+            since = row["ago"] if row else time.monotonic() - self._started
+            if since > 5 * every + JOB_SLACK:
+                found.append(f"the job {job.name}, due each {every:.0f} s, was not done for {since:.0f} s")
+        return found
+
     async def health(self) -> Response:
-        """Answer /health: 200 when all is well, 503 when the database is away."""
+        """Answer /health: 200 while it can answer, also when something is wrong, and 503 when the database is away.
+
+        What is degraded is not cured by a restart, and other replicas see the same: nobody should take this one away.
+        """
         states = await self._count()
+        reasons = ["the database cannot be reached"] if states is None else await self.reasons()
+        status = "unavailable" if states is None else "degraded" if reasons else "ok"
         answer: dict[str, Any] = {
-            "status": "unavailable" if states is None else "ok",
+            "status": status,
+            "reasons": reasons,
             "version": VERSION,
             "edition": self._database.edition.value,
             "schemaVersion": SCHEMA_VERSION,
@@ -71,6 +123,7 @@ class Health:
 
     async def _collect(self) -> None:
         states = await self._count()
+        TROUBLES.set(0 if states is None else len(await self.reasons()))
         self._measure()
         DATABASE_UP.set(states is not None)
         for state in STATES:

@@ -16,7 +16,7 @@ from collector.polling.units import DeviceCondition, Pace
 from collector.storing.decode import Batch, Text
 from ddms import VERSION, stream
 from ddms.database import Connection
-from ddms.errors import DdmsError
+from ddms.errors import Code, DdmsError
 
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
@@ -33,17 +33,20 @@ NOTE_LATE = """-- ddms:note_late
 SELECT note_late($1::int[], $2::timestamptz[])
 """
 COMMIT_SECONDS = 20.0
-# What says that the database is away, or cannot write now; anything else is the batch's own fault.
+# What says that the batch itself cannot be stored, however the database does.
+REFUSED = (asyncpg.DataError, asyncpg.CheckViolationError, asyncpg.NotNullViolationError)
+# What says nothing about the batch: the same one may be taken the next time.
 AWAY = (
     OSError,
-    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server ended the session just as we spoke
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidTransactionStateError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.PostgresSystemError,
     DdmsError,
 )
 
@@ -237,7 +240,11 @@ async def store_states(connection: Connection, states: list[DeviceCondition]) ->
 
 
 async def store_seen(connection: Connection, health: CollectorHealth, seen: list[Pace]) -> None:
-    """Store, from time to time, which devices answered and how fast, and how the collector does: a sign of life."""
-    await connection.execute(STORE_HEALTH, *health)
+    """Store, from time to time, which devices answered and how fast, and how the collector does: a sign of life.
+
+    Raises `DdmsError` when the collector's row was deleted: it must register again.
+    """
+    if await connection.execute(STORE_HEALTH, *health) == "UPDATE 0":
+        raise DdmsError(Code.UNAVAILABLE, "this collector's row is gone from the database: it is made again")
     if seen:
         await connection.execute(STORE_SEEN, *(list(column) for column in zip(*seen, strict=True)))

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import asyncpg
@@ -15,19 +16,19 @@ from collector.complaints import Complaints
 from collector.polling.units import DeviceCondition, Pace
 from collector.storing.decode import Answer, Batch, PointArrays, decode
 from collector.storing.flush import (
-    AWAY,
     COMMIT_SECONDS,
     MAKE_INCOMING,
+    REFUSED,
     CollectorHealth,
     flush_batch,
     replay_batch,
     store_seen,
     store_states,
 )
-from collector.storing.replay import replay_spool
-from collector.storing.spool import Spool, SpoolFullError
+from collector.storing.replay import Replay
+from collector.storing.spool import Spool, SpoolFullError, SpoolUnreadableError
 from ddms import VERSION
-from ddms.database import Connection, check_schema, connect, explain
+from ddms.database import SESSION_SECONDS, TROUBLE, Connection, check_schema, connect, explain, explained
 from ddms.errors import Code, DdmsError
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
@@ -37,6 +38,7 @@ RECONNECT_SECONDS = 5.0
 SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
 GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
 SEEN_SECONDS = 10.0
+LATE_SECONDS, TOLD_FOR = 15.0, timedelta(hours=1)
 
 logger = logging.getLogger("ddms.collector")
 
@@ -61,8 +63,12 @@ class StoreStatistics:
     replayed: int = 0
     lost: int = 0
     lost_at: datetime | None = None
-    lost_told: int = 0
     refused: int = 0
+    refused_at: datetime | None = None
+
+
+def _is_recent(moment: datetime | None) -> bool:
+    return moment is not None and datetime.now(UTC) - moment < TOLD_FOR
 
 
 class Store:
@@ -82,7 +88,10 @@ class Store:
         self._seen_stored = monotonic()
         self._connection: asyncpg.Connection | None = None
         self._sequence = 0
-        self._complaints = Complaints()
+        self.complaints = Complaints()
+        self._replay = Replay(settings, spool, self.statistics, self.complaints)
+        spool.on_lost = self._lost
+        self._registered = False
 
     @property
     def connected(self) -> bool:
@@ -94,12 +103,34 @@ class Store:
         """Answers that wait for the next flush."""
         return len(self._answers)
 
+    @property
+    def waits(self) -> float:
+        """How long the oldest answer waits for a flush that was not begun yet, in seconds."""
+        return monotonic() - self._first_came if self._answers else 0.0
+
+    def troubles(self) -> list[str]:
+        """Say, a sentence each, what keeps readings from being stored as fast as they are read; nothing when all is well."""
+        statistics, said = self.statistics, list(self.complaints.current.values())
+        if self.waits > LATE_SECONDS:
+            said.append(f"answers wait for {self.waits:.0f} s for the flush before theirs")
+        if self.connected and (age := self.spool.age()) > LATE_SECONDS:
+            said.append(f"{self.spool.count} batches wait in the spool for the database, the oldest for {age:.0f} s")
+        if _is_recent(statistics.lost_at):
+            said.append(
+                f"readings were lost, {statistics.lost:,} since the start, the last at {statistics.lost_at:%H:%M:%S} UTC"
+            )
+        if _is_recent(statistics.refused_at):
+            said.append(
+                f"the database refused {statistics.refused:,} readings: they are in {self.spool.directory}/*.refused"
+            )
+        return said
+
     def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:
         """Take what a request brought."""
-        self._answers.append((block, time, data, reason))
-        if not self._pending.is_set():
+        if not self._answers:
             self._first_came = monotonic()
             self._pending.set()
+        self._answers.append((block, time, data, reason))
 
     def seen(self, device_id: int) -> None:
         """Take note that a device answered just now."""
@@ -143,10 +174,21 @@ class Store:
         answers, self._answers = self._answers, []
         start = monotonic()
         batch = decode(answers, self._points)
-        if len(batch.readings) and not await self._store(batch):
+        if len(batch.readings) and not await self._store_or_keep(batch):
             await self._spool(batch)
         await self._store_states()
         self._count(batch, monotonic() - start)
+
+    async def _store_or_keep(self, batch: Batch) -> bool:
+        """Store a batch; when the program is ended meanwhile, keep it: nobody knows then whether it was stored."""
+        try:
+            return await self._store(batch)
+        except asyncio.CancelledError:
+            try:
+                self.spool.append(batch)
+            except SpoolFullError:
+                self.spool.lose(len(batch.readings))
+            raise
 
     async def _store(self, batch: Batch) -> bool:
         if self._connection is None:
@@ -159,11 +201,11 @@ class Store:
                 except asyncpg.UniqueViolationError:
                     # The clock was set back to the very microsecond of another reading.
                     await replay_batch(self._connection, self._settings.collector_name, batch)
-        except AWAY as error:
-            self._disconnect(error)
+        except REFUSED as error:  # the replay finds out more, and sets it aside
+            logger.warning("the database refuses a flush (%s); it goes to the spool", error)
             return False
-        except asyncpg.PostgresError:
-            logger.exception("the database refuses a flush; it goes to the spool")
+        except TROUBLE as error:
+            self._disconnect(error)
             return False
         return True
 
@@ -179,15 +221,21 @@ class Store:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await store_states(self._connection, list(states.values()))
                 if seen is not None:
-                    await store_seen(self._connection, self._health(), seen)
-        except AWAY as error:
+                    health = self._health()
+                    await store_seen(self._connection, health, seen)
+                    await asyncio.to_thread(self.spool.told, health.lost)
+            self.complaints.over("states")
+        except REFUSED as error:
+            self.complaints.about("states", f"the database refuses what is known of the devices: {error}")
+        except TROUBLE as error:
             self._states = states | self._states
             self._disconnect(error)
 
     def _health(self) -> CollectorHealth:
-        statistics, spool = self.statistics, self.spool
-        lost, statistics.lost_told = statistics.lost - statistics.lost_told, statistics.lost
-        return CollectorHealth(self._settings.collector_name, lost, statistics.lost_at, spool.bytes, spool.age())
+        lost_at = self.statistics.lost_at or (datetime.now(UTC) if self.spool.untold else None)
+        return CollectorHealth(
+            self._settings.collector_name, self.spool.untold, lost_at, self.spool.bytes, self.spool.age()
+        )
 
     def _count(self, batch: Batch, seconds: float) -> None:
         statistics, readings = self.statistics, batch.readings
@@ -202,44 +250,61 @@ class Store:
 
     async def _spool(self, batch: Batch) -> None:
         try:
-            await asyncio.to_thread(self.spool.append, batch)
+            await asyncio.shield(asyncio.to_thread(self.spool.append, batch))
         except SpoolFullError as error:
-            self.statistics.lost += len(batch.readings)
-            self.statistics.lost_at = datetime.now(UTC)
-            self._complaints.about("spool", f"readings are lost: {error}")
+            await asyncio.to_thread(self.spool.lose, len(batch.readings))
+            self.complaints.about("spool", f"readings are lost: {error}")
         else:
             self.statistics.spooled += len(batch.readings)
-            self._complaints.over("spool")
+            self.complaints.over("spool")
+
+    def _lost(self, readings: int) -> None:
+        self.statistics.lost += readings
+        self.statistics.lost_at = datetime.now(UTC)
 
     async def replay_spool(self) -> None:
         """Bring the spool into the database whenever it is back; for ever."""
-        await replay_spool(self._settings, self.spool, self.statistics, self._complaints, lambda: self.connected)
+        await self._replay.run(lambda: self.connected)
 
     # -- connection
 
     async def stay_connected(self) -> None:
-        """Connect again whenever the connection is lost, and give a sign of life."""
+        """Connect again whenever the connection is lost, and give a sign of life; for ever.
+
+        Raises `DdmsError` when another collector has this one's name before it ever had it itself.
+        """
         while True:
             await asyncio.sleep(RECONNECT_SECONDS)
+            if self._connection is not None and self._connection.is_closed():
+                self._disconnect(ConnectionError("it closed the connection"))
             if self._connection is None:
                 try:
                     await self.connect()
                 except DdmsError as error:
-                    if error.code is Code.SCHEMA_VERSION:
+                    if error.code is Code.CONFLICT and not self._registered:
                         raise
-                    self._complaints.about("database", f"readings go to the spool: {error.message}")
+                    self.away(error)
             self._pending.set()
 
     async def connect(self) -> None:
-        """Connect to the database and take this collector's name; raises `DdmsError`."""
+        """Connect to the database, take this collector's name, and see that the database takes readings again.
+
+        Raises `DdmsError`. What it takes first is the oldest batch of the spool: a database that lets in and answers
+        may still have no room, or hold a lock, and nothing that was just read should wait for that.
+        """
         connection = await connect(self._settings, "collector")
         try:
-            await self._register(connection)
+            with explained():
+                async with asyncio.timeout(SESSION_SECONDS):
+                    await self._register(connection)
+                with suppress(SpoolUnreadableError):
+                    await self._replay.one(connection)
         except BaseException:
             connection.terminate()
             raise
         self._connection = connection
-        self._complaints.over("database")
+        self.complaints.over("database")
+        self.complaints.over("spool")
         logger.info("connected to the database; %d batches wait in the spool", self.spool.count)
 
     async def _register(self, connection: Connection) -> None:
@@ -251,16 +316,23 @@ class Store:
             )
         await connection.execute(MAKE_INCOMING)
         self._sequence = max(self._sequence, await connection.fetchval(REGISTER_COLLECTOR, name, VERSION))
+        self._registered = True
 
     def _disconnect(self, error: BaseException) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-        self._complaints.about("database", f"readings go to the spool: {explain(error).message}")
+        self.away(error)
+
+    def away(self, error: BaseException) -> None:
+        """Say why readings go to the spool."""
+        self.complaints.about("database", f"readings go to the spool: {explain(error).message}")
 
     async def close(self) -> None:
         """Store what is pending, and hang up."""
         await self.flush()
         if self._connection is not None:
-            await self._connection.close(timeout=2)
+            with suppress(*TROUBLE):
+                await self._connection.close(timeout=2)
             self._connection = None
+        self.spool.close()

@@ -74,3 +74,17 @@ def main() -> None:
         where = f"{error.field}: " if error.field and error.field not in error.message else ""
         click.echo(f"Error: {where}{error.message}", err=True)
         sys.exit(_EXIT_USAGE if error.code is Code.SETTINGS else _EXIT_FAILED)
+    except Exception as error:
+        if (sentence := _of_database(error)) is None:
+            raise
+        click.echo(f"Error: {sentence}", err=True)
+        sys.exit(_EXIT_FAILED)
+
+
+def _of_database(error: Exception) -> str | None:
+    """Say what an error of the database, or of a file, means; None for our own mistakes."""
+    from ddms.database import TROUBLE, explain  # noqa: PLC0415 - help needs no database
+
+    if isinstance(error, OSError) and error.filename is not None:
+        return str(error)
+    return explain(error).message if isinstance(error, TROUBLE) else None

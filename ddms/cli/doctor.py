@@ -4,7 +4,12 @@ import asyncio
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import unquote
+from urllib.request import urlopen
 
 import click
 import orjson
@@ -52,6 +57,7 @@ async def examine() -> list[Finding]:
     except DdmsError as error:
         return [Finding("settings", Verdict.BAD, error.message, "correct it; `ddms settings` lists them all")]
     findings = [Finding("settings", Verdict.OK, "all are valid"), *_disk(settings), *_spool(settings)]
+    findings += await asyncio.to_thread(lambda: list(_collector(settings)))
     try:
         connection = await connect(settings, "doctor")
     except DdmsError as error:
@@ -77,25 +83,51 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield Finding("disk", state, text, "" if state is Verdict.OK else "make room, before readings are lost")
 
 
+def _collector(settings: Settings) -> Iterator[Finding]:
+    """Ask the collector of this machine, if there is one where the settings say."""
+    host, port = settings.collector_metrics_host, settings.collector_metrics_port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it listens on, not ours
+    url = f"http://[{host}]:{port}/health" if ":" in host else f"http://{host}:{port}/health"
+    try:
+        with urlopen(url, timeout=3) as answer:  # noqa: S310 - http, by the line above
+            health = orjson.loads(answer.read(1_000_000))
+        reasons, version = tuple(map(str, health["reasons"])), health["version"]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return  # none runs here: the database knows of all
+    if reasons:
+        advice = "what each sentence means: docs/troubleshooting.md; it goes on polling meanwhile"
+        yield Finding("collector", Verdict.WARN, f"the one at {host}:{port} is degraded", advice, reasons)
+    else:
+        yield Finding("collector", Verdict.OK, f"the one at {host}:{port}, version {version}, stores what it reads")
+
+
 def _spool(settings: Settings) -> Iterator[Finding]:
     folder = settings.spool_directory
     if not folder.is_dir():
         yield Finding("spool", Verdict.OK, f"{folder} is not there: no collector of this machine keeps its spool there")
         return
-    files = [(f.stat().st_size, f.stat().st_mtime) for f in folder.glob("*.batch")]
-    aside = [f.name for f in folder.iterdir() if f.suffix in {".damaged", ".refused"}]
+    aside = [f.name for f in folder.rglob("*.*") if f.suffix in {".damaged", ".refused"}]
     if aside:
         yield Finding("spool", Verdict.WARN, f"{len(aside)} batches were set aside in {folder}, as the log tells",
                       "their readings are not in the database: keep them for a person who can look into them")  # fmt: skip
-    if not files:
+    kept = sorted({batch.parent for batch in folder.rglob("*.batch")})  # each collector has a folder of its name
+    for own in kept:
+        yield from _filling(settings, own, "" if own == folder else f"{unquote(own.name)}: ")
+    if not kept:
         yield Finding("spool", Verdict.OK, "empty")
-        return
-    used, oldest = sum(s for s, _ in files), time.time() - min(t for _, t in files)
+
+
+def _filling(settings: Settings, folder: Path, whose: str) -> Iterator[Finding]:
+    files = []
+    for batch in folder.glob("*.batch"):
+        with suppress(FileNotFoundError):  # replayed just now
+            files.append((batch.stat().st_size, batch.stat().st_mtime))
+    used, oldest = sum(s for s, _ in files), time.time() - min((t for _, t in files), default=time.time())
     room = min(settings.spool_max_bytes - used, shutil.disk_usage(folder).free)
     full = used / (used + max(room, 1))
-    lasts = f"; as it grows now it is full in {ago(room / (used / max(oldest, 1.0)))}" if oldest > 60 else ""
+    lasts = f"; as it grows now it is full in {ago(room / (used / max(oldest, 1.0)))}" if oldest > 60 and used else ""
     state = Verdict.BAD if full > 0.9 else Verdict.WARN
-    text = f"{size(used)} in {len(files)} batches, {full:.0%} full, the oldest {ago(oldest)} old{lasts}"
+    text = f"{whose}{size(used)} in {len(files)} batches, {full:.0%} full, the oldest {ago(oldest)} old{lasts}"
     advice = "bring the database back (below); the spool then empties by itself, oldest first"
     if state is Verdict.BAD:
         advice += ". When it is full readings are lost: make room on the disk, raise DDMS_SPOOL_MAX_BYTES"

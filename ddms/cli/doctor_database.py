@@ -11,6 +11,7 @@ from ddms.cli.doctor_roles import examine_roles
 from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import Connection, check_schema, read_edition
 from ddms.errors import DdmsError
+from ddms.health import READ_HEALTH, storing
 
 CLOCK_WARN_SECONDS, CLOCK_BAD_SECONDS = 2.0, 30.0
 MOST_NAMED = 10
@@ -19,7 +20,7 @@ LOST_RECENTLY = 86_400.0
 READ_COLLECTORS = """-- ddms:doctor_collectors
 SELECT name, version, extract(epoch FROM now() - started_at)::float8 AS runs, extract(epoch FROM now() - seen_at)::float8 AS silent,
        seen_at > now() - interval '30 s' AND stopped_at IS NULL AS alive, stopped_at IS NOT NULL AS stopped,
-       lost_readings, extract(epoch FROM now() - lost_at)::float8 AS lost_ago, spool_bytes,
+       trouble, lost_readings, extract(epoch FROM now() - lost_at)::float8 AS lost_ago, spool_bytes,
        extract(epoch FROM now() - spool_since)::float8 AS spool_age
   FROM collectors ORDER BY name
 """
@@ -33,7 +34,6 @@ SELECT d.device AS name, d.endpoint, d.state, extract(epoch FROM now() - coalesc
        d.last_error, p.overrun_since IS NOT NULL AS overrun, extract(epoch FROM now() - p.overrun_since)::float8 AS overrun_lasts
   FROM grafana.devices d LEFT JOIN grafana.polling p USING (device_id) WHERE d.state <> 'disabled' ORDER BY d.endpoint, d.device
 """
-READ_NEWEST = "-- ddms:doctor_newest\nSELECT extract(epoch FROM now() - max(time))::float8 FROM latest"
 READ_CLOCK = "-- ddms:doctor_clock\nSELECT extract(epoch FROM clock_timestamp())::float8"
 
 
@@ -53,11 +53,11 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         collectors = await connection.fetch(READ_COLLECTORS)
         unpolled = [row["endpoint"] for row in await connection.fetch(READ_UNPOLLED)]
         devices = await connection.fetch(READ_DEVICES)
-        newest = await connection.fetchval(READ_NEWEST)
+        health = await connection.fetchrow(READ_HEALTH)
     except asyncpg.PostgresError as error:
         yield Finding("database", Verdict.BAD, f"a question was refused: {error}", "look into the database's log")
         return
-    for finding in (*_collectors(collectors, unpolled), *_devices(devices), *_overrun(devices), _readings(newest)):
+    for finding in (*_collectors(collectors, unpolled), *_devices(devices), *_overrun(devices), *_readings(health)):
         yield finding
 
 
@@ -104,6 +104,10 @@ def _durability(alive: list[Any]) -> Iterator[Finding]:
     if lost:
         advice = "make room on its disk, or raise DDMS_SPOOL_MAX_BYTES; these readings will not come back"
         yield Finding("lost", Verdict.BAD, "neither the database nor a spool took all readings", advice, lost)
+    troubled = tuple(f"{r['name']}: {r['trouble']}" for r in alive if r["trouble"])
+    if troubled:
+        yield Finding("storing", Verdict.BAD, "a collector cannot store as fast as it reads",
+                      "docs/troubleshooting.md says what each sentence means; it polls on into its spool", troubled)  # fmt: skip
     waiting = tuple(
         f"{r['name']}: {size(r['spool_bytes'])}, the oldest {ago(r['spool_age'] or 0)} old"
         for r in alive
@@ -167,9 +171,19 @@ def _overrun(rows: list[Any]) -> Iterator[Finding]:
         yield Finding("overrun", Verdict.WARN, text, advice)
 
 
-def _readings(age: float | None) -> Finding:
-    if age is None:
-        return Finding("readings", Verdict.WARN, "there are none yet")
-    if age < 3700:  # the longest interval is an hour
-        return Finding("readings", Verdict.OK, f"the newest is {ago(age)} old")
-    return Finding("readings", Verdict.BAD, f"the newest is {ago(age)} old", "see collectors and devices above")
+def _readings(row: Any) -> Iterator[Finding]:
+    if row["read_only"]:
+        yield Finding("database", Verdict.BAD, "it takes no writes, so nothing is stored",
+                      "if it is a standby, let DDMS_DATABASE_URL name the primary; else end default_transaction_read_only")  # fmt: skip
+    if row["newest"] is None:
+        yield Finding("readings", Verdict.WARN, "there are none yet")
+    elif behind := storing(row):
+        advice = "see collectors and devices above; a collector's /health and log say what keeps it from storing"
+        yield Finding("readings", Verdict.BAD, behind, advice)
+    elif row["points"] or not row["devices"]:
+        yield Finding(
+            "readings", Verdict.OK, f"stored as fast as they are read; the newest is {ago(row['newest'])} old"
+        )
+    else:
+        text = f"no device is online, so there are no new ones; the newest is {ago(row['newest'])} old"
+        yield Finding("readings", Verdict.BAD, text, "see collectors and devices above")

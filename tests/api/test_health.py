@@ -1,28 +1,128 @@
 """What monitors and browsers see: health, metrics, GraphiQL without the internet."""
 
 import re
+from datetime import timedelta
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.ground.metrics import OperationNames
+from api.ground.scheduler import Job
+from api.transport import health
 from ddms import VERSION
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.running import until
 
 
 async def test_health_says_how_the_installation_is(api: Api, owner, edition):
     device = await add(api)
     await owner.execute("INSERT INTO device_states (device_id, state) VALUES ($1, 'online')", int(device["id"][4:]))
     await add(api, "Second")
-    health = await api.client.get(f"{api.url}/health")
-    answer = health.json()
+    response = await api.client.get(f"{api.url}/health")
+    answer = response.json()
     assert answer.pop("uptime") >= 0
-    assert (health.status_code, answer) == (200, {
-        "status": "ok", "version": VERSION, "edition": edition, "schemaVersion": answer["schemaVersion"],
+    assert (response.status_code, answer) == (200, {
+        "status": "ok", "reasons": [], "version": VERSION, "edition": edition, "schemaVersion": answer["schemaVersion"],
         "database": "ok", "devices": {"online": 1, "total": 2},
     })  # fmt: skip
     system = await api.ask("{ system { version edition schemaVersion live qualities { code reason explanation } } }")
     assert (system["edition"], system["live"]) == (edition, True)
     assert {"code": 16, "reason": "TIMEOUT", "explanation": "the device did not answer in time"} in system["qualities"]
+
+
+MAKE_TOKEN = 'mutation { createToken(name: "x", role: VIEWER) { errors { code } } }'
+
+
+@pytest.fixture
+async def polled(api: Api, owner, monkeypatch):
+    """A device that is online, polled and stored."""
+    monkeypatch.setattr(health, "REASONS_SECONDS", 0.0)
+    device = await add(api)
+    await owner.execute("INSERT INTO device_states (device_id, state) VALUES ($1, 'online')", int(device["id"][4:]))
+    await owner.execute("INSERT INTO latest SELECT id, now(), 5, 0 FROM points")
+    await owner.execute("INSERT INTO collectors (name, version) VALUES ('line 1', '1')")
+    await owner.execute("INSERT INTO leases SELECT id, 'line 1', now() + interval '1 h' FROM connections")
+    await owner.execute("UPDATE devices SET created_at = now() - interval '1 h'")
+    return owner
+
+
+async def asked(api: Api):
+    answer = await api.client.get(f"{api.url}/health")
+    return answer.status_code, answer.json()["status"], " / ".join(answer.json()["reasons"])
+
+
+async def test_all_that_was_promised_is_done(api: Api, polled):
+    assert await asked(api) == (200, "ok", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("UPDATE latest SET time = now() - interval '2 min'", "have no reading of their last three intervals"),
+        ("UPDATE collectors SET seen_at = now() - interval '2 min'", "the collector line 1 is silent"),
+        ("DELETE FROM leases", "no collector polls 1 endpoints, tcp://"),
+        ("DELETE FROM collectors", "no collector runs, so nobody polls 1 endpoints"),
+        ("UPDATE collectors SET lost_at = now() - interval '2 min'", "the collector line 1 lost readings"),
+        ("UPDATE collectors SET trouble = 'no room'", "the collector line 1: no room"),
+        ("UPDATE collectors SET spool_since = now() - interval '2 min'", "readings of more than a minute ago in its spool"),
+    ],
+)  # fmt: skip
+async def test_what_is_not_done_is_degraded_with_the_reason_and_no_cause_to_restart(api: Api, polled, wrong, reason):
+    await polled.execute("UPDATE points SET interval_s = 1")
+    await polled.execute(wrong)
+    code, status, reasons = await asked(api)
+    assert (code, status) == (200, "degraded")
+    assert reason in reasons
+    assert "ddms_troubles 0.0" not in (await api.client.get(f"{api.url}/metrics")).text
+
+
+async def test_a_database_that_takes_no_writes_is_degraded(api: Api, polled):
+    name = await polled.fetchval("SELECT current_database()")
+    await polled.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await polled.execute(
+        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+        name,
+    )
+
+    async def seen():
+        code, status, reasons = await asked(api)
+        return (code, status) == (200, "degraded") and "takes no writes" in reasons
+
+    await until(seen)
+    assert (await api.ask(MAKE_TOKEN))["errors"] == [{"code": "UNAVAILABLE"}], "no riddle: INTERNAL would be one"
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "58030", "55P03", "40P01"])
+async def test_no_state_of_the_database_is_a_riddle_to_callers(api: Api, owner, code):
+    await owner.execute(
+        "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$;"
+        "CREATE TRIGGER trouble BEFORE INSERT ON api_tokens FOR EACH ROW EXECUTE FUNCTION trouble()"
+    )
+    assert (await api.ask(MAKE_TOKEN))["errors"] == [{"code": "UNAVAILABLE"}]
+
+
+async def test_a_live_stream_that_is_not_heard_is_degraded(api: Api, polled):
+    api.parts.hub.connected.clear()
+    assert (await asked(api))[1] == "ok", "it has just started"
+    api.parts.health._started -= health.START_SECONDS
+    assert await asked(api) == (200, "degraded", "the live stream is not heard: subscribers get nothing")
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ("now(), 'no room'", "the job tidy fails: no room"),
+        ("now() - interval '1 h', NULL", "the job tidy, due each 20 s, was not done for 3600 s"),
+        ("now(), NULL", ""),
+    ],
+)
+async def test_jobs_that_fail_or_are_not_run_are_degraded(api: Api, polled, run, reason):
+    api.parts.health._jobs = [Job(name="tidy", every=timedelta(seconds=20), work=None)]
+    await polled.execute(
+        f"INSERT INTO job_runs (job, started_at, finished_at, error) SELECT 'tidy', now(), r.* FROM (SELECT {run}) r"
+    )
+    assert await asked(api) == (200, "degraded" if reason else "ok", reason)
 
 
 async def test_metrics_have_help_and_bounded_labels(api: Api):

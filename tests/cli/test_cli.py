@@ -55,10 +55,11 @@ def test_a_program_on_an_empty_database_says_what_to_run(empty_database_url):
     assert "run `ddms migrate` first" in done.stderr
 
 
-async def test_a_schema_from_the_future_is_refused(database_url, owner):
+async def test_a_schema_from_the_future_is_refused(database_url, owner, tmp_path):
     await owner.execute("UPDATE alembic_version SET version_num = '9999'")
     for command in ("init", "collector", "api"):
-        done = ddms(command, url=database_url, DDMS_API_PORT="0", DDMS_COLLECTOR_METRICS_PORT="0")
+        environment = {"DDMS_API_PORT": "0", "DDMS_COLLECTOR_METRICS_PORT": "0", "DDMS_SPOOL_DIRECTORY": str(tmp_path)}
+        done = ddms(command, url=database_url, **environment)
         assert done.returncode == 1, command
         assert "install the newer DDMS" in done.stderr, command
 

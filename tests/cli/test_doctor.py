@@ -1,5 +1,6 @@
 """`ddms doctor` at three in the morning: what it says of each thing that can be broken."""
 
+import asyncio
 import json
 import os
 import time
@@ -7,11 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from collector.app import CollectorProgram
 from ddms import VERSION
-from ddms.cli.doctor import _spool
+from ddms.cli.doctor import _collector, _spool
 from ddms.cli.doctor_database import examine_database
 from ddms.cli.findings import Finding, Verdict, ago, size
 from tests.support.command_line import ddms_beside
+from tests.support.devices import free_port
+from tests.support.running import background, database_away, until
 
 RUNNING = "INSERT INTO collectors (name, version) VALUES ('line 1', $1)"
 LEASED = "INSERT INTO leases SELECT id, 'line 1', now() + interval '30 s' FROM connections"
@@ -111,17 +115,46 @@ async def test_lost_readings_and_a_replay_are_told_after_the_outage(plant):
     assert {"lost", "replay"}.isdisjoint(await examined(plant))
 
 
+async def test_what_keeps_a_collector_from_storing_is_told_as_it_says_it(plant):
+    await plant.execute("UPDATE collectors SET trouble = 'the disk of the database is full'")
+    found = (await examined(plant))["storing"]
+    assert (found.state, found.details) == (Verdict.BAD, ("line 1: the disk of the database is full",))
+
+
 async def test_endpoints_that_nobody_polls_are_named(plant):
     await plant.execute("DELETE FROM leases WHERE connection_id = 2")
     found = (await examined(plant))["collectors"]
     assert (found.state, found.details) == (Verdict.BAD, ("tcp://127.0.0.1:503",))
 
 
-async def test_old_readings_are_bad(plant):
+async def test_readings_that_are_read_and_not_stored_are_bad_however_few_the_points(plant):
+    await plant.execute("UPDATE latest SET time = now() - interval '1 min'")
+    found = (await examined(plant))["readings"]
+    assert found.state is Verdict.BAD
+    assert found.text.startswith("1 of 2 points of devices that are online") or "1 of 1 points" in found.text
+    assert "60 s old" in found.text
+    assert "/health" in found.advice
+
+
+async def test_points_that_are_read_once_an_hour_may_be_old(plant):
+    await plant.execute("UPDATE points SET interval_s = 3600")
+    await plant.execute("UPDATE latest SET time = now() - interval '1 h'")
+    found = (await examined(plant))["readings"]
+    assert (found.state, found.text) == (Verdict.OK, "stored as fast as they are read; the newest is 60 min old")
+
+
+async def test_old_readings_of_devices_that_are_offline_are_bad_too(plant):
+    await plant.execute("UPDATE device_states SET state = 'offline'")
     await plant.execute("UPDATE latest SET time = now() - interval '3 h'")
-    assert (await examined(plant))["readings"] == Finding(
-        "readings", Verdict.BAD, "the newest is 3 h old", "see collectors and devices above"
-    )
+    found = (await examined(plant))["readings"]
+    assert found.state is Verdict.BAD
+    assert found.text == "no device is online, so there are no new ones; the newest is 3 h old"
+
+
+async def test_a_database_that_takes_no_writes_is_bad(plant):
+    await plant.execute("SET default_transaction_read_only = on")
+    await plant.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    assert (await examined(plant))["database"].text == "it takes no writes, so nothing is stored"
 
 
 async def test_an_old_schema_ends_the_examination(owner):
@@ -152,6 +185,20 @@ def test_a_spool_that_fills_says_how_long_it_lasts(settings, tmp_path):
     assert aside.text.startswith("1 batches were set aside")
     assert full.state is Verdict.BAD
     assert "DDMS_SPOOL_MAX_BYTES" in full.advice
+
+
+async def test_the_collector_of_this_machine_is_asked_what_keeps_it(settings, owner, database_url):
+    settings = replace(settings, collector_metrics_port=free_port())
+    async with background(CollectorProgram(settings).run()):
+        await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"), 10)
+        (found,) = await asyncio.to_thread(lambda: list(_collector(settings)))
+        assert (found.check, found.state) == ("collector", Verdict.OK)
+        async with database_away(owner, database_url):
+            await asyncio.sleep(6)
+            (found,) = await asyncio.to_thread(lambda: list(_collector(settings)))
+            assert found.state is Verdict.WARN
+            assert "readings go to the spool" in found.details[0]
+    assert list(_collector(settings)) == [], "none runs: nothing to say"
 
 
 async def test_the_command_prints_what_is_wrong_and_what_to_do(settings, plant):

@@ -106,7 +106,8 @@ async def test_the_spool_is_seen_filling_and_emptying(settings, client, owner, d
                 assert of(samples, "ddms_collector_database_connected") == 0
                 assert 0 < of(samples, "ddms_spool_bytes") < of(samples, "ddms_spool_limit_bytes")
                 health = (await client.get("/health")).json()
-                assert (health["status"], health["connections"]) == ("spooling", 1)
+                assert (health["status"], health["database"], health["connections"]) == ("degraded", "away", 1)
+                assert any("readings go to the spool" in reason for reason in health["reasons"])
 
             async def replayed() -> bool:
                 samples = await scraped(client)

@@ -204,6 +204,7 @@ def test_a_spool_survives_a_restart_and_forgets_what_was_not_finished(tmp_path):
     for value in (1.0, 2.0):
         spool.append(batch_of(5, 1, value))
     (tmp_path / "0000000000000003.part").write_bytes(b"cut off")
+    spool.close()
     again = Spool(tmp_path, 10_000)
     again.open()
     assert (again.count, again.bytes) == (2, spool.bytes)

@@ -83,7 +83,8 @@ def test_the_documented_start_ends_in_programs_that_are_healthy_and_stop_when_to
         with log.open("wb") as output:
             program = subprocess.Popen([*DDMS, *SERVICES[service]["command"]], env=env, stdout=output, stderr=output)
             try:
-                assert wait_until_healthy(program, service, port, log)["status"] == "ok"
+                health = wait_until_healthy(program, service, port, log)
+                assert (health["status"], health["reasons"]) == ("ok", [])
                 program.send_signal(signal.SIGTERM)
                 assert program.wait(60) in {0, -signal.SIGTERM}, log.read_text()  # uvicorn ends by the signal
             finally:

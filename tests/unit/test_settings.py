@@ -45,6 +45,19 @@ def test_a_wrong_variable_stops_and_is_named(variable, value):
     assert variable in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ddms_app@db:5432/ddms",
+        "postgres://ddms_app:geheim%40@[::1]:5432/ddms?sslmode=require",
+        "postgresql:///ddms?host=/run/postgresql",
+        "postgresql://ddms_app@one:5432,two:5433/ddms?target_session_attrs=read-write",
+    ],
+)
+def test_urls_of_every_kind_that_postgresql_takes_are_taken(url):
+    assert Settings.read({"DDMS_DATABASE_URL": url}).dsn() == url
+
+
 def test_a_secret_comes_from_a_file_without_its_line_end(tmp_path: Path):
     secret = tmp_path / "password"
     secret.write_text("geheim/ @:\n")
