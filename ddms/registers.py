@@ -6,10 +6,11 @@ Pure: no input, no output. Blocks of one layout are decoded together, because a 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ddms.errors import Sentence
@@ -263,6 +264,26 @@ def byte_positions(field: Field) -> list[int]:
     return positions if only is None else [positions[only]]
 
 
+EXACT = 2**53
+"""Up to here a float of 64 bits holds every integer."""
+
+
+@cache
+def _half_floats() -> NDArray[np.float64]:
+    """Return the shortest decimal of each float of 16 bits, by its bits."""
+    return np.array([float(str(half)) for half in np.arange(2**16, dtype=np.uint16).view(np.float16)])
+
+
+def shortest(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the shortest decimals that are these floats of 16 or 32 bits: 0.1 as 0.1, not as 0.10000000149011612."""
+    if numbers.dtype.itemsize == 2:
+        return _half_floats()[numbers.astype(np.float16).view(np.uint16)]
+    native = np.ascontiguousarray(numbers, np.float32)
+    # orjson writes the shortest decimal of a float32 (Ryu), and what is not finite as null.
+    read = np.array(orjson.loads(orjson.dumps(native.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
+    return np.where(np.isfinite(native), read.reshape(native.shape), native)
+
+
 class _Group(NamedTuple):
     """Fields of one data type, decoded by one numpy operation."""
 
@@ -296,7 +317,8 @@ class Layout:
         """Decode many blocks at once.
 
         `raw` is (blocks, bytes) as the devices sent them; the answer is (blocks, fields), raw values before
-        scale and offset, NaN for strings. Integers beyond 2^53 lose their last digits.
+        scale and offset, NaN for strings. Floats of 32 and 16 bits become the shortest decimal that they are.
+        Integers beyond 2^53 lose their last digits: `long_integers` has them.
         """
         values = np.full((len(raw), len(self.fields)), np.nan)
         for group in self._groups:
@@ -304,12 +326,35 @@ class Layout:
             if group.dtype == "bool":
                 numbers = np.unpackbits(raw, axis=1, bitorder="little")[:, group.positions]
             else:
-                numbers = np.take(raw, group.positions, axis=1).view(group.dtype)[:, :, 0]
+                numbers = self._numbers(group, raw)
                 if group.bits is not None:
                     numbers = (numbers >> group.bits) & 1
             with np.errstate(invalid="ignore"):  # a device may send any bits, also a NaN that signals
-                values[:, group.columns] = numbers
+                values[:, group.columns] = shortest(numbers) if group.dtype in {">f2", ">f4"} else numbers
         return values
+
+    @staticmethod
+    def _numbers(group: _Group, raw: NDArray[np.uint8]) -> NDArray[Any]:
+        return np.take(raw, group.positions, axis=1).view(group.dtype)[:, :, 0]
+
+    @cached_property
+    def long_columns(self) -> list[int]:
+        """Columns that are integers of 64 bits."""
+        return [column for group in self._long_groups for column in group.columns.tolist()]
+
+    @cached_property
+    def _long_groups(self) -> list[_Group]:
+        return [group for group in self._groups if group.dtype in {">u8", ">i8"}]
+
+    def long_integers(self, raw: NDArray[np.uint8]) -> dict[int, int]:
+        """Return the integers beyond 2^53 in many blocks, by their place in what `decode` returns, row after row."""
+        found: dict[int, int] = {}
+        for group in self._long_groups:
+            numbers = self._numbers(group, raw)
+            beyond = np.abs(numbers.astype(np.float64)) >= EXACT
+            for row, place in zip(*np.nonzero(beyond), strict=True):
+                found[int(row * len(self.fields) + group.columns[place])] = int(numbers[row, place])
+        return found
 
     @cached_property
     def text_columns(self) -> list[int]:

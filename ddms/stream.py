@@ -23,12 +23,12 @@ _PAYLOAD_BYTES = 7_900  # PostgreSQL's limit is 7,999
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flush:
-    """What one collector committed in one transaction."""
+    """What one collector committed in one transaction; a text that is None is there no more."""
 
     collector: str
     sequence: int
     readings: NDArray[Any]
-    texts: dict[int, str]
+    texts: dict[int, str | None]
 
 
 def to_datetime(microseconds: int) -> datetime:
@@ -53,8 +53,8 @@ def pack(flush: Flush) -> list[str]:
     ]
 
 
-def _text_parts(texts: dict[int, str], room: int) -> list[list[tuple[int, str]]]:
-    parts: list[list[tuple[int, str]]] = []
+def _text_parts(texts: dict[int, str | None], room: int) -> list[list[tuple[int, str | None]]]:
+    parts: list[list[tuple[int, str | None]]] = []
     left = 0
     for item in texts.items():
         size = len(orjson.dumps(item)) + 1

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from api.ground.buckets import check_origin, length_of
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_POINTS = 20_000
@@ -24,6 +25,8 @@ PARAMETERS = {
     "from": "beginning, inclusive: ISO 8601, or back from now: -7d, -12h, -90m",
     "to": "end, exclusive; now when left out",
     "level": "raw (each reading), 1m, 1h or 1d (buckets of a minute, an hour, a day of the time zone)",
+    "bucket": "instead of a level: buckets of PT15M, PT8H, P1W, P1M, P3M, P1Y, those of the time zone",
+    "origin": "a time at which a bucket begins: with PT8H and 2026-01-01T06:00 shifts begin at 6, 14 and 22 o'clock",
     "shape": "long (a row for each reading) or wide (a row for each time, a column for each point)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
@@ -45,12 +48,6 @@ class Level(StrEnum):
     MINUTE = "1m"
     HOUR = "1h"
     DAY = "1d"
-
-    @property
-    def step(self) -> timedelta | None:
-        """The length of a bucket; None for raw."""
-        seconds = {Level.MINUTE: 60, Level.HOUR: 3600, Level.DAY: 86400}.get(self)
-        return timedelta(seconds=seconds) if seconds else None
 
 
 class FileShape(StrEnum):
@@ -100,12 +97,19 @@ class ExportChoice:
     from_: datetime
     to: datetime
     level: Level = Level.RAW
+    bucket: str | None = None
+    origin: datetime | None = None
     shape: FileShape = FileShape.LONG
     step: timedelta | None = None
     timezone: str = ""
     format: Format = Format.CSV
     dialect: Dialect = Dialect.STANDARD
     delimiter: Delimiter = Delimiter.COMMA
+
+    @property
+    def length(self) -> str | None:
+        """How long its buckets are, as ISO 8601 writes it; None when each reading is a row."""
+        return self.bucket or {Level.MINUTE: "PT1M", Level.HOUR: "PT1H", Level.DAY: "P1D"}.get(self.level)
 
     @property
     def zone(self) -> tzinfo:
@@ -118,7 +122,7 @@ class ExportChoice:
         values = _by_name(given)
         zone = _zone(values["timezone"][0]) if "timezone" in values else None
         now = datetime.now(UTC)
-        ends = {name: _time(name, values[name][0], now, zone) for name in ("from", "to") if name in values}
+        ends = {name: _time(name, values[name][0], now, zone) for name in ("from", "to", "origin") if name in values}
         if "from" not in ends:
             raise DdmsError(Code.INVALID, "say from when: an ISO 8601 time, or -7d", field="from")
         choice = cls(
@@ -128,6 +132,8 @@ class ExportChoice:
             from_=ends["from"],
             to=ends.get("to", now),
             level=_one_of(Level, "level", values),
+            bucket=values["bucket"][0] if "bucket" in values else None,
+            origin=ends.get("origin"),
             shape=_one_of(FileShape, "shape", values),
             step=_step(values),
             timezone=zone.key if zone else "",
@@ -149,7 +155,14 @@ class ExportChoice:
                 "at most {} years at once: choose a later `from` or an earlier `to`", MOST_DAYS // 365
             )
             raise DdmsError(Code.INVALID, sentence, field="from")
-        if self.step and (self.level is not Level.RAW or self.shape is not FileShape.WIDE):
+        if self.bucket is not None:
+            length_of(self.bucket)
+            if self.level is not Level.RAW:
+                raise DdmsError(Code.INVALID, "give a bucket or a level, not both", field="bucket")
+        check_origin(self.origin)
+        if self.origin and not self.length:
+            raise DdmsError(Code.INVALID, "raw readings have no buckets: give a bucket to the origin", field="origin")
+        if self.step and (self.length or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
         if self.format is Format.PARQUET and self.shape is FileShape.WIDE:
             raise DdmsError(Code.INVALID, "Parquet has the long shape: its readers turn it themselves", field="shape")

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from api.export.choice import Level
 from api.export.plan import Exported, ExportPlan
-from api.export.statements import BUCKETS, DAYS, LEVEL_COLUMNS, RAW_COLUMNS, source_of
-from api.ground.database import Statements
+from api.export.statements import DIGITS, LEVEL_COLUMNS, RAW_COLUMNS, buckets_of
 from ddms.database import Connection
 from ddms.quality import Reason
 
@@ -25,12 +23,16 @@ RAW_ROWS = """-- ddms:export_raw_rows
 SELECT time, coalesce(value, 'NaN') AS value, quality FROM readings WHERE point_id = any($1::int[]) AND time >= $2 AND time < $3 ORDER BY time
 """
 LEVEL_ROWS = """-- ddms:export_level_rows
-SELECT bucket, coalesce(sum / nullif(count, 0), 'NaN'), coalesce(min, 'NaN'), coalesce(max, 'NaN'), coalesce(first, 'NaN'), coalesce(last, 'NaN'),
-       count::float8, good::float8 / total, worst
-  FROM {buckets} b ORDER BY bucket
+SELECT b.time, coalesce(average, 'NaN'), coalesce(lowest, 'NaN'), coalesce(highest, 'NaN'), coalesce(first, 'NaN'), coalesce(last, 'NaN'),
+       count::float8, good, coalesce(weighted, 'NaN'), coalesce(covered, 'NaN'), worst
+  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6) b
 """
 TEXT_ROWS = """-- ddms:export_text_rows
-SELECT time, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time
+SELECT time, 'NaN'::float8 AS value, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time
+"""
+LONG_ROWS = """-- ddms:export_long_rows
+SELECT r.moment AS time, coalesce(value, 'NaN') AS value, nullif({digits}, '') AS text, quality
+  FROM (SELECT time AS moment, value, quality FROM readings WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """
 
 Sink = Callable[[bytes | bytearray], Awaitable[None]]
@@ -158,14 +160,9 @@ def _words() -> tuple[list[str], list[str | None]]:
 
 async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
     """Write the whole file; return how many rows it has."""
-    choice, raw = plan.choice, plan.choice.level is Level.RAW
+    choice, raw = plan.choice, not plan.choice.length
     writer, rows = _Writer(raw=raw), 0
-    source, starts = await source_of(plan, Statements(connection))
-    sql, zone = RAW_ROWS, tuple[str, ...]()
-    if not raw:
-        days = choice.level is Level.DAY
-        sql = LEVEL_ROWS.format(buckets=(DAYS if days else BUCKETS).format(level=source, zone="$4"))
-        zone = (choice.timezone,) if days else ()
+    sql, buckets = (RAW_ROWS, ()) if raw else (LEVEL_ROWS, buckets_of(plan))
 
     async def add(part: _Part) -> None:
         nonlocal rows
@@ -179,20 +176,19 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
             await sink(whole)
 
     for point in plan.points:
-        if point.is_text:
+        if point.is_text or (raw and point.is_long):
             async for part in _texts(connection, point, plan):
                 await add(part)
             continue
-        taken = _Rows(1 if raw else 7)
+        taken = _Rows(1 if raw else 9)
 
         async def take(part: bytes, taken: _Rows = taken, point: Exported = point) -> None:
             taken.take(part)
             if taken.full():
                 await add(taken.give(point))
 
-        begin = choice.from_ if raw else starts
         await connection.copy_from_query(
-            sql, [point.number], begin, choice.to, *zone, output=take, format="binary", timeout=4 * 3600
+            sql, [point.number], choice.from_, choice.to, *buckets, output=take, format="binary", timeout=4 * 3600
         )
         await add(taken.give(point))
     await asyncio.to_thread(writer.close)
@@ -201,8 +197,9 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
 
 
 async def _texts(connection: Connection, point: Exported, plan: ExportPlan) -> Any:
-    cursor = await connection.cursor(TEXT_ROWS, point.number, plan.choice.from_, plan.choice.to)
+    sql = TEXT_ROWS if point.is_text else LONG_ROWS.format(digits=DIGITS)
+    cursor = await connection.cursor(sql, point.number, plan.choice.from_, plan.choice.to)
     while rows := await cursor.fetch(10_000):
         times = np.array([int(row["time"].astimezone(UTC).timestamp() * 1e6) for row in rows], np.int64)
         codes = np.array([row["quality"] for row in rows], np.int16)
-        yield _Part(point, times, [np.full(len(rows), np.nan)], codes, [row["text"] for row in rows])
+        yield _Part(point, times, [np.array([row["value"] for row in rows])], codes, [row["text"] for row in rows])

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape, Level
+from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape
+from api.ground.buckets import length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
 from ddms.errors import Code, DdmsError, Sentence
@@ -29,7 +30,8 @@ COUNT_RAW = """-- ddms:count_raw
 SELECT coalesce(sum(total), 0)::bigint FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
 COUNT_BUCKETS = """-- ddms:count_buckets
-SELECT count(*) FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
+SELECT count(DISTINCT (point_id, date_bin($4, bucket, '2000-01-01Z'))) FROM {source}
+ WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -46,6 +48,7 @@ class Exported:
     name: str
     unit: str
     is_text: bool
+    is_long: bool
     interval: timedelta
 
     @classmethod
@@ -58,6 +61,7 @@ class Exported:
             name=row["name"],
             unit=row["unit"],
             is_text=row["data_type"] == "string",
+            is_long=row["data_type"] in {"int64", "uint64"},
             interval=timedelta(seconds=row["interval_s"]),
         )
 
@@ -74,14 +78,14 @@ class ExportPlan:
     @property
     def filename(self) -> str:
         """A name that says what is in the file."""
-        zone, level = self.choice.zone, self.choice.level
+        zone, level = self.choice.zone, self.choice.bucket or self.choice.level
         times = [time.astimezone(zone).strftime("%Y%m%d-%H%M") for time in (self.choice.from_, self.choice.to)]
         title = re.sub(r"[^\w.-]+", "-", self.title).strip("-.")[:80] or "export"
         return f"{title}_{times[0]}_{times[1]}_{level}.{self.choice.format}"
 
     @property
     def grid_start(self) -> datetime:
-        """Where the first row of the wide shape begins; days are left to the database, which knows the zone's."""
+        """Where the first row of the wide shape begins, of raw readings; buckets are the database's, which knows the zone's."""
         return self.choice.from_ - (self.choice.from_ - _EPOCH) % self.step
 
     @property
@@ -94,12 +98,13 @@ class ExportPlan:
         if self.choice.shape is FileShape.WIDE:
             return self.wide_rows
         numbers = [point.number for point in self.points]
-        if self.choice.level is Level.RAW:
+        if not self.choice.length or self.step < timedelta(minutes=1):
             hours = self.choice.to - self.choice.from_ > timedelta(hours=6)
             source, unit = ("readings_1h", timedelta(hours=1)) if hours else ("readings_1m", timedelta(minutes=1))
             statement = COUNT_RAW.format(source=source)
         else:
-            source, unit = f"readings_{self.choice.level}", self.choice.level.step or self.step
+            days, hours = self.step >= timedelta(days=1), self.step >= timedelta(hours=1)
+            source, unit = "readings_1d" if days else "readings_1h" if hours else "readings_1m", self.step
             statement = COUNT_BUCKETS.format(source=source)
         count: int = await statements.value(statement, numbers, self.choice.from_, self.choice.to, unit)
         return count
@@ -123,7 +128,7 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
         )
     if len(points) > MOST_POINTS:
         raise DdmsError(Code.INVALID, Sentence("at most {:,} points at once: ask in parts", MOST_POINTS), field="point")
-    if choice.shape is FileShape.WIDE or choice.level is not Level.RAW:
+    if choice.shape is FileShape.WIDE or choice.length:
         points = _numbers_only(points, chosen)
     if not points:
         raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
@@ -138,7 +143,8 @@ def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exporte
 
 
 def _checked(choice: ExportChoice, points: list[Exported], title: str) -> ExportPlan:
-    step = choice.level.step or choice.step or min(point.interval for point in points)
+    length = choice.length
+    step = length_of(length) if length else choice.step or min(point.interval for point in points)
     made = ExportPlan(choice=choice, points=tuple(points), title=title, step=step)
     if choice.shape is FileShape.WIDE:
         if len(points) > MOST_COLUMNS:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 _HEADER = 20
 _EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
-_EPOCH_2000_MS = 946_684_800_000
+_EPOCH_2000_US = 946_684_800_000_000
 _TIME = np.dtype([("length", ">i4"), ("item", ">i8")])
 _NUMBER = np.dtype([("length", ">i4"), ("item", ">f8")])
 _INT = np.dtype([("length", ">i4"), ("item", ">i4")])
@@ -29,7 +29,12 @@ def _items(sent: bytes | None, layout: np.dtype[Any]) -> NDArray[Any]:
 
 def times(sent: bytes | None) -> NDArray[np.int64]:
     """Return an array of timestamptz as milliseconds since 1970 UTC."""
-    return _items(sent, _TIME) // 1000 + _EPOCH_2000_MS
+    return microseconds(sent) // 1000
+
+
+def microseconds(sent: bytes | None) -> NDArray[np.int64]:
+    """Return an array of timestamptz as microseconds since 1970 UTC."""
+    return _items(sent, _TIME) + _EPOCH_2000_US
 
 
 def numbers(sent: bytes | None) -> NDArray[np.float64]:
@@ -59,5 +64,5 @@ def moment(sent: bytes | None, place: int) -> datetime | None:
     """Return one element of an array of timestamptz, exactly, or None beyond its end."""
     if sent is None or len(sent) < _HEADER + (place + 1) * _TIME.itemsize:
         return None
-    microseconds = int(np.frombuffer(sent, _TIME, count=1, offset=_HEADER + place * _TIME.itemsize)["item"][0])
-    return _EPOCH_2000 + timedelta(microseconds=microseconds)
+    since_2000 = int(np.frombuffer(sent, _TIME, count=1, offset=_HEADER + place * _TIME.itemsize)["item"][0])
+    return _EPOCH_2000 + timedelta(microseconds=since_2000)

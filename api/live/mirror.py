@@ -158,7 +158,9 @@ class Mirror:
         """Take one flush of a collector; return it as columns."""
         arrived = Readings.of(flush)
         self.put(arrived.points, arrived.times, arrived.values, arrived.qualities)
-        self.texts |= flush.texts
+        self.texts |= arrived.texts
+        for point in flush.texts.keys() - arrived.texts.keys():
+            self.texts.pop(point, None)
         self.hear(flush.collector, flush.sequence, 0)
         return arrived
 
@@ -193,7 +195,7 @@ class Readings:
             times=flush.readings["time"].astype(np.int64) // 1000,
             values=flush.readings["value"].astype(np.float64),
             qualities=flush.readings["quality"].astype(np.uint8),
-            texts=flush.texts,
+            texts={point: text for point, text in flush.texts.items() if text is not None},
         )
 
     @classmethod

@@ -33,14 +33,20 @@ SELECT w.until > w.after AND NOT coalesce(bool_or(f.sequence <= w.after + 1), fa
   LEFT JOIN flushes f ON f.collector = w.collector AND f.replayed = w.replayed AND f.sequence <= w.until
  GROUP BY w.collector, w.replayed, w.after, w.until
 """
+# An integer beyond 2^53 comes with its text, so not a second time without it.
 READ_MISSED = """-- ddms:read_missed
 SELECT array_send(array_agg(point_id)) AS points, array_send(array_agg(time)) AS times,
        array_send(array_agg(coalesce(value, 'NaN'))) AS numbers, array_send(array_agg(quality)) AS qualities
-  FROM (SELECT * FROM readings WHERE point_id = any($1::int[]) AND time BETWEEN $2 AND $3 ORDER BY time, point_id LIMIT $4) r
+  FROM (SELECT * FROM readings r WHERE point_id = any($1::int[]) AND time BETWEEN $2 AND $3
+           AND NOT (coalesce(abs(value) >= 9007199254740992, false) AND EXISTS (
+               SELECT FROM texts t WHERE t.point_id = r.point_id AND t.time = r.time AND t.text IS NOT NULL))
+         ORDER BY time, point_id LIMIT $4) r
 """
 READ_MISSED_TEXTS = """-- ddms:read_missed_texts
-SELECT point_id, time, text, quality FROM texts WHERE point_id = any($1::int[]) AND time BETWEEN $2 AND $3
- ORDER BY time, point_id LIMIT $4
+SELECT t.point_id, t.time, t.text, t.quality, r.value
+  FROM texts t JOIN points p ON p.id = t.point_id LEFT JOIN readings r ON r.point_id = t.point_id AND r.time = t.time
+ WHERE t.point_id = any($1::int[]) AND t.time BETWEEN $2 AND $3 AND (p.data_type = 'string' OR t.text IS NOT NULL)
+ ORDER BY t.time, t.point_id LIMIT $4
 """
 
 

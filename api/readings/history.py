@@ -3,7 +3,6 @@
 The database chooses the level and makes the buckets (the function `series`); whole arrays come from it.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,25 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.ground import columns
+from api.ground.buckets import EARLIEST, LATEST, check_origin, length_of
 from api.ground.database import Database, Row
 from api.points.types import Point
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
-from ddms.registers import DataType
+from ddms.registers import EXACT, DataType
+from ddms.stream import to_datetime, to_microseconds
 
 MOST_ROWS = 1_000_000
 MOST_SERIES = 1_000
 USUAL_ROWS = 10_000
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_BAD_RETRY_MS = 180_000
+_SECOND = 1_000_000
+_LONG = {DataType.INT64, DataType.UINT64}
+_BAD_RETRY = 180 * _SECOND
 """A device that is offline is tried once a minute: its readings are no nearer to each other."""
 
 READ_SERIES = """-- ddms:read_series
 SELECT s.point_id, s.level, s.bucket::text AS bucket, extract(epoch FROM s.bucket)::float8 AS seconds, s.starts, s.ends, s.open_from,
        array_send(s.times) AS times, array_send(s.average) AS value, array_send(s.lowest) AS min, array_send(s.highest) AS max,
        array_send(s.first) AS first, array_send(s.last) AS last, array_send(s.count) AS count, array_send(s.good) AS good,
-       array_send(s.worst) AS quality
-  FROM series($1, $2, $3, $4, $5::text::interval, $6, $7) s
+       array_send(s.worst) AS quality, array_send(s.weighted) AS "timeWeightedAverage", array_send(s.covered) AS "coveredSeconds", array_send(s.until) AS until
+  FROM series($1, $2, $3, $4, $5::text::interval, $6, $7, $8) s
 """
 READ_RAW = """-- ddms:read_raw
 SELECT wanted.id AS point_id, array_send(s.times) AS times, array_send(s.value) AS value, array_send(s.quality) AS quality
@@ -50,6 +52,15 @@ SELECT wanted.id AS point_id, array_send(s.times) AS times, NULL::bytea AS value
          FROM (SELECT time, text, quality FROM texts
                 WHERE point_id = wanted.id AND time >= $2 AND time < $3 ORDER BY time LIMIT $4) r) s
 """
+# Texts are stored when they change: the one of a reading is the newest of then.
+READ_DIGITS = """-- ddms:read_digits
+SELECT point_id, array_send(array_agg(time ORDER BY time)) AS times, array_agg(text ORDER BY time) AS texts FROM (
+    SELECT point_id, time, text FROM texts WHERE point_id = any($1::int[]) AND time >= $2 AND time < $3
+     UNION ALL
+    SELECT w.id, t.time, t.text FROM unnest($1::int[]) AS w (id) CROSS JOIN LATERAL (
+        SELECT time, text FROM texts WHERE point_id = w.id AND time < $2 ORDER BY time DESC LIMIT 1) t) t
+ GROUP BY point_id
+"""
 
 DATABASE_NAMES = {
     "value": "average",
@@ -60,9 +71,9 @@ DATABASE_NAMES = {
     "count": "count",
     "good": "good",
     "quality": "worst",
+    "timeWeightedAverage": "weighted",
+    "coveredSeconds": "covered",
 }
-_DURATION = re.compile(r"P(?:(?P<days>[1-9]\d{0,3})D|(?P<weeks>[1-9]\d?)W|(?P<months>1|3)M|(?P<years>1)Y|T(?:(?P<hours>[1-9]\d{0,3})H)?(?:(?P<minutes>[1-9]\d{0,4})M)?(?:(?P<seconds>[1-9]\d{0,5})S)?)")  # fmt: skip
-_DAYS = {"days": 1, "weeks": 7, "months": 28, "years": 365, "hours": 1 / 24, "minutes": 1 / 1440, "seconds": 1 / 86400}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,13 +88,14 @@ class Gap:
 class History:
     """The history of one point: columns of one length, oldest first.
 
-    `times` are milliseconds since 1970 UTC; a column that was not asked for is missing. `bucket` is None for readings
-    as they are; then `next` is the first time that was cut off. `marks` are rows put in where an outage begins.
+    `times` are microseconds since 1970 UTC; a column that was not asked for is missing. `bucket` is None for readings
+    as they are; then `next` is the first time that was cut off. `until` is where each bucket ends: a month is as long as
+    it is, and a day of 25 hours has 25. `marks` are rows put in where an outage begins.
     """
 
     level: str
     bucket: str | None
-    seconds: float
+    until: NDArray[np.int64]
     starts: datetime
     ends: datetime
     open_from: datetime | None
@@ -98,21 +110,22 @@ class History:
         """Find where data are missing, at the ends as well; a text, stored when it changes, has no gaps."""
         if point.data_type is DataType.STRING:
             return
-        expected = 1000 * (self.seconds or point.interval_seconds)
-        allowed = 1000.0 * (10 + 3 * point.interval_seconds + (point.heartbeat_seconds if point.deadband else 0))
-        allowed += 1000 * self.seconds
+        allowed = _SECOND * (10 + 3 * point.interval_seconds + (point.heartbeat_seconds if point.deadband else 0))
         end = self.next or min(self.ends, now)
-        edges = np.concatenate([self.times, [_milliseconds(end)]])
-        limits = np.full(len(self.times), float(allowed))
-        if not self.seconds and "quality" in self.columns:
-            bad = self.columns["quality"] >= Reason.TIMEOUT
-            limits[bad] = np.maximum(limits[bad], _BAD_RETRY_MS)
-        found = np.flatnonzero(np.diff(edges) > limits)
-        begins = (self.times[found] + expected).astype(np.int64)
-        spans = [*zip(begins.tolist(), edges[found + 1].tolist(), strict=True)]
-        if edges[0] - _milliseconds(self.starts) > allowed:
-            spans.insert(0, (_milliseconds(self.starts), int(edges[0])))
-        self.gaps = [Gap(start=_moment(start), end=_moment(end)) for start, end in spans]
+        nexts = np.append(self.times, to_microseconds(end))
+        limits = np.full(len(self.times), allowed)
+        due = self.until
+        if self.bucket is None:
+            due = self.times + _SECOND * point.interval_seconds
+            if "quality" in self.columns:
+                bad = self.columns["quality"] >= Reason.TIMEOUT
+                limits[bad] = np.maximum(limits[bad], _BAD_RETRY)
+        found = np.flatnonzero(nexts[1:] - self.until > limits)
+        begins = due[found]
+        spans = [*zip(begins.tolist(), nexts[found + 1].tolist(), strict=True)]
+        if nexts[0] - to_microseconds(self.starts) > allowed:
+            spans.insert(0, (to_microseconds(self.starts), int(nexts[0])))
+        self.gaps = [Gap(start=to_datetime(start), end=to_datetime(end)) for start, end in spans]
         self._mark(found + 1, begins)
 
     def _mark(self, places: NDArray[np.intp], times: NDArray[np.int64]) -> None:
@@ -121,16 +134,10 @@ class History:
             return
         self.marks = np.insert(np.zeros(len(self.times), np.bool_), places, values=True)
         self.times = np.insert(self.times, places, times)
+        for place in reversed(places.tolist() if self.texts else []):
+            self.texts.insert(place, None)
         for name, column in self.columns.items():
             self.columns[name] = np.insert(column, places, np.nan if column.dtype.kind == "f" else 0)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EARLIEST) // timedelta(milliseconds=1)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return EARLIEST + timedelta(milliseconds=milliseconds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +149,7 @@ class HistorySpan:
     most: int
     bucket: str | None
     time_zone: str
+    origin: datetime | None
     raw: bool
 
     @classmethod
@@ -154,6 +162,7 @@ class HistorySpan:
         most: int | None,
         bucket: str | None,
         time_zone: str,
+        origin: datetime | None = None,
         raw: bool,
     ) -> "HistorySpan":
         """Return it, or raise what does not fit."""
@@ -177,21 +186,17 @@ class HistorySpan:
         if bucket is not None:
             _check_bucket(bucket, end - start, share, raw=raw)
         check_zone(time_zone)
-        return cls(start=start, end=end, most=most, bucket=bucket, time_zone=time_zone, raw=raw)
+        check_origin(origin)
+        if origin and raw:
+            raise DdmsError(Code.INVALID, "raw readings have no buckets: leave out `origin` or `raw`", field="origin")
+        return cls(start=start, end=end, most=most, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw)
 
 
 def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> None:
-    match = _DURATION.fullmatch(bucket)
-    if not match or not any(match.groups()):
-        raise DdmsError(
-            Code.INVALID,
-            Sentence("{!r} is not a bucket: write PT10S, PT15M, PT1H, P1D, P1W, P1M, P3M or P1Y", bucket[:40]),
-            field="bucket",
-        )
+    length = length_of(bucket)
     if raw:
         raise DdmsError(Code.INVALID, "raw readings have no buckets: leave out `bucket` or `raw`", field="bucket")
-    days = sum(int(number) * _DAYS[name] for name, number in match.groupdict().items() if number)
-    if (buckets := int(span / timedelta(days=days)) + 2) > share:
+    if (buckets := int(span / length) + 2) > share:
         raise DdmsError(
             Code.INVALID,
             Sentence("that would be {} buckets a point, at most {} fit: take longer ones", buckets, share),
@@ -218,7 +223,7 @@ async def read(database: Database, points: list[Point], span: HistorySpan, wante
     found: dict[int, History] = {}
     if numbers and not span.raw:
         names = [DATABASE_NAMES[name] for name in wanted]
-        asked = (numbers, span.start, span.end, span.most, span.bucket, span.time_zone, names)
+        asked = (numbers, span.start, span.end, span.most, span.bucket, span.time_zone, names, span.origin)
         found |= {row["point_id"]: _rolled(row) for row in await database.rows(READ_SERIES, *asked)}
     elif numbers:
         rows = await database.rows(READ_RAW, numbers, span.start, span.end, span.most + 1)
@@ -226,7 +231,26 @@ async def read(database: Database, points: list[Point], span: HistorySpan, wante
     if texts:
         rows = await database.rows(READ_TEXTS, texts, span.start, span.end, span.most + 1)
         found |= {row["point_id"]: _as_read(row, span) for row in rows}
+    await _add_digits(database, points, found, span)
     return found
+
+
+async def _add_digits(database: Database, points: list[Point], found: dict[int, History], span: HistorySpan) -> None:
+    """Put the digits of integers beyond 2^53, which are stored as texts, beside readings as they are."""
+    beyond: dict[int, NDArray[np.bool_]] = {}
+    for point in points:
+        if point.data_type in _LONG and "value" in (history := found[point.number]).columns and not history.bucket:
+            values = history.columns["value"]
+            if (long := (np.abs(values) >= EXACT * min(1.0, abs(point.scale)))).any():
+                beyond[point.number] = long
+    for row in await database.rows(READ_DIGITS, [*beyond], span.start, span.end) if beyond else ():
+        history, long = found[row["point_id"]], beyond[row["point_id"]]
+        places = np.searchsorted(columns.microseconds(row["times"]), history.times, side="right") - 1
+        texts = row["texts"]
+        history.texts = [
+            texts[at] if is_long and at >= 0 else None
+            for at, is_long in zip(places.tolist(), long.tolist(), strict=True)
+        ]
 
 
 def _rolled(row: Row) -> History:
@@ -234,15 +258,17 @@ def _rolled(row: Row) -> History:
     kept = {name: _column(name, row[name]) for name in DATABASE_NAMES if row[name] is not None}
     if raw and "value" in kept:
         kept |= _as_buckets(kept["value"], kept["quality"])
+    times = columns.microseconds(row["times"])
+    length = round(_SECOND * (row["seconds"] or 0))
     return History(
         level=row["level"],
         bucket=row["bucket"],
-        seconds=row["seconds"] or 0.0,
+        until=times + length if row["until"] is None else columns.microseconds(row["until"]),
         starts=row["starts"],
         ends=row["ends"],
         open_from=row["open_from"],
         next=None,
-        times=columns.times(row["times"]),
+        times=times,
         columns=kept,
         texts=[],
     )
@@ -250,15 +276,16 @@ def _rolled(row: Row) -> History:
 
 def _as_read(row: Row, span: HistorySpan) -> History:
     values, quality = columns.numbers(row["value"])[: span.most], columns.codes(row["quality"])[: span.most]
+    times = columns.microseconds(row["times"])[: span.most]
     return History(
         level="raw",
         bucket=None,
-        seconds=0.0,
+        until=times,
         starts=span.start,
         ends=span.end,
         open_from=None,
         next=columns.moment(row["times"], span.most),
-        times=columns.times(row["times"])[: span.most],
+        times=times,
         columns={"quality": quality}
         if row["value"] is None
         else _as_buckets(values, quality) | {"value": values, "quality": quality},
@@ -286,4 +313,6 @@ def _as_buckets(values: NDArray[np.float64], quality: NDArray[np.int16]) -> dict
         "last": values,
         "count": counts,
         "good": (quality == 0) * 1.0,
+        "timeWeightedAverage": values,
+        "coveredSeconds": np.zeros(len(values)),
     }

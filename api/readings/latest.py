@@ -56,7 +56,7 @@ class LatestColumns:
 
     @resolver
     def text(self) -> TextColumn:
-        """The text of each; null when its point has a number."""
+        """The text of each, of an integer beyond 2^53 all of its digits; null when its point has another number."""
         return TextColumn(self.newest.encoded_texts)
 
 

@@ -1,7 +1,7 @@
 """Samples: the rows of a history as objects, page by page."""
 
 from bisect import bisect_right
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from api.graphql.enums import reason_of
 from api.readings.history import History
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
+from ddms.stream import to_datetime
 
 MOST_SAMPLES = 10_000
 
@@ -19,11 +20,18 @@ class Sample:
     """One row of a series as an object: a reading, or a bucket of readings."""
 
     time: datetime = field(description="When it was read, or where the bucket begins.")
-    value: float | None = field(description="The value, or the average; null when it is bad or a text.")
+    value: float | None = field(
+        description="The value, or the average of a bucket, in which each reading counts the same; null when it is bad or a text."
+    )
+    time_weighted_average: float | None = field(
+        description="The average of a bucket in which each value counts by how long it held; the value itself without buckets."
+    )
     min: float | None = field(description="The lowest value; null without one.")
     max: float | None = field(description="The highest value; null without one.")
     count: int = field(description="How many readings with a value.")
-    text: str | None = field(description="The text of a string point; null where the point has a number.")
+    text: str | None = field(
+        description="The text of a string point; of an integer beyond 2^53, which a number cannot hold, all of its digits."
+    )
     quality: Quality = field(description="How far it can be trusted; the worst of a bucket.")
     reason: Reason = field(description="Why it is not better.")
 
@@ -37,11 +45,11 @@ class SamplePage:
     end_cursor: str | None = field(description="Cursor of the last one; null when there are none.")
 
 
-_Row = tuple[int, float, float, float, int, int, str | None]
+_Row = tuple[int, float, float, float, float, int, int, str | None]
 
 
 def page_of(history: History, first: int, after: str | None) -> SamplePage:
-    """Return at most `first` samples after the cursor `after`: the milliseconds of its time."""
+    """Return at most `first` samples after the cursor `after`: the microseconds of its time."""
     if not 1 <= first <= MOST_SAMPLES:
         raise DdmsError(
             Code.INVALID, Sentence("`first` is 1 to {}: ask for columns, or in pages", MOST_SAMPLES), field="first"
@@ -61,20 +69,23 @@ def page_of(history: History, first: int, after: str | None) -> SamplePage:
 def _samples(history: History) -> list[_Row]:
     size = len(history.times)
     nothing = np.full(size, np.nan)
-    numbers = [history.columns.get(name, nothing) for name in ("value", "min", "max")]
+    numbers = [history.columns.get(name, nothing) for name in ("value", "timeWeightedAverage", "min", "max")]
     codes = [history.columns.get(name, np.zeros(size, np.int32)) for name in ("count", "quality")]
     columns = [history.times, *numbers, *codes]
     if history.marks is not None:
         columns = [column[~history.marks] for column in columns]
-    texts = history.texts or [None] * len(columns[0])
+    texts = history.texts or [None] * size
+    if history.marks is not None:
+        texts = [text for text, mark in zip(texts, history.marks.tolist(), strict=True) if not mark]
     return list(zip(*(column.tolist() for column in columns), texts, strict=True))
 
 
 def _sample(row: _Row) -> Sample:
-    milliseconds, value, low, high, count, quality, text = row
+    microseconds, value, weighted, low, high, count, quality, text = row
     return Sample(
-        time=datetime.fromtimestamp(milliseconds / 1000, UTC),
+        time=to_datetime(microseconds),
         value=_number(value),
+        time_weighted_average=_number(weighted),
         min=_number(low),
         max=_number(high),
         count=count,

@@ -61,12 +61,33 @@ class SeriesColumns:
     @resolver
     def time(self) -> TimeColumn:
         """When each was read, or where each bucket begins."""
-        return TimeColumn(self.history.times)
+        return TimeColumn(self.history.times // 1000)
 
     @resolver
     def value(self) -> NumberColumn:
-        """The value of each reading, or the average of each bucket; null when there is none: not to be drawn through."""
+        """The value of each reading, or the average of each bucket; null when there is none: not to be drawn through.
+
+        In the average each reading counts the same, however long its value held; timeWeightedAverage is the other one.
+        """
         return NumberColumn(self._numbers("value"))
+
+    @resolver
+    def time_weighted_average(self) -> NumberColumn:
+        """The average of each bucket in which each value counts by how long it held, also over the bucket's edges.
+
+        A value holds to the next reading, through an outage for one interval of its point; a bad reading holds nothing.
+        Null where none held, and for rollups made before DDMS could tell, which are made again in the background.
+        Without buckets it is the value itself.
+        """
+        return NumberColumn(self._numbers("timeWeightedAverage"))
+
+    @resolver
+    def covered_seconds(self) -> NumberColumn:
+        """For how many seconds of each bucket a value held; average timeWeightedAverage over buckets by this weight.
+
+        Without buckets it is 0.
+        """
+        return NumberColumn(self._numbers("coveredSeconds"))
 
     @resolver
     def min(self) -> NumberColumn:
@@ -90,7 +111,7 @@ class SeriesColumns:
 
     @resolver
     def count(self) -> CountColumn:
-        """How many readings with a value are in each bucket; average them over buckets by value × count."""
+        """How many readings with a value are in each bucket; average `value` over buckets by value × count."""
         return CountColumn(self._numbers("count"))
 
     @resolver
@@ -110,7 +131,10 @@ class SeriesColumns:
 
     @resolver
     def text(self) -> TextColumn:
-        """The text of each, for a string point: stored when it changed; empty for a number."""
+        """The text of each, for a string point: stored when it changed; and all digits of integers beyond 2^53.
+
+        Empty where all are numbers.
+        """
         return TextColumn(self.history.texts)
 
     def _numbers(self, name: str) -> NDArray[np.generic]:
@@ -123,7 +147,9 @@ class Series:
 
     point: Point = field(description="The point.")
     source: SeriesSource = field(description="What it is made of.")
-    bucket: Duration | None = field(description="How long a bucket is, `PT15M`; null when each row is one reading.")
+    bucket: Duration | None = field(
+        description="How long a bucket is, `PT15M`; null when each row is one reading. Where the clock changes one may be shorter or longer."
+    )
     from_: datetime = field(
         name="from", description="Its beginning, inclusive; with buckets, where the first one begins."
     )
@@ -193,12 +219,19 @@ class SeriesQueries:
         bucket: Annotated[
             Duration | None,
             argument(
-                "How long a bucket is: PT10S, PT15M, PT1H, P1D, P1W, P1M, P3M, P1Y; chosen by itself when left out."
+                "How long a bucket is: PT10S, PT15M, PT8H, P1D, P1W, P1M, P3M, P1Y; chosen by itself when left out."
             ),
         ] = None,
         time_zone: Annotated[
-            str, argument("Whose days, weeks, months and years buckets are, as Europe/Berlin.")
+            str, argument("Whose hours, days, weeks, months and years buckets are, as Europe/Berlin.")
         ] = "UTC",
+        origin: Annotated[
+            datetime | None,
+            argument(
+                "A moment at which a bucket begins: with PT8H and 2026-01-01T06:00:00+01:00 shifts begin at 6, 14 and 22 "
+                "o'clock in Europe/Berlin, in summer too. Midnight when left out, of a Monday, or of the first of January."
+            ),
+        ] = None,
         raw: Annotated[
             bool,
             argument("Each reading as it was stored, never in buckets; what is beyond maxPoints is cut off and said."),
@@ -207,7 +240,7 @@ class SeriesQueries:
         """The history of points, in the order in which they are given."""
         numbers = from_ids(IdKind.POINT, points, "points", MOST_SERIES)
         span = HistorySpan.checked(
-            len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, raw=raw
+            len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw
         )
         found = await _points(info.context.database, numbers)
         names = selected_names(info)

@@ -132,7 +132,7 @@ def texts_apart(rows: list[Row]) -> list[Readings]:
         Readings(
             points=np.array([row["point_id"] for row in part], np.intp),
             times=np.array([int(row["time"].timestamp() * 1000) for row in part], np.int64),
-            values=np.full(len(part), np.nan),
+            values=np.array([np.nan if row["value"] is None else row["value"] for row in part]),
             qualities=np.array([row["quality"] for row in part], np.uint8),
             texts={row["point_id"]: row["text"] for row in part if row["text"] is not None},
         )

@@ -5,7 +5,8 @@ of its points in them, its slots.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
-from ddms.registers import DataType, Layout
+from ddms.registers import EXACT, DataType, Layout, shortest
 
 MICROSECONDS = 1_000_000
 
@@ -26,7 +27,7 @@ Answer = tuple[Block, int, bytes | None, int]
 
 
 class Text(NamedTuple):
-    """A string that was read."""
+    """A string that was read, or all digits of an integer beyond 2^53; None when there is none any more."""
 
     point_id: int
     time: int
@@ -43,20 +44,26 @@ class Batch(NamedTuple):
 
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     "point_id": (np.int32, 0),
-    "scale": (np.float64, 1),
-    "offset": (np.float64, 0),
+    "factor": (np.float64, 1),
+    "addend": (np.float64, 0),
+    "divisor": (np.float64, 1),
+    "is_rounded": (np.bool_, False),
     "low": (np.float64, -np.inf),
     "high": (np.float64, np.inf),
     "deadband": (np.float64, 0),
     "heartbeat": (np.int64, 0),
     "spacing": (np.int64, 0),
     "is_text": (np.bool_, False),
+    "is_short": (np.bool_, False),
     "has_sentinels": (np.bool_, False),
     "stored_time": (np.int64, np.iinfo(np.int64).min // 2),
     "stored_value": (np.float64, np.nan),
     "stored_quality": (np.int16, -1),
 }
 _MOST_SENTINELS = 8
+_SHORT_FLOATS = {DataType.FLOAT32, DataType.FLOAT16}
+_LONG = {DataType.INT64, DataType.UINT64}
+_EXACT_POWER = 22  # up to here a float of 64 bits holds every power of ten
 
 
 class PointArrays:
@@ -67,14 +74,17 @@ class PointArrays:
     """
 
     point_id: NDArray[np.int32]
-    scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    addend: NDArray[np.float64]
+    divisor: NDArray[np.float64]
+    is_rounded: NDArray[np.bool_]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     deadband: NDArray[np.float64]
     heartbeat: NDArray[np.int64]
     spacing: NDArray[np.int64]
     is_text: NDArray[np.bool_]
+    is_short: NDArray[np.bool_]
     has_sentinels: NDArray[np.bool_]
     stored_time: NDArray[np.int64]
     stored_value: NDArray[np.float64]
@@ -82,6 +92,7 @@ class PointArrays:
 
     def __init__(self) -> None:
         self.texts: dict[int, tuple[str | None, int]] = {}
+        self.lines: dict[int, tuple[Decimal, Decimal]] = {}
         self.sentinels = np.empty((0, _MOST_SENTINELS))
         for name, (dtype, _) in _ARRAYS.items():
             setattr(self, name, np.empty(0, dtype))
@@ -114,17 +125,34 @@ class PointArrays:
 
     def _fill(self, slot: int, point: PolledPoint, interval_s: int) -> None:
         self.point_id[slot] = point.id
-        self.scale[slot] = point.scale
-        self.offset[slot] = point.offset
+        data_type = point.register.data_type
+        self.factor[slot], self.addend[slot], self.divisor[slot] = line = _line(point.scale, point.offset)
+        if data_type in _LONG:
+            self.lines[slot] = Decimal(repr(point.scale)).normalize(), Decimal(repr(point.offset)).normalize()
+        self.is_rounded[slot] = data_type in _SHORT_FLOATS and line != (1, 0, 1)
         self.low[slot] = -np.inf if point.valid_min is None else point.valid_min
         self.high[slot] = np.inf if point.valid_max is None else point.valid_max
         self.deadband[slot] = point.deadband
         self.heartbeat[slot] = point.heartbeat_s * MICROSECONDS
         if interval_s < point.interval_s:  # half a poll of tolerance: a late poll must not make a rider miss its turn
             self.spacing[slot] = int((point.interval_s - interval_s / 2) * MICROSECONDS)
-        self.is_text[slot] = point.register.data_type is DataType.STRING
+        self.is_text[slot] = data_type is DataType.STRING
         self.has_sentinels[slot] = bool(point.sentinels)
-        self.sentinels[slot, : len(point.sentinels)] = point.sentinels
+        sentinels = np.array(point.sentinels)
+        if data_type in _SHORT_FLOATS:  # as what is read, whichever of its decimals was written down
+            with np.errstate(over="ignore"):
+                sentinels = shortest(sentinels.astype(data_type.dtype))
+        self.sentinels[slot, : len(point.sentinels)] = sentinels
+
+
+def _line(scale: float, offset: float) -> tuple[float, float, float]:
+    """Return factor, addend and divisor of a scale and an offset: 2301 × 0.1 as 2301 × 1 / 10, which is 230.1 and not 230.10000000000002."""
+    exact_scale, exact_offset = Decimal(repr(scale)).normalize(), Decimal(repr(offset)).normalize()
+    power = max(0, *(-int(number.as_tuple().exponent) for number in (exact_scale, exact_offset)))
+    factor, addend = exact_scale.scaleb(power), exact_offset.scaleb(power)
+    if power > _EXACT_POWER or max(abs(factor), abs(addend)) > EXACT:
+        return scale, offset, 1.0
+    return float(factor), float(addend), float(10**power)
 
 
 def decode(answers: Sequence[Answer], points: PointArrays) -> Batch:
@@ -134,9 +162,12 @@ def decode(answers: Sequence[Answer], points: PointArrays) -> Batch:
     with np.errstate(all="ignore"):  # a device may send any bits; what is not finite is judged below
         for once in _rounds(answers):
             for layout, group in _by_layout(once).items():
-                parts.append(_judge(points, *_flatten(layout, group)))
+                flat = _flatten(layout, group)
+                parts.append(_judge(points, flat))
                 if layout.text_columns:
                     texts += [text for answer in group for text in _texts(answer, points)]
+                if layout.long_columns:
+                    texts += _digits(layout, points, flat, parts[-1])
     readings = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty(0, READINGS)])
     return Batch(readings, texts)
 
@@ -162,31 +193,42 @@ def _by_layout(answers: Iterable[Answer]) -> dict[Layout, list[Answer]]:
     return groups
 
 
-def _flatten(
-    layout: Layout, answers: list[Answer]
-) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64], NDArray[np.int16]]:
+class _Flat(NamedTuple):
+    """Slot, time, raw value and quality code of each reading; and by their place the integers beyond 2^53."""
+
+    slots: NDArray[np.intp]
+    times: NDArray[np.int64]
+    raw: NDArray[np.float64]
+    quality: NDArray[np.int16]
+    long: Mapping[int, int]
+
+
+def _flatten(layout: Layout, answers: list[Answer]) -> _Flat:
     """Decode the answers of one layout together; return slot, time, raw value and quality code of each reading."""
     blocks, times, data, reasons = zip(*answers, strict=True)
     missing = [number for number, found in enumerate(data) if found is None] if None in data else []
     blank = bytes(blocks[0].bytes)
     joined = b"".join([found or blank for found in data] if missing else data)
-    raw = layout.decode(np.frombuffer(joined, np.uint8).reshape(len(answers), -1))
+    sent = np.frombuffer(joined, np.uint8).reshape(len(answers), -1)
+    raw = layout.decode(sent)
     if missing:
         raw[missing] = np.nan
     fields = raw.shape[1]
-    return (
+    return _Flat(
         np.concatenate([block.slots for block in blocks]),
         np.array(times, np.int64).repeat(fields),
         raw.ravel(),
         np.fromiter(reasons, np.int16, len(answers)).repeat(fields),
+        layout.long_integers(sent) if layout.long_columns else {},
     )
 
 
-def _judge(
-    points: PointArrays, slots: NDArray[Any], times: NDArray[Any], raw: NDArray[Any], quality: NDArray[Any]
-) -> NDArray[Any]:
+def _judge(points: PointArrays, flat: _Flat) -> NDArray[Any]:
     """Scale, check sentinels and ranges, and decide what is stored."""
-    value = raw * points.scale[slots] + points.offset[slots]
+    slots, times, raw, quality, _ = flat
+    value = (raw * points.factor[slots] + points.addend[slots]) / points.divisor[slots]
+    if (noisy := points.is_rounded[slots]).any():
+        value[noisy] = _rounded(value[noisy])
     answered = (quality < Reason.TIMEOUT) & ~points.is_text[slots]
     quality = np.where(answered & ~np.isfinite(value), Reason.NOT_A_NUMBER, quality)
     outside = (value < points.low[slots]) | (value > points.high[slots])
@@ -196,6 +238,9 @@ def _judge(
         equal: NDArray[np.bool_] = np.equal(raw[told][:, np.newaxis], points.sentinels[slots[told]])
         silent = equal.any(axis=1)
         quality[np.flatnonzero(told)[silent]] = Reason.SENTINEL
+    for place in flat.long:
+        if quality[place] == Reason.GOOD and Decimal(value[place]) != _exact(points, flat, place):
+            quality[place] = Reason.ROUNDED
     value[quality >= Reason.TIMEOUT] = np.nan
     stored = _is_stored(points, slots, times, value, quality)
     kept = np.flatnonzero(stored)
@@ -207,6 +252,36 @@ def _judge(
     readings["point_id"] = points.point_id[slots]
     readings["time"], readings["value"], readings["quality"], readings["stored"] = times, value, quality, stored
     return readings
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to 15 digits: a float of 32 bits has 9, so of a product with a scale that is its noise, 0.1 × 3 is 0.3."""
+    power = 14 - np.floor(np.log10(np.abs(values)))
+    scale = 10.0 ** np.clip(power, 0, _EXACT_POWER)
+    return np.where((power >= 0) & (power <= _EXACT_POWER), np.rint(values * scale) / scale, values)
+
+
+def _exact(points: PointArrays, flat: _Flat, place: int) -> Decimal:
+    """Return a value whose raw integer is beyond 2^53 with all of its digits."""
+    scale, offset = points.lines[int(flat.slots[place])]
+    return flat.long[place] * scale + offset
+
+
+def _digits(layout: Layout, points: PointArrays, flat: _Flat, readings: NDArray[Any]) -> list[Text]:
+    """Return the integers beyond 2^53 as texts where they changed; None where there is none, or none any more."""
+    places = np.arange(len(readings)).reshape(-1, len(layout.fields))[:, layout.long_columns].ravel()
+    same = points.is_short[flat.slots[places]]  # seen without a text, as most are
+    if flat.long:
+        same &= ~np.isin(places, [*flat.long])
+    changed = []
+    for place in places[~same & (readings["quality"][places] < Reason.TIMEOUT)].tolist():
+        text = format(_exact(points, flat, place), "f") if place in flat.long else None
+        number, time, _, quality, _ = readings[place].item()
+        points.is_short[flat.slots[place]] = text is None
+        if points.texts.get(number) != (text, 0):
+            points.texts[number] = (text, 0)
+            changed.append(Text(number, time, text, quality))
+    return changed
 
 
 def _is_stored(

@@ -185,7 +185,7 @@ def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:
     readings = np.empty(len(batch.readings), stream.READING)
     for name in stream.READING.names or ():
         readings[name] = batch.readings[name]
-    texts = {text.point_id: text.text or "" for text in batch.texts}
+    texts = {text.point_id: text.text for text in batch.texts}
     return stream.Flush(collector=collector, sequence=sequence, readings=readings, texts=texts)
 
 

@@ -30,6 +30,8 @@ _SEVERAL = ("device", "group", "point")
     show_default=True,
     help="Each reading, or buckets.",
 )
+@click.option("--bucket", help="Instead of a level: buckets of PT15M, PT8H, P1W, P1M; those of the time zone.")
+@click.option("--origin", help="A time at which a bucket begins: shifts of PT8H from 2026-01-01T06:00+01:00.")
 @click.option(
     "--shape",
     type=click.Choice(["long", "wide"]),

@@ -61,6 +61,20 @@ async def test_each_reading_is_a_line_with_its_quality_and_a_failed_one_has_no_v
     ]
 
 
+async def test_a_long_integer_has_all_of_its_digits_as_a_text(api: Api, owner):
+    pump = await add(api)
+    flow = pump["points"]["flow"]
+    await owner.execute("UPDATE points SET data_type = 'uint64' WHERE id = $1", flow)
+    await put(owner, flow, [2.0**53, 5, 2.0**53])
+    await owner.execute("INSERT INTO texts VALUES ($1, $2, '9007199254740993', 2)", START, flow)
+    rows = await table(api, point=f"pt_{flow}", **during())
+    assert [row[5:8] for row in rows[1:]] == [
+        ["9.007199254740992e+15", "9007199254740993", "good"],
+        ["5", "", "good"],
+        ["9.007199254740992e+15", "9007199254740993", "good"],
+    ]
+
+
 async def test_the_beginning_is_in_the_file_and_the_end_is_not(api: Api, owner):
     pump = await add(api)
     await put(owner, pump["points"]["flow"], [0, 1, 2, 3])
@@ -127,10 +141,22 @@ async def test_levels_hold_what_their_readings_make(api: Api, owner, refreshed):
     if refreshed:
         await owner.execute("CALL refresh_rollups()")
     rows = await table(api, point=f"pt_{flow}", level="1m", **during())
-    assert rows[0][5:] == ["average", "lowest", "highest", "first", "last", "count", "good", "quality", "reason"]
+    assert rows[0][5:] == [
+        "average",
+        "lowest",
+        "highest",
+        "first",
+        "last",
+        "count",
+        "good",
+        "time_weighted_average",
+        "covered_seconds",
+        "quality",
+        "reason",
+    ]
     assert [row[0][11:19] for row in rows[1:]] == ["12:00:00", "12:01:00"]
-    assert rows[1][5:] == ["1.5", "1", "2", "1", "2", "2", "0.6666666666666666", "bad", "timeout"]
-    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "good", ""]
+    assert rows[1][5:] == ["1.5", "1", "2", "1", "2", "2", "0.6666666666666666", "1.5", "40", "bad", "timeout"]
+    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "5", "30", "good", ""]
     wide = await table(api, point=f"pt_{flow}", level="1m", shape="wide", **during(3))
     assert [row[1] for row in wide[1:]] == ["1.5", "4.5", ""]
 
@@ -145,6 +171,35 @@ async def test_days_are_those_of_the_time_zone_also_when_summer_time_begins(api:
     assert [row[0] for row in rows[1:]] == days
     if shape == "long":
         assert [int(row[10]) for row in rows[1:]] == [24, 23, 13]
+
+
+async def test_shifts_begin_at_six_two_and_ten_of_the_place(api: Api, owner):
+    pump = await add(api)
+    await put(owner, pump["points"]["flow"], [1] * 60, start=START - timedelta(hours=7), step=timedelta(hours=1))
+    asked = {"from_": "2026-03-28T06:00", "to": "2026-03-30T06:00", "timezone": "Europe/Berlin"}
+    asked |= {"point": f"pt_{pump['points']['flow']}", "bucket": "PT8H", "origin": "2026-01-01T06:00"}
+    rows = await table(api, **asked)
+    starts = ["28T06:00:00+01:00", "28T14:00:00+01:00", "28T22:00:00+01:00"]
+    starts += ["29T06:00:00+02:00", "29T14:00:00+02:00", "29T22:00:00+02:00"]
+    assert [row[0] for row in rows[1:]] == [f"2026-03-{start}" for start in starts]
+    assert [row[10] for row in rows[1:]] == ["8", "8", "7", "8", "8", "8"]
+    wide = await table(api, shape="wide", **asked)
+    assert [row[0] for row in wide[1:]] == [row[0] for row in rows[1:]]
+    preview = (await fetch(api, preview="1", **asked)).json()
+    assert (preview["rows"], preview["filename"][-9:]) == (pytest.approx(6, abs=1), "_PT8H.csv")
+
+
+@pytest.mark.parametrize(("bucket", "days"), [("P1M", [31, 28, 31]), ("P1W", [7] * 13)])
+async def test_months_and_weeks_are_buckets_of_an_export(api: Api, owner, bucket, days):
+    pump = await add(api)
+    start = datetime(2026, 1, 1, tzinfo=UTC) if bucket == "P1M" else datetime(2025, 12, 29, tzinfo=UTC)
+    await owner.execute("UPDATE points SET interval_s = 3600")
+    await put(owner, pump["points"]["flow"], [1] * 24 * sum(days), start=start, step=timedelta(hours=1))
+    await owner.execute(FORGET_ROLLUPS, start)
+    span = {"from_": start.isoformat(), "to": (start + timedelta(days=sum(days))).isoformat()}
+    rows = await table(api, point=f"pt_{pump['points']['flow']}", bucket=bucket, **span)
+    assert [int(row[10]) for row in rows[1:]] == [24 * count for count in days]
+    assert [row[13] for row in rows[1:]] == [str(86_400 * count) for count in days]
 
 
 async def test_a_file_has_a_name_that_says_what_is_in_it(api: Api):
@@ -187,6 +242,11 @@ async def test_a_preview_says_what_it_would_be(api: Api, owner):
         ({"timezone": "../../etc/passwd"}, "INVALID", "timezone"),
         ({"level": "5m"}, "INVALID", "level"),
         ({"shape": "tall"}, "INVALID", "shape"),
+        ({"bucket": "8h"}, "INVALID", "bucket"),
+        ({"bucket": "PT8H", "level": "1h"}, "INVALID", "bucket"),
+        ({"bucket": "PT8H", "origin": "six"}, "INVALID", "origin"),
+        ({"bucket": "PT8H", "origin": "0001-01-01T00:00:00Z"}, "INVALID", "origin"),
+        ({"origin": "2026-01-01T06:00:00Z"}, "INVALID", "origin"),
         ({"step": "0", "shape": "wide"}, "INVALID", "step"),
         ({"step": "10"}, "INVALID", "step"),
         ({"step": "1", "shape": "wide", "from_": "-7000d", "to": "now"}, "INVALID", "step"),

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 LATEST = "query ($devices: [ID!], $points: [ID!]) { latest(devices: $devices, points: $points) { count columns { pointId deviceId key time value quality text } } }"
-SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int, $bucket: Duration, $zone: String! = "UTC", $raw: Boolean! = false) {
-  series(points: $points, from: $from, to: $to, maxPoints: $max, bucket: $bucket, timeZone: $zone, raw: $raw) {
+SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int, $bucket: Duration, $zone: String! = "UTC", $raw: Boolean! = false, $origin: DateTime) {
+  series(points: $points, from: $from, to: $to, maxPoints: $max, bucket: $bucket, timeZone: $zone, raw: $raw, origin: $origin) {
     point { key } source bucket from to openFrom truncated continueFrom count gaps { from to }
-    columns { time value min max first last count good quality text }
-    samples { nodes { time value min max count text quality reason } hasNextPage endCursor } } }"""
+    columns { time value timeWeightedAverage coveredSeconds min max first last count good quality text }
+    samples { nodes { time value timeWeightedAverage min max count text quality reason } hasNextPage endCursor } } }"""
 START = datetime(2026, 7, 1, 6, tzinfo=UTC)
 
 
@@ -193,6 +194,128 @@ async def test_the_newest_bucket_says_that_it_is_open(api: Api, owner: asyncpg.C
     assert series["columns"]["value"][-1] == 4.0
 
 
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+async def hourly(
+    owner: asyncpg.Connection, point: int, start: datetime, end: datetime, *, without: set[date] = frozenset()
+) -> None:
+    """Store a reading each hour, except on some days of Berlin; the first days are rolled up."""
+    count = (end - start) // timedelta(hours=1)
+    moments = [start + timedelta(hours=n) for n in range(count)]
+    rows = [(time, point, 1.0, 0) for time in moments if time.astimezone(BERLIN).date() not in without]
+    await keep(owner)
+    await owner.execute("UPDATE points SET interval_s = 3600")
+    await owner.executemany("INSERT INTO readings (time, point_id, value, quality) VALUES ($1, $2, $3, $4)", rows)
+    await owner.execute("UPDATE rollup_levels SET complete = date_bin(unit, $1, '2000-01-01Z')", start)
+    await owner.execute(f"CALL refresh_rollups('{(start + timedelta(days=9, hours=7)).isoformat()}')")
+
+
+@pytest.mark.parametrize("bucket", ["P1M", "P1W", "P1D", "P3M", "PT8H", "PT6H", "PT1H"])
+async def test_no_bucket_is_taken_for_an_outage_whatever_its_length(api: Api, owner: asyncpg.Connection, bucket):
+    flow = (await add(api))["points"]["flow"]
+    start, end = datetime(2026, 1, 1, tzinfo=BERLIN), datetime(2026, 11, 1, tzinfo=BERLIN)
+    await hourly(owner, flow, start.astimezone(UTC), end.astimezone(UTC))
+    asked = {"points": [f"pt_{flow}"], "from": start.isoformat(), "to": end.isoformat(), "zone": "Europe/Berlin"}
+    (series,) = await api.ask(SERIES, bucket=bucket, **asked)
+    assert [gap for gap in series["gaps"] if datetime.fromisoformat(gap["from"]) < end] == []
+    assert series["count"] > 3
+    assert sum(series["columns"]["coveredSeconds"]) == (end.astimezone(UTC) - start.astimezone(UTC)).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "without", "count"),
+    [
+        ("P1D", {date(2026, 3, 29)}, 1),  # 23 hours long
+        ("P1D", {date(2026, 10, 25)}, 1),  # 25 hours long
+        ("P1M", {date(2026, 2, day) for day in range(1, 29)}, 28),
+        ("P1M", {date(2026, 7, day) for day in range(1, 32)}, 31),
+    ],
+)
+async def test_a_bucket_without_readings_is_an_outage_of_its_own_length(
+    api: Api, owner: asyncpg.Connection, bucket, without, count
+):
+    flow = (await add(api))["points"]["flow"]
+    start, end = datetime(2026, 1, 1, tzinfo=BERLIN), datetime(2026, 11, 1, tzinfo=BERLIN)
+    await hourly(owner, flow, start.astimezone(UTC), end.astimezone(UTC), without=without)
+    asked = {"points": [f"pt_{flow}"], "from": start.isoformat(), "to": end.isoformat(), "zone": "Europe/Berlin"}
+    (series,) = await api.ask(SERIES, bucket=bucket, **asked)
+    ((first, last),) = [
+        [datetime.fromisoformat(gap[name]).astimezone(BERLIN).replace(tzinfo=None) for name in ("from", "to")]
+        for gap in series["gaps"]
+    ]
+    assert (first.date(), last - first) == (min(without), timedelta(days=count))
+
+
+async def test_shifts_begin_at_the_same_hours_of_the_place_in_summer_too(api: Api, owner: asyncpg.Connection):
+    flow = (await add(api))["points"]["flow"]
+    start, end = datetime(2026, 3, 28, 6, tzinfo=BERLIN), datetime(2026, 3, 30, 6, tzinfo=BERLIN)
+    await hourly(owner, flow, start.astimezone(UTC), end.astimezone(UTC))
+    asked = {"points": [f"pt_{flow}"], "from": start.isoformat(), "to": end.isoformat(), "zone": "Europe/Berlin"}
+    (series,) = await api.ask(SERIES, bucket="PT8H", origin="2026-01-01T06:00:00+01:00", **asked)
+    begins = [datetime.fromtimestamp(ms / 1000, BERLIN).hour for ms in series["columns"]["time"]]
+    assert begins == [6, 14, 22] * 2
+    assert (series["source"], series["columns"]["count"]) == ("HOURS", [8, 8, 7, 8, 8, 8])
+    (series,) = await api.ask(SERIES, bucket="PT8H", origin="2026-01-01T06:30:00+01:00", **asked)
+    assert (series["source"], series["from"]) == ("MINUTES", "2026-03-27T21:30:00+00:00")
+
+
+async def test_the_average_is_offered_by_readings_and_by_time(api: Api, owner: asyncpg.Connection):
+    flow = (await add(api))["points"]["flow"]
+    await keep(owner)
+    await owner.execute("UPDATE points SET deadband = 1, heartbeat_s = 3600")
+    rows = [(START, 10.0), *((START + timedelta(minutes=59, seconds=s), 20.0) for s in range(60))]
+    await owner.executemany(
+        "INSERT INTO readings (time, point_id, value, quality) VALUES ($1, $2, $3, 0)", [(t, flow, v) for t, v in rows]
+    )
+    await roll_up(owner)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], bucket="PT1H", **until(3600))
+    assert series["columns"]["value"] == [pytest.approx(1210 / 61)]
+    # The last reading was at 06:59:59; the next one is far away, so it holds for its interval.
+    assert series["columns"]["timeWeightedAverage"] == [pytest.approx((59 * 10 + 20) / 60)]
+    assert series["columns"]["coveredSeconds"] == [3600]
+    assert series["samples"]["nodes"][0]["timeWeightedAverage"] == pytest.approx((59 * 10 + 20) / 60)
+    (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], raw=True, **until(3600))
+    assert series["columns"]["timeWeightedAverage"] == series["columns"]["value"]
+
+
+async def test_the_time_of_a_sample_has_microseconds(api: Api, owner: asyncpg.Connection):
+    flow = (await add(api))["points"]["flow"]
+    await keep(owner)
+    times = [START + timedelta(microseconds=n) for n in (123_455, 123_456, 123_999, 124_000)]
+    rows = [(time, flow, 1.0, 0) for time in times]
+    await owner.executemany("INSERT INTO readings (time, point_id, value, quality) VALUES ($1, $2, $3, $4)", rows)
+    query = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $after: String) { series(points: $points, from: $from, to: $to) {
+      columns { time } samples(first: 1, after: $after) { nodes { time } endCursor } } }"""
+    found, after = [], None
+    for _ in times:
+        (series,) = await api.ask(query, points=[f"pt_{flow}"], after=after, **until(1))
+        found += [datetime.fromisoformat(node["time"]) for node in series["samples"]["nodes"]]
+        after = series["samples"]["endCursor"]
+    assert found == times
+    milliseconds = int(START.timestamp() * 1000)
+    assert series["columns"]["time"] == [milliseconds + n for n in (123, 123, 123, 124)]
+
+
+async def test_integers_beyond_2_to_the_53_have_their_digits_beside_them(api: Api, owner: asyncpg.Connection):
+    flow = (await add(api))["points"]["flow"]
+    await keep(owner)
+    await owner.execute("UPDATE points SET data_type = 'uint64' WHERE id = $1", flow)
+    big, text = 2.0**53, "9007199254740993"
+    await fill(owner, flow, [big, 5.0, big, big])
+    await owner.execute("UPDATE readings SET quality = 2 WHERE value > 5")
+    words = [(-10, text), (10, None), (20, text[:-1] + "5")]
+    rows = [(START + timedelta(seconds=s), flow, word, 2) for s, word in words]
+    await owner.executemany("INSERT INTO texts (time, point_id, text, quality) VALUES ($1, $2, $3, $4)", rows)
+    for raw in (False, True):
+        (series,) = await api.ask(SERIES, points=[f"pt_{flow}"], raw=raw, **until(600))
+        digits = [text, None, text[:-1] + "5", text[:-1] + "5"]
+        assert series["columns"]["text"] == [*digits, None]  # the last row marks an outage
+        assert [(s["text"], s["reason"]) for s in series["samples"]["nodes"]] == [
+            (digit, "ROUNDED" if digit else "GOOD") for digit in digits
+        ]
+
+
 async def test_samples_come_in_pages(api: Api, owner: asyncpg.Connection):
     device = await add(api)
     await keep(owner)
@@ -263,6 +386,8 @@ async def test_a_series_of_texts(api: Api, owner: asyncpg.Connection):
         ({"bucket": "an hour"}, "INVALID"),
         ({"bucket": "PT1S"}, "INVALID"),
         ({"bucket": "PT1H", "raw": True}, "INVALID"),
+        ({"origin": START.isoformat(), "raw": True}, "INVALID"),
+        ({"origin": "0001-01-01T00:00:00+14:00"}, "INVALID"),
         ({"zone": "Europe/Atlantis"}, "INVALID"),
         ({"zone": "../../etc/passwd"}, "INVALID"),
         ({"zone": ""}, "INVALID"),

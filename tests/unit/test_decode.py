@@ -41,6 +41,71 @@ def test_scale_and_offset_make_the_value():
     assert (reading["time"], reading["quality"]) == (5_000_000, 0)
 
 
+@pytest.mark.parametrize(
+    ("data_type", "form", "raw", "line", "value"),
+    [
+        (DataType.UINT16, ">H", 2301, (0.1, 0.0), 230.1),
+        (DataType.UINT16, ">H", 3, (0.1, 0.0), 0.3),
+        (DataType.INT16, ">h", -123, (0.01, -40.0), -41.23),
+        (DataType.UINT32, ">I", 4_294_967_295, (0.001, 0.0), 4_294_967.295),
+        (DataType.UINT16, ">H", 7, (1 / 3, 0.0), 7 * (1 / 3)),
+        (DataType.UINT16, ">H", 7, (1e300, 0.0), 7e300),
+        (DataType.FLOAT32, ">f", 0.1, (1.0, 0.0), 0.1),
+        (DataType.FLOAT32, ">f", 0.1, (3.0, 0.0), 0.3),
+        (DataType.FLOAT32, ">f", 4.35, (100.0, 0.0), 435.0),
+        (DataType.FLOAT32, ">f", 3.4028235e38, (2.0, 0.0), 6.805647e38),
+        (DataType.FLOAT32, ">f", 1.1e-42, (1.0, 1.0), 1.0),
+        (DataType.FLOAT32, ">f", 0.0, (3.0, 0.0), 0.0),
+        (DataType.FLOAT64, ">d", 0.1, (1.0, 0.0), 0.1),
+    ],
+)
+def test_a_number_is_the_one_that_the_device_meant(data_type, form, raw, line, value):
+    (scale, offset), sent = line, struct.pack(form, raw)
+    words = struct.unpack(f">{len(sent) // 2}H", sent)
+    reading = only(Bench(point(1, 0, data_type, scale=scale, offset=offset)).read(1, *words))
+    assert (reading["value"], reading["quality"]) == (value, 0)
+
+
+@pytest.mark.parametrize("sentinel", [-3.4028235e38, float(np.float32(-3.4028235e38))])
+def test_a_sentinel_of_a_float_may_be_written_by_any_of_its_decimals(sentinel):
+    unit = Bench(point(1, 0, DataType.FLOAT32, sentinels=(sentinel,)))
+    assert only(unit.read(1, 0xFF7F, 0xFFFF))["quality"] == Reason.SENTINEL
+
+
+def big(number: int) -> tuple[int, ...]:
+    return struct.unpack(">4H", struct.pack(">Q", number))
+
+
+def test_an_integer_beyond_2_to_the_53_keeps_its_digits_as_a_text_and_is_uncertain_where_the_number_is_not_exact():
+    unit = Bench(point(1, 0, DataType.UINT64))
+    seen = []
+    for second, number in enumerate((5, 6, 2**53 + 1, 2**53 + 1, 2**60, 7, 8)):
+        batch = unit.read(second, *big(number))
+        seen.append((float(only(batch)["value"]), int(only(batch)["quality"]), [text.text for text in batch.texts]))
+    assert seen == [
+        (5, 0, [None]),  # what was there before the start of the collector is not known
+        (6, 0, []),
+        (2**53, Reason.ROUNDED, ["9007199254740993"]),
+        (2**53, Reason.ROUNDED, []),
+        (2**60, 0, ["1152921504606846976"]),
+        (7, 0, [None]),
+        (8, 0, []),
+    ]
+
+
+def test_a_long_integer_is_scaled_with_all_of_its_digits():
+    batch = Bench(point(1, 0, DataType.UINT64, scale=0.001)).read(1, *big(2**63 + 1))
+    assert [text.text for text in batch.texts] == ["9223372036854775.809"]
+    assert (only(batch)["value"], only(batch)["quality"]) == (9223372036854775.809, Reason.ROUNDED)
+
+
+def test_a_failed_read_of_a_long_integer_changes_no_text():
+    unit = Bench(point(1, 0, DataType.UINT64))
+    unit.read(1, *big(2**53 + 1))
+    assert unit.read(2, reason=Reason.TIMEOUT).texts == []
+    assert unit.read(3, *big(2**53 + 1)).texts == []
+
+
 def test_a_failed_read_is_a_reason_and_never_a_number():
     reading = only(Bench(point(1, 0, scale=2.0, offset=5.0)).read(5, reason=Reason.TIMEOUT))
     assert np.isnan(reading["value"])

@@ -18,7 +18,37 @@ def decode_one(data_type: DataType, order: ByteOrder, data: bytes, bit: int | No
 @pytest.mark.parametrize("data_type", NUMBERS)
 def test_numbers_are_decoded_in_every_byte_order(data_type, order):
     form, number = NUMBERS[data_type]
-    assert decode_one(data_type, order, as_sent(struct.pack(form, number), order)) == number
+    short = float(str(np.float32(number))) if data_type is DataType.FLOAT32 else number
+    assert decode_one(data_type, order, as_sent(struct.pack(form, number), order)) == short
+
+
+def test_a_float_is_the_shortest_decimal_that_it_is():
+    chance = np.random.default_rng(5)
+    bits = np.concatenate(
+        [chance.integers(0, 2**32, 5000, np.uint32), np.arange(0x3DCCCCC0, 0x3DCCCCE0, dtype=np.uint32)]
+    )
+    for number in bits.view(np.float32):
+        if np.isfinite(number):
+            sent = struct.pack(">f", number)
+            assert decode_one(DataType.FLOAT32, ByteOrder.ABCD, sent) == float(str(number)), number
+    for number in np.arange(2**16, dtype=np.uint16).view(np.float16)[::37]:
+        if np.isfinite(number):
+            assert decode_one(DataType.FLOAT16, ByteOrder.ABCD, struct.pack(">e", number)) == float(str(number))
+
+
+@pytest.mark.parametrize("words", [b"\x7f\x80\0\0", b"\xff\x80\0\0", b"\x7f\xc0\0\0", b"\x7f\x80\0\1"])
+def test_what_is_no_finite_float_stays_none(words):
+    assert not np.isfinite(decode_one(DataType.FLOAT32, ByteOrder.ABCD, words))
+
+
+def test_integers_beyond_2_to_the_53_are_told_with_all_of_their_digits():
+    numbers = [2**53 - 1, 2**53 + 1, 2**63 + 1, 2**64 - 1, 5]
+    fields = (Field(0, DataType.UINT16, ByteOrder.ABCD, None, 1), Field(1, DataType.UINT64, ByteOrder.CDAB, None, 4))
+    raw = [b"\0\7" + as_sent(struct.pack(">Q", number), ByteOrder.CDAB) for number in numbers]
+    sent = np.frombuffer(b"".join(raw), np.uint8).reshape(len(numbers), -1)
+    assert layout(fields).long_integers(sent) == {3: 2**53 + 1, 5: 2**63 + 1, 7: 2**64 - 1}
+    negative = np.frombuffer(struct.pack(">q", -(2**53) - 1), np.uint8).reshape(1, -1)
+    assert layout((Field(0, DataType.INT64, ByteOrder.ABCD, None, 4),)).long_integers(negative) == {0: -(2**53) - 1}
 
 
 @pytest.mark.parametrize(

@@ -72,12 +72,15 @@ function parameters() {
   given.set("format", parquet ? "parquet" : "csv");
   if (parquet) { given.delete("dialect"); given.delete("delimiter"); }
   if (!(given.get("shape") === "wide" && given.get("level") === "raw")) given.delete("step");
+  if (given.get("level") === "raw") given.delete("origin");
+  if (given.get("level").startsWith("P")) { given.set("bucket", given.get("level")); given.delete("level"); }
   return given;
 }
 
 function adapt() {
   const raw = field("level").value === "raw", wide = field("shape").value === "wide";
   document.querySelector('[data-only="wide raw"]').hidden = !(raw && wide);
+  document.querySelector('[data-only="buckets"]').hidden = raw;
   document.querySelector('[data-only="csv"]').hidden = field("dialect").value === "parquet";
 }
 
@@ -122,10 +125,11 @@ function fill() {
   const given = new URLSearchParams(location.search);
   offer("#zones", Intl.supportedValuesOf ? ["UTC", ...Intl.supportedValuesOf("timeZone")] : ["UTC"]);
   field("timezone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  for (const name of ["device", "group", "from", "to", "timezone", "level", "shape", "step", "dialect", "delimiter"]) {
+  for (const name of ["device", "group", "from", "to", "timezone", "level", "origin", "shape", "step", "dialect", "delimiter"]) {
     const value = given.get(name);
     if (value && value !== "browser") field(name).value = value;
   }
+  if (given.get("bucket")) field("level").value = given.get("bucket");
   if (given.get("format") === "parquet") field("dialect").value = "parquet";
   points = given.getAll("point").filter(Boolean);
   for (const point of points) page.append(Object.assign(document.createElement("input"), { type: "hidden", name: "point", value: point }));
