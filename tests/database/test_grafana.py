@@ -65,10 +65,10 @@ async def viewer(database_url: str) -> Any:
         "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
         " WHERE datname = current_database() AND setrole = 'ddms_grafana'::regrole"
     )
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
     for setting in settings:
         name, _, value = setting.partition("=")
         await connection.execute(f"SET {name} = '{value}'")
+    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
     yield connection
     await connection.close()
 
