@@ -7,10 +7,12 @@ GraphQL, files and the command line read by these rules, so that none takes what
 import math
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
+from typing import Any, TypeVar
 
-from ddms.errors import Sentence
+from ddms.errors import Code, DdmsError, Sentence
 
 MOST_NAME = 120
 MOST_TEXT = 2000
@@ -42,7 +44,9 @@ def name(raw: str, *, most: int = MOST_NAME, least: int = 1) -> str:
     text = unicodedata.normalize("NFC", raw.strip())
     if not least <= len(text) <= most:
         raise ValueError(
-            Sentence("it has {} to {} characters", least, most) if least else Sentence("it has at most {} characters", most)
+            Sentence("it has {} to {} characters", least, most)
+            if least
+            else Sentence("it has at most {} characters", most)
         )
     if problem := invisible(text):
         raise ValueError(problem)
@@ -98,11 +102,28 @@ def zone(raw: str) -> str:
     found = zones().get(raw.strip().lower()) if len(raw) < 100 else None
     if found is None:
         raise ValueError(
-            Sentence(
-                "there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", shortened(raw)
-            )
+            Sentence("there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", shortened(raw))
         )
     return found
+
+
+T = TypeVar("T")
+
+
+def fit(rule: Callable[[str], T], raw: str, field: str) -> T:
+    """Read an input by one of these rules; what does not fit is an error that names its field."""
+    try:
+        return rule(raw)
+    except ValueError as error:
+        raise DdmsError(Code.INVALID, error.args[0], field=field) from error
+
+
+def spell(item: Any, name: str, rule: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Bring a field to its one spelling by one of these rules; give what is wrong with it."""
+    try:
+        setattr(item, name, rule(getattr(item, name)))
+    except ValueError as error:
+        yield name, error.args[0]
 
 
 @cache
