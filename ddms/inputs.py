@@ -32,7 +32,7 @@ _NO_PLACE = {"Factory", "localtime", "posixrules"}
 
 def invisible(text: str, allowed: str = "") -> Sentence | None:
     """Return what is wrong with a text that holds a character which nobody sees, else None."""
-    for place, character in enumerate(text):
+    for place, character in enumerate("" if text.isprintable() else text):
         if character not in allowed and unicodedata.category(character) in _INVISIBLE:
             called = unicodedata.name(character, "a control character").lower()
             return Sentence("character {} is U+{:04X}, {}: leave it out", place + 1, ord(character), called)

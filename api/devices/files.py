@@ -116,7 +116,7 @@ class _Reading:
         before = len(self.finder)
         found = values(cells, by, self.finder)
         for name in needs:
-            if name not in cells or _is_empty(cells[name]):
+            if name not in cells or cells[name].is_empty:
                 self.finder.add(place, name, "this is needed")
         return found if len(self.finder) == before else None
 
@@ -163,10 +163,6 @@ class _Reading:
                 line = known.places[name].line
                 self.finder.add(places[name], name, Sentence("differs from the same connection's on line {}", line))
             known.places.setdefault(name, places[name])
-
-
-def _is_empty(cell: Cell) -> bool:
-    return cell.value is None or (isinstance(cell.value, str) and not cell.value.strip())
 
 
 def read(text: str, form: FileFormat, limits: Limits = OF_CALLERS) -> Contents:
@@ -266,7 +262,7 @@ def _read_device(reading: _Reading, node: Node) -> None:
         sentence = Sentence("{!r} is not a device: write a mapping with name and endpoint", str(node.value)[:40])
         reading.finder.add(node.place, "devices", sentence)
         return
-    draft = _Draft(place=node.place, places={n: cell.place for n, cell in cells.items() if not _is_empty(cell)})
+    draft = _Draft(place=node.place, places={n: cell.place for n, cell in cells.items() if not cell.is_empty})
     draft.values = values(cells, reading.of_devices, reading.finder)
     for place, point in points_of(node, reading.finder):
         reading.add_point(draft, point, place)

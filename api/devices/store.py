@@ -169,7 +169,7 @@ def problems_of_points(points: list[PointInput]) -> Iterator[tuple[str, str]]:
         if point.key in seen:
             yield (
                 f"points.{place}.key",
-                Sentence("two points have the key {!r}: keys are unique in a device", point.key),
+                Sentence("two points have the key {!r}: keys are unique in a device", point.key[:70]),
             )
         seen.add(point.key)
 

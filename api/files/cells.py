@@ -21,6 +21,11 @@ class Cell(NamedTuple):
     place: Place
     value: Any
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is written there."""
+        return self.value is None or (isinstance(self.value, str) and not self.value.strip())
+
 
 def _text(raw: Any) -> str:
     if not isinstance(raw, str):
@@ -74,7 +79,7 @@ def values(cells: Mapping[str, Cell], readers: Mapping[str, Reader], finder: Fin
     for name, cell in cells.items():
         if name not in readers:
             finder.add(cell.place, name, Sentence("this is not known here: write one of {}", ", ".join(readers)))
-        elif cell.value is not None and not (isinstance(cell.value, str) and not cell.value.strip()):
+        elif not cell.is_empty:
             try:
                 found[name] = readers[name](cell.value)
             except ValueError as error:

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ddms.errors import DdmsError, Mistake, Mistakes, Sentence
+from ddms.inputs import shortened
 
 MOST_TOLD = 50
 """So many are told one by one; the others by their kind, with the lines that they are on."""
@@ -39,7 +40,7 @@ class Finder:
 
     def add(self, place: Place, name: str, sentence: str) -> None:
         """Note a mistake; `name` is the field, empty when it is none's."""
-        self._found.append(_Found(place, name, sentence))
+        self._found.append(_Found(place, shortened(name), sentence))
 
     def finish(self) -> None:
         """Raise what was found, by line."""

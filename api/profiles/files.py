@@ -54,7 +54,7 @@ def _read_profile(node: Node, finder: Finder) -> tuple[ProfileMap, Place] | None
         return None
     texts = {name: text.strip() for name, text in values(cells, _READERS, finder).items()}
     if "name" not in texts:
-        if "name" not in cells or cells["name"].value in {None, ""}:
+        if "name" not in cells or cells["name"].is_empty:
             finder.add(node.place, "name", "this is needed")
         texts["name"] = "?"
     points, places = read_points(node, finder)
