@@ -82,8 +82,9 @@ def number(raw: str, *, decimal_comma: bool = False) -> float:
         text = text.replace(",", ".", 1)
     found = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(found):
-        advice = "write 1.5 or 1,5" if decimal_comma else "write 1.5"
-        raise ValueError(Sentence("{!r} is not a number: {}", shortened(raw), advice))
+        if decimal_comma:
+            raise ValueError(Sentence("{!r} is not a number: write 1.5 or 1,5", shortened(raw)))
+        raise ValueError(Sentence("{!r} is not a number: write 1.5", shortened(raw)))
     return found
 
 

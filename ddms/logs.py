@@ -32,7 +32,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line, with its traceback."""
         moment = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", timespec="milliseconds")
-        line = f"{moment} {record.levelname:<7} {visible(record.name)}: {visible(record.getMessage())}"
+        line = f"{moment} {record.levelname:<7} {visible(str(record.name))}: {visible(record.getMessage())}"
         if record.exc_info:
             traced = re.split("\r\n|\r|\n", self.formatException(record.exc_info))
             line += "".join(f"\n  {visible(part)}" for part in traced)

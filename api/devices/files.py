@@ -285,17 +285,15 @@ def _raw(node: Node) -> Any:
 def points_of(node: Node, finder: Finder) -> Iterator[tuple[Place, Cells]]:
     """Give the cells of each of the `points` of a mapping, and where it stands."""
     _, listed = (node.names or {}).get("points", (node.place, Node(*node.place, [])))
+    sentence = "write a list of mappings, each with key, register_table, address and data_type"
     if listed.value is not None and listed.items is None:
-        finder.add(listed.place, "points", _POINTS_ADVICE)
+        finder.add(listed.place, "points", sentence)
     for point in listed.items or ():
         cells = cells_of(point)
         if cells is None:
-            finder.add(point.place, "points", _POINTS_ADVICE)
+            finder.add(point.place, "points", sentence)
         else:
             yield point.place, cells
-
-
-_POINTS_ADVICE = "write a list of mappings, each with key, register_table, address and data_type"
 
 
 def read_points(node: Node, finder: Finder) -> tuple[list[PointInput], list[dict[str, Place]]]:

@@ -93,13 +93,15 @@ class Tree:
         if not isinstance(name, str):
             raise Stopped(mark, "a name is a text, followed by a colon and a space")
         if name in self._open[-1]:
-            self.mistakes.append([*place, name[:60], "this stands twice here", []])
+            sentence = "this stands twice here"
+            self.mistakes.append([*place, name[:60], sentence, []])
         self._names[-1] = (name, place)
 
 
 def read(events: Iterable[Any], most: int) -> dict[str, Any]:
     """Return the tree of a file, or what stopped the reading."""
     tree = Tree(most)
+    sentence = "this is not YAML: {}"
     try:
         for event in events:
             tree.take(event)
@@ -108,9 +110,9 @@ def read(events: Iterable[Any], most: int) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = [mark.line + 1, mark.column + 1] if mark else [1, 1]
-        return {"mistakes": [*tree.mistakes, [*place, "", "this is not YAML: {}", [error.problem or str(error)]]]}
+        return {"mistakes": [*tree.mistakes, [*place, "", sentence, [error.problem or str(error)]]]}
     except yaml.YAMLError as error:
-        return {"mistakes": [*tree.mistakes, [1, 1, "", "this is not YAML: {}", [str(error).split("\n")[0]]]]}
+        return {"mistakes": [*tree.mistakes, [1, 1, "", sentence, [str(error).split("\n")[0]]]]}
     return {"tree": tree.root or [1, 1, None], "mistakes": tree.mistakes}
 
 
