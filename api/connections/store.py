@@ -30,7 +30,7 @@ SETTINGS = (
     "endpoint", "baud_rate", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms", "max_in_flight",
     "close_after_cycle",
 )  # fmt: skip
-_RANGES = {
+RANGES = {
     "baud_rate": (300, 4_000_000),
     "stop_bits": (1, 2),
     "timeout_ms": (50, 30_000),
@@ -49,7 +49,7 @@ def settings_of(endpoint: str) -> list[str]:
 
 def problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Give what is wrong with changed settings, with the field of each."""
-    for name, (low, high) in _RANGES.items():
+    for name, (low, high) in RANGES.items():
         if name in changes and not low <= changes[name] <= high:
             yield name, Sentence("it must be from {} to {}", low, high)
     if endpoint.transport is not Transport.SERIAL:

@@ -63,8 +63,8 @@ class Entry:
             case ["points", number, name] if int(number) < len(self.point_places):
                 places, name = self.point_places[int(number)], snake(name)
                 return places.get(name) or places[""], name
-            case [name, *_]:
-                return self.places.get(snake(name), self.place), snake(name)
+            case path_:
+                return self.places.get(snake(path_[0]), self.place), snake(path_[0])
 
 
 @dataclass(kw_only=True)

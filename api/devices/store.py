@@ -102,7 +102,7 @@ class DeviceInput:
             self.endpoint = str(Endpoint.parse(self.endpoint))
         except DdmsError as error:
             yield "endpoint", error.message
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, Sentence("it must be from {} to {}", low, high)
@@ -128,7 +128,7 @@ class DeviceInput:
         return {name: getattr(self, name) for name in OWN_FIELDS}
 
 
-_RANGES = {
+RANGES = {
     "unit_id": (0, 255),
     "max_words": (1, 125),
     "max_bits": (1, 2000),

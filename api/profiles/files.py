@@ -37,7 +37,7 @@ def read(text: str, limits: Limits = OF_FILES) -> list[ProfileMap]:
     if profiles is None:
         sentence = "the file is a mapping with a list `profiles`, each a mapping with name and points"
         finder.add(root.place, "profiles", sentence)
-    found = [profile for node in profiles or () if (profile := _read_profile(node, finder))]
+    found = [one for node in profiles or () if (one := _read_profile(node, finder))]
     seen: set[str] = set()
     for profile, place in found:
         if profile.name.lower() in seen:
