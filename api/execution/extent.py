@@ -17,7 +17,6 @@ from graphql import (
 
 from ddms.errors import Sentence
 
-
 MOST_DIGITS = 400
 """Of a number that stands in the document; the largest float has 309."""
 
