@@ -15,4 +15,6 @@ _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="files")
 async def aside(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Do what takes long without stopping the event loop; it knows the caller's language, as `asyncio.to_thread` does."""
     context = copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: context.run(function, *arguments, **named))
+    return await asyncio.get_running_loop().run_in_executor(
+        _THREADS, lambda: context.run(function, *arguments, **named)
+    )
