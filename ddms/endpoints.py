@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.inputs import shortened
 
-_NETWORK = re.compile(r"(?P<scheme>tcp|rtu\+tcp)://(?P<host>[^/\s:\[\]]+|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{1,5}))?")
-_SERIAL = re.compile(r"serial://(?P<path>/[^\s]+)")
+_NETWORK = re.compile(r"(?P<scheme>tcp|rtu\+tcp)://(?P<host>[\w.-]{1,253}|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{1,5}))?")
+_SERIAL = re.compile(r"serial://(?P<path>/[\w./:@+-]{1,250})")
 _ADVICE = "write tcp://host:port, rtu+tcp://host:port (RTU frames over TCP) or serial:///dev/ttyUSB0; the port is 502 if omitted"
 
 
@@ -42,5 +43,7 @@ class Endpoint:
         match = _NETWORK.fullmatch(text.strip())
         port = int(match["port"] or 502) if match else 0
         if not match or not 1 <= port <= 65535:
-            raise DdmsError(Code.INVALID, Sentence("{!r} is not an endpoint: {}", text, _ADVICE), field=field)
+            raise DdmsError(
+                Code.INVALID, Sentence("{!r} is not an endpoint: {}", shortened(text), _ADVICE), field=field
+            )
         return cls(Transport(match["scheme"]), match["host"].strip("[]").lower(), port)

@@ -1,5 +1,6 @@
 """The one error that inner code raises on purpose."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -55,3 +56,21 @@ class DdmsError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+
+class Mistake(DdmsError):  # noqa: N818 - it is a mistake of the file
+    """A mistake in a file, with the place where it stands."""
+
+    def __init__(self, message: str, *, line: int, column: int) -> None:
+        super().__init__(Code.INVALID, message, field=f"line {line}")
+        self.line = line
+        self.column = column
+
+
+class Mistakes(DdmsError):  # noqa: N818 - they are the file's
+    """All mistakes of a file: `each` tells them, `count` says how many there are, since those of a kind are told together."""
+
+    def __init__(self, each: Sequence[Mistake], *, count: int) -> None:
+        super().__init__(Code.INVALID, each[0].message, field=each[0].field)
+        self.each = each
+        self.count = count

@@ -1,6 +1,7 @@
 """Log lines: one JSON object each, or plain text for a terminal."""
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -14,6 +15,28 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request on whose behalf something is logged; each line that it causes carries its id."""
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What splits a line, rings, hides, or turns the writing's direction: a caller may have put it into a name."""
+
+
+def visible(text: str) -> str:
+    """Return a text as part of one line: what cannot be seen is written as JSON writes it."""
+    return _UNSEEN.sub(lambda m: {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(m[0], f"\\u{ord(m[0]):04x}"), text)
+
+
+class TextFormatter(logging.Formatter):
+    """Plain text for a terminal: a record is one line, its traceback follows indented, so that neither can pass for another."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line, with its traceback."""
+        moment = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", timespec="milliseconds")
+        line = f"{moment} {record.levelname:<7} {visible(str(record.name))}: {visible(record.getMessage())}"
+        if record.exc_info:
+            traced = re.split("\r\n|\r|\n", self.formatException(record.exc_info))
+            line += "".join(f"\n  {visible(part)}" for part in traced)
+        return line
 
 
 class JsonFormatter(logging.Formatter):
@@ -32,12 +55,15 @@ class JsonFormatter(logging.Formatter):
             line["request_id"] = request
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            encoded = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # half a surrogate pair is no Unicode
+            encoded = orjson.dumps({name: visible(str(value)) for name, value in line.items()})
+        return visible(encoded.decode())
 
 
 def set_up(*, level: LogLevel, form: LogFormat) -> None:
     """Send all log records to standard error in the wanted form."""
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if form is LogFormat.JSON else plain)
+    handler.setFormatter(JsonFormatter() if form is LogFormat.JSON else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

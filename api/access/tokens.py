@@ -18,6 +18,7 @@ from api.ground.callers import PREFIX, digest_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id, to_id
 from api.ground.roles import Role
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 
 MAX_DAYS = 3650
@@ -96,9 +97,7 @@ async def create(
     trusted_only: bool = False,
 ) -> tuple[Token, str]:
     """Make a token; return it and its text."""
-    name = name.strip()
-    if not 1 <= len(name) <= 120:
-        raise DdmsError(Code.INVALID, "say in 1 to 120 characters what the token is for", field="name")
+    name = inputs.fit(inputs.name, name, "name")
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + lifetime
     row = await statements.row(INSERT_TOKEN, name, role.value, user_id, digest_of(secret), expires_at, trusted_only)

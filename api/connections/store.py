@@ -15,6 +15,11 @@ SELECT endpoint, baud_rate, parity, stop_bits, timeout_ms, connect_pause_ms, req
        close_after_cycle, version
   FROM connections WHERE id = $1 FOR UPDATE
 """
+LIST_SETTINGS = """-- ddms:list_settings
+SELECT * FROM connections c
+ WHERE EXISTS (SELECT FROM devices d WHERE d.connection_id = c.id AND d.deleted_at IS NULL) ORDER BY endpoint
+"""
+FIND_SETTINGS = "-- ddms:find_settings\nSELECT * FROM connections WHERE endpoint = $1 FOR UPDATE"
 UPDATE_CONNECTION = """-- ddms:update_connection
 UPDATE connections SET endpoint = $2, baud_rate = $3, parity = $4, stop_bits = $5, timeout_ms = $6, connect_pause_ms = $7,
        request_pause_ms = $8, max_in_flight = $9, close_after_cycle = $10, version = version + 1
@@ -25,7 +30,7 @@ SETTINGS = (
     "endpoint", "baud_rate", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms", "max_in_flight",
     "close_after_cycle",
 )  # fmt: skip
-_RANGES = {
+RANGES = {
     "baud_rate": (300, 4_000_000),
     "stop_bits": (1, 2),
     "timeout_ms": (50, 30_000),
@@ -36,8 +41,15 @@ _RANGES = {
 _OF_SERIAL_LINES = ("baud_rate", "parity", "stop_bits")
 
 
-def _problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, (low, high) in _RANGES.items():
+def settings_of(endpoint: str) -> list[str]:
+    """Return the names of the settings that a connection to there has."""
+    serial = Endpoint.parse(endpoint).transport is Transport.SERIAL
+    return [name for name in SETTINGS if name != "endpoint" and (serial or name not in _OF_SERIAL_LINES)]
+
+
+def problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Give what is wrong with changed settings, with the field of each."""
+    for name, (low, high) in RANGES.items():
         if name in changes and not low <= changes[name] <= high:
             yield name, Sentence("it must be from {} to {}", low, high)
     if endpoint.transport is not Transport.SERIAL:
@@ -72,7 +84,7 @@ async def change_connection(
         changes["endpoint"] = str(Endpoint.parse(changes["endpoint"]))
     after = before | changes
     different = {name: value for name, value in changes.items() if before[name] != value}
-    for name, sentence in _problems(Endpoint.parse(after["endpoint"]), after["max_in_flight"], different):
+    for name, sentence in problems(Endpoint.parse(after["endpoint"]), after["max_in_flight"], different):
         raise DdmsError(Code.INVALID, sentence, field=name)
     if different:
         await statements.value(UPDATE_CONNECTION, number, *after.values())

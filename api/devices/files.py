@@ -1,29 +1,39 @@
 """Files of devices: CSV (one row for each point) and YAML (devices with their points), read and written.
 
-A mistake is a `DdmsError` that begins with the line it is on.
+All mistakes are found before any is told, each with its place.
 """
 
 import csv
 import io
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any
 
+from api.connections.store import SETTINGS
+from api.connections.store import problems as problems_of_connection
+from api.connections.types import ConnectionChanges
 from api.devices.store import OWN_FIELDS, DeviceInput
-from api.files.spreadsheet import defused, restored
-from api.files.yaml import LINE, dump, load, plain, wrong
+from api.files.cells import LIST, Cell, Reader, readers, values
+from api.files.mistakes import Finder, Place
+from api.files.spreadsheet import defused
+from api.files.table import Table
+from api.files.yaml import OF_CALLERS, Limits, Node, dump, load, plain
 from api.graphql.payloads import snake
 from api.points.types import POINT_FIELDS, PointInput
+from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError, Sentence
 
-DEVICE_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
+OWN_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
     name: name for name in OWN_FIELDS if name not in {"name", "enabled"}
 }
 """The device's columns in CSV, where its points have a name and are enabled as well."""
+CONNECTION_FIELDS = tuple(name for name in SETTINGS if name != "endpoint")
+DEVICE_COLUMNS = OWN_COLUMNS | {name: name for name in CONNECTION_FIELDS}
 COLUMNS = (*DEVICE_COLUMNS, *POINT_FIELDS)
-_LIST = ";"
+_DEVICE_NEEDS, _POINT_NEEDS = ("name", "endpoint"), ("key", "register_table", "address", "data_type")
+
+Cells = Mapping[str, Cell]
 
 
 class FileFormat(StrEnum):
@@ -35,231 +45,282 @@ class FileFormat(StrEnum):
 
 @dataclass(kw_only=True)
 class Entry:
-    """A device in a file, with the lines that it and its points are on."""
+    """A device in a file, with the places where it, its fields and its points stand."""
 
     device: DeviceInput
-    line: int
-    point_lines: list[int] = field(default_factory=list)
+    place: Place
+    places: dict[str, Place]
+    point_places: list[dict[str, Place]]
 
-    def checked(self) -> "Entry":
-        """Check the device; a mistake names its line."""
+    @property
+    def line(self) -> int:
+        """The line on which it begins."""
+        return self.place.line
+
+    def place_of(self, path: str | None) -> tuple[Place, str]:
+        """Return where a field stands, `points.2.address`, and its name."""
+        match (path or "").split("."):
+            case ["points", number, name] if int(number) < len(self.point_places):
+                places, name = self.point_places[int(number)], snake(name)
+                return places.get(name) or places[""], name
+            case path_:
+                return self.places.get(snake(path_[0]), self.place), snake(path_[0])
+
+
+@dataclass(kw_only=True)
+class ConnectionEntry:
+    """What a file says about one connection."""
+
+    endpoint: str
+    settings: dict[str, Any]
+    places: dict[str, Place]
+
+
+@dataclass(kw_only=True)
+class Contents:
+    """What a file holds."""
+
+    entries: list[Entry] = field(default_factory=list)
+    connections: dict[str, ConnectionEntry] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class _Draft:
+    """A device while it is read: what is right of it so far."""
+
+    place: Place
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    points: list[PointInput] = field(default_factory=list)
+    point_places: list[dict[str, Place]] = field(default_factory=list)
+
+
+class _Reading:
+    """One reading of a file: the readers of its cells, what was found, the mistakes."""
+
+    def __init__(self, finder: Finder, *, decimal_comma: bool = False) -> None:
+        self.finder = finder
+        self.contents = Contents()
+        self.of_connections = readers(ConnectionChanges, decimal_comma=decimal_comma, without=("endpoint",))
+        self.of_devices = readers(DeviceInput, decimal_comma=decimal_comma, without=("points",)) | self.of_connections
+        self.of_points = readers(PointInput, decimal_comma=decimal_comma)
+
+    def point(self, cells: Cells, place: Place) -> PointInput | None:
+        """Read a point; None when it has mistakes."""
+        found = self._whole(cells, self.of_points, _POINT_NEEDS, place)
+        return None if found is None else PointInput(**found)
+
+    def _whole(
+        self, cells: Cells, by: Mapping[str, Reader], needs: Iterable[str], place: Place
+    ) -> dict[str, Any] | None:
+        before = len(self.finder)
+        found = values(cells, by, self.finder)
+        for name in needs:
+            if name not in cells or cells[name].is_empty:
+                self.finder.add(place, name, "this is needed")
+        return found if len(self.finder) == before else None
+
+    def add_point(self, draft: _Draft, cells: Cells, place: Place) -> None:
+        """Read a point of a device."""
+        point = self.point(cells, place)
+        if point is not None:
+            draft.points.append(point)
+            draft.point_places.append({name: cell.place for name, cell in cells.items()} | {"": place})
+
+    def finish(self, draft: _Draft) -> None:
+        """Check a device whose points are all read."""
+        for name in _DEVICE_NEEDS:
+            if name not in draft.places:
+                self.finder.add(draft.place, name, "this is needed")
+        own = {name: value for name, value in draft.values.items() if name in OWN_FIELDS}
+        if not all(name in own for name in _DEVICE_NEEDS):
+            return
+        entry = Entry(
+            device=DeviceInput(**own, points=draft.points),
+            place=draft.place,
+            places=draft.places,
+            point_places=draft.point_places,
+        )
+        for path, sentence in entry.device.problems():
+            self.finder.add(*entry.place_of(path), sentence)
+        self.contents.entries.append(entry)
+        self.connect(entry.device.endpoint, draft.values, draft.places)
+
+    def connect(self, endpoint: str, found: Mapping[str, Any], places: Mapping[str, Place]) -> None:
+        """Note the settings of a connection, which all that share it must agree on."""
+        given = {name: found[name] for name in CONNECTION_FIELDS if name in found}
         try:
-            self.device.checked()
-        except DdmsError as error:
-            raise self._located(error) from error
-        return self
-
-    def _located(self, error: DdmsError) -> DdmsError:
-        match (error.field or "").split("."):
-            case ["points", place, name]:
-                return wrong(self.point_lines[int(place)], snake(name), error.message)
-            case [name, *_]:
-                return wrong(self.line, snake(name), error.message)
-            case _:
-                return wrong(self.line, "", error.message)
-
-
-def _bool(raw: Any) -> bool:
-    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if str(raw).lower() not in known:
-        raise ValueError("write true or false")
-    return known[str(raw).lower()]
+            parsed = Endpoint.parse(endpoint)
+        except DdmsError:
+            return  # it is among the device's mistakes
+        for name, sentence in problems_of_connection(parsed, given.get("max_in_flight", 1), given):
+            self.finder.add(places[name], name, sentence)
+        known = self.contents.connections.setdefault(
+            endpoint, ConnectionEntry(endpoint=endpoint, settings={}, places={})
+        )
+        for name, value in given.items():
+            if known.settings.setdefault(name, value) != value:
+                line = known.places[name].line
+                self.finder.add(places[name], name, Sentence("differs from the same connection's on line {}", line))
+            known.places.setdefault(name, places[name])
 
 
-def _int(raw: Any) -> int:
-    try:
-        if not isinstance(raw, bool):
-            return int(str(raw))
-    except ValueError:
-        pass
-    raise ValueError(Sentence("{!r} is not a whole number", raw))
-
-
-def _float(raw: Any) -> float:
-    try:
-        number = math.nan if isinstance(raw, bool) else float(raw)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(Sentence("{!r} is not a number", raw))
-    return number
-
-
-def _floats(raw: Any) -> list[float]:
-    parts = raw if isinstance(raw, list) else [part for part in str(raw).split(_LIST) if part.strip()]
-    return [_float(part) for part in parts]
-
-
-def _texts(raw: Any) -> list[str]:
-    return [
-        _str(part).strip() for part in (raw if isinstance(raw, list) else str(raw).split(_LIST)) if _str(part).strip()
-    ]
-
-
-def _str(raw: Any) -> str:
-    if isinstance(raw, dict | list):
-        raise ValueError("write a text")  # noqa: TRY004 - a mistake of the file, not of the program
-    return str(raw)
-
-
-def _enum(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
-    known = {member.value.lower(): member for member in kind}
-
-    def read(raw: Any) -> StrEnum:
-        if str(raw).lower() not in known:
-            raise ValueError(
-                Sentence("{!r} is not known here: write one of {}", raw, ", ".join(member.value for member in kind))
-            )
-        return known[str(raw).lower()]
-
-    return read
-
-
-_READERS: dict[Any, Callable[[Any], Any]] = {
-    bool: _bool,
-    int: _int,
-    int | None: _int,
-    float: _float,
-    float | None: _float,
-    str: _str,
-    str | None: _str,
-    list[float]: _floats,
-    list[str] | None: _texts,
-}
-
-
-def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
-    hints = get_type_hints(kind)
-    names = [f.name for f in fields(kind) if f.name != "points"]
-    return {name: _READERS.get(hints[name]) or _enum(hints[name]) for name in names}
-
-
-_DEVICE_READERS, _POINT_READERS = _readers(DeviceInput), _readers(PointInput)
-_DEVICE_NEEDS, _POINT_NEEDS = ("name", "endpoint"), ("key", "register_table", "address", "data_type")
-
-
-def _values(
-    raw: Mapping[str, Any], readers: dict[str, Callable[[Any], Any]], needs: Iterable[str], line: int
-) -> dict[str, Any]:
-    values = {}
-    for name, cell in raw.items():
-        if name not in readers:
-            raise wrong(line, str(name), Sentence("this is not known here: write one of {}", ", ".join(readers)))
-        if cell not in {None, ""} if not isinstance(cell, dict | list) else True:
-            try:
-                values[name] = readers[name](cell)
-            except ValueError as error:
-                raise wrong(line, name, error.args[0]) from error
-    for name in needs:
-        if name not in values:
-            raise wrong(line, name, "this is needed")
-    return values
-
-
-def _point(raw: Mapping[str, Any], line: int) -> PointInput:
-    return PointInput(**_values(raw, _POINT_READERS, _POINT_NEEDS, line))
-
-
-def read(text: str, form: FileFormat) -> list[Entry]:
-    """Read a file; every device is checked, and its name stands there once."""
-    entries = [entry.checked() for entry in (_read_csv(text) if form is FileFormat.CSV else _read_yaml(text))]
+def read(text: str, form: FileFormat, limits: Limits = OF_CALLERS) -> Contents:
+    """Read a file; every device is checked, and its name stands there once. It takes its time: see `api.files.aside`."""
+    finder = Finder()
+    reading = _read_csv(text, finder) if form is FileFormat.CSV else _read_yaml(text, finder, limits)
     seen: dict[str, int] = {}
-    for entry in entries:
-        name = entry.device.name.lower()
-        if name in seen:
-            raise wrong(entry.line, "device", Sentence("{!r} is on line {} already", entry.device.name, seen[name]))
-        seen[name] = entry.line
-    return entries
+    for entry in reading.contents.entries:
+        line = seen.setdefault(entry.device.name.lower(), entry.line)
+        if line != entry.line:
+            sentence = Sentence("{!r} is on line {} already", entry.device.name, line)
+            finder.add(*entry.place_of("name"), sentence)
+    finder.finish()
+    return reading.contents
 
 
-def _read_csv(text: str) -> list[Entry]:
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, restkey="")
-    entries: dict[str, Entry] = {}
-    try:
-        if problem := _header_problem(list(rows.fieldnames or ())):
-            raise wrong(1, "", Sentence("{}: the columns are {}", problem, ", ".join(COLUMNS)))
-        for row in rows:
-            if any(row.values()):
-                _read_row(_restored(row), rows.line_num, entries)
-    except csv.Error as error:
-        raise wrong(rows.reader.line_num, "", Sentence("this is not CSV: {}", error)) from error
-    return list(entries.values())
+def _read_csv(text: str, finder: Finder) -> _Reading:
+    table = Table(text, COLUMNS, needs="device", finder=finder)
+    reading = _Reading(finder, decimal_comma=table.decimal_comma)
+    drafts: dict[str, _Draft] = {}
+    for place, cells in table.rows():
+        _read_row(reading, drafts, place, cells)
+    for draft in drafts.values():
+        reading.finish(draft)
+    return reading
 
 
-def _restored(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: restored(cell) if isinstance(cell, str) else cell for column, cell in row.items()}
-
-
-def _header_problem(names: list[str]) -> str | None:
-    for name in names:
-        if name not in COLUMNS:
-            return f"the column {name!r} is not known"
-        if names.count(name) > 1:
-            return f"the column {name!r} stands twice"
-    return None if "device" in names else "the column 'device' is missing"
-
-
-def _read_row(row: dict[str, Any], line: int, entries: dict[str, Entry]) -> None:
-    if "" in row:
-        raise wrong(line, "", "more cells than columns: a text with a comma is put in quotes")
-    if not row.get("device"):
-        raise wrong(line, "device", "each row names its device; only the device's other columns may be left empty")
-    own = {name: row[column] for column, name in DEVICE_COLUMNS.items() if row.get(column)}
-    values = _values(own, _DEVICE_READERS, ("name",), line)
-    name = values["name"].strip().lower()
-    if name not in entries:
-        entries[name] = Entry(device=DeviceInput(**_values(own, _DEVICE_READERS, _DEVICE_NEEDS, line)), line=line)
-    entry = entries[name]
-    for column, value in values.items():
-        if column != "name" and getattr(entry.device, column) != value:
-            raise wrong(line, column, Sentence("differs from the same device's on line {}", entry.line))
-    point = {column: row[column] for column in POINT_FIELDS if row.get(column)}
+def _read_row(reading: _Reading, drafts: dict[str, _Draft], place: Place, cells: Cells) -> None:
+    finder = reading.finder
+    own = {name: cells[column] for column, name in DEVICE_COLUMNS.items() if column in cells}
+    if "name" in own:
+        _merge(reading, drafts, place, own)
+    else:
+        finder.add(place, "device", "each row names its device; only the device's other columns may be left empty")
+    point = {column: cells[column] for column in POINT_FIELDS if column in cells}
     if point:
-        entry.device.points.append(_point(point, line))
-        entry.point_lines.append(line)
+        draft = drafts[_key(own["name"])] if "name" in own else _Draft(place=place)
+        reading.add_point(draft, point, place)
 
 
-def _read_yaml(text: str) -> list[Entry]:
-    loaded = load(text)
-    devices = loaded.get("devices") if isinstance(loaded, dict) else None
-    if not isinstance(devices, list):
-        raise wrong(1, "devices", "the file is a mapping with a list `devices`")
-    return [_read_device(raw) for raw in devices]
+def _key(cell: Cell) -> str:
+    return str(cell.value).strip().lower()
 
 
-def _read_device(raw: Any) -> Entry:
-    if not isinstance(raw, dict):
-        raise wrong(
-            1, "devices", Sentence("{!r} is not a device: write a mapping with name and endpoint", str(raw)[:40])
-        )
-    own = {name: value for name, value in raw.items() if name not in {LINE, "points"}}
-    device = DeviceInput(**_values(own, _DEVICE_READERS, _DEVICE_NEEDS, raw[LINE]))
-    device.points, lines = read_points(raw)
-    return Entry(device=device, line=raw[LINE], point_lines=lines)
+def _merge(reading: _Reading, drafts: dict[str, _Draft], place: Place, own: dict[str, Cell]) -> None:
+    """Read the device's columns of a row; what was said on its first row may be said again."""
+    found = values(own, reading.of_devices, reading.finder)
+    draft = drafts.setdefault(_key(own["name"]), _Draft(place=place))
+    for name, cell in own.items():
+        if name not in draft.places:
+            draft.places[name] = cell.place
+            if name in found:
+                draft.values[name] = found[name]
+        elif name != "name" and name in found and draft.values.get(name, found[name]) != found[name]:
+            sentence = Sentence("differs from the same device's on line {}", draft.places[name].line)
+            reading.finder.add(cell.place, name, sentence)
 
 
-def read_points(raw: dict[str, Any]) -> tuple[list[PointInput], list[int]]:
-    """Read the list `points` of a mapping that `load` gave; return them, and the lines that they are on."""
-    points = raw.get("points") or []
-    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
-        raise wrong(
-            raw[LINE], "points", "write a list of mappings, each with key, register_table, address and data_type"
-        )
-    read_ = [_point({name: value for name, value in point.items() if name != LINE}, point[LINE]) for point in points]
-    return read_, [point[LINE] for point in points]
+def _read_yaml(text: str, finder: Finder, limits: Limits) -> _Reading:
+    root = load(text, finder, limits)
+    reading = _Reading(finder)
+    parts = root.names or {}
+    for name, (place, _) in parts.items():
+        if name not in {"devices", "connections"}:
+            finder.add(place, name, Sentence("this is not known here: write one of {}", "connections, devices"))
+    devices = parts["devices"][1].items if "devices" in parts else None
+    if devices is None:
+        finder.add(root.place, "devices", "the file is a mapping with a list `devices`")
+    connections = parts["connections"][1] if "connections" in parts else None
+    if connections is not None and connections.value is not None:
+        _read_connections(reading, connections)
+    for node in devices or ():
+        _read_device(reading, node)
+    return reading
 
 
-def write(devices: list[DeviceInput], form: FileFormat) -> str:
-    """Write devices down, so that reading them gives the same again."""
-    return _write_csv(devices) if form is FileFormat.CSV else _write_yaml(devices)
+def _read_connections(reading: _Reading, listed: Node) -> None:
+    by = reading.of_connections | {"endpoint": reading.of_devices["endpoint"]}
+    for node in listed.items or [listed]:
+        cells = cells_of(node)
+        if cells is None:
+            reading.finder.add(node.place, "connections", "write a list of mappings, each with endpoint and settings")
+            continue
+        found = values(cells, by, reading.finder)
+        places = {name: cell.place for name, cell in cells.items()}
+        try:
+            endpoint = str(Endpoint.parse(found.get("endpoint", "")))
+        except DdmsError as error:
+            reading.finder.add(places.get("endpoint", node.place), "endpoint", error.message)
+        else:
+            reading.connect(endpoint, found, places)
 
 
-def _write_csv(devices: list[DeviceInput]) -> str:
+def _read_device(reading: _Reading, node: Node) -> None:
+    cells = cells_of(node, without="points")
+    if cells is None:
+        sentence = Sentence("{!r} is not a device: write a mapping with name and endpoint", str(node.value)[:40])
+        reading.finder.add(node.place, "devices", sentence)
+        return
+    draft = _Draft(place=node.place, places={n: cell.place for n, cell in cells.items() if not cell.is_empty})
+    draft.values = values(cells, reading.of_devices, reading.finder)
+    for place, point in points_of(node, reading.finder):
+        reading.add_point(draft, point, place)
+    reading.finish(draft)
+
+
+def cells_of(node: Node, without: str = "") -> dict[str, Cell] | None:
+    """Return the cells of a mapping, or None when it is none."""
+    names = node.names
+    if names is None:
+        return None
+    return {name: Cell(value.place, _raw(value)) for name, (_, value) in names.items() if name != without}
+
+
+def _raw(node: Node) -> Any:
+    items = node.items
+    return node.value if items is None else [item.value for item in items]
+
+
+def points_of(node: Node, finder: Finder) -> Iterator[tuple[Place, Cells]]:
+    """Give the cells of each of the `points` of a mapping, and where it stands."""
+    _, listed = (node.names or {}).get("points", (node.place, Node(*node.place, [])))
+    sentence = "write a list of mappings, each with key, register_table, address and data_type"
+    if listed.value is not None and listed.items is None:
+        finder.add(listed.place, "points", sentence)
+    for point in listed.items or ():
+        cells = cells_of(point)
+        if cells is None:
+            finder.add(point.place, "points", sentence)
+        else:
+            yield point.place, cells
+
+
+def read_points(node: Node, finder: Finder) -> tuple[list[PointInput], list[dict[str, Place]]]:
+    """Read the `points` of a profile; return those that are right, and the places of their fields."""
+    reading, draft = _Reading(finder), _Draft(place=node.place)
+    for place, cells in points_of(node, finder):
+        reading.add_point(draft, cells, place)
+    return draft.points, draft.point_places
+
+
+Connections = Mapping[str, Mapping[str, Any]]
+"""The settings of connections, by endpoint."""
+
+
+def write(devices: list[DeviceInput], form: FileFormat, connections: Connections | None = None) -> str:
+    """Write devices and how they are reached, so that reading it gives the same again."""
+    connections = connections or {}
+    return _write_csv(devices, connections) if form is FileFormat.CSV else _write_yaml(devices, connections)
+
+
+def _write_csv(devices: list[DeviceInput], connections: Connections) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for device in devices:
-        own = {column: getattr(device, name) for column, name in DEVICE_COLUMNS.items()}
+        own = {column: getattr(device, name) for column, name in OWN_COLUMNS.items()}
+        own |= connections.get(device.endpoint, {})
         points: list[dict[str, Any]] = [{name: getattr(p, name) for name in POINT_FIELDS} for p in device.points]
         for point in points or [{}]:
             writer.writerow({name: _cell(value) for name, value in (own | point).items()})
@@ -271,11 +332,14 @@ def _cell(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, list):
         if value and not isinstance(value[0], str):
-            return _LIST.join(map(repr, value))
-        value = _LIST.join(value)
-    return defused(value) if isinstance(value, str) else value
+            return LIST.join(map(repr, value))
+        value = LIST.join(value)
+    return defused(str(value)) if isinstance(value, str) else value
 
 
-def _write_yaml(devices: list[DeviceInput]) -> str:
-    tree = [plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) for p in d.points]} for d in devices]
-    return dump({"devices": tree})
+def _write_yaml(devices: list[DeviceInput], connections: Connections) -> str:
+    tree: dict[str, Any] = {}
+    if connections:
+        tree["connections"] = [{"endpoint": endpoint, **settings} for endpoint, settings in connections.items()]
+    tree["devices"] = [plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) for p in d.points]} for d in devices]
+    return dump(tree)

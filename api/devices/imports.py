@@ -1,25 +1,28 @@
 """Import and export of devices: what a file would change, and the change, all or nothing."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import strawberry
 
+from api.connections.store import FIND_SETTINGS, LIST_SETTINGS, change_connection, settings_of
 from api.devices import notices
-from api.devices.files import Entry, FileFormat, read
+from api.devices.files import ConnectionEntry, Contents, Entry, FileFormat, read
 from api.devices.store import OWN_FIELDS, DeviceInput, create_device, delete_device, of_rows, store_device
 from api.devices.types import ALL_DEVICES
-from api.files.yaml import wrong
+from api.files.aside import aside
+from api.files.mistakes import Finder, stop
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type
 from api.graphql.messages import told
 from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
-from api.ground.database import Statements
+from api.ground.database import Row, Statements
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import Followed, followed
-from ddms.errors import DdmsError
+from ddms.errors import Code, DdmsError
 
 LOCK_DEVICES = "-- ddms:lock_devices\nSELECT name FROM locks WHERE name = 'devices' FOR UPDATE"
 
@@ -38,7 +41,7 @@ describe_enum(
 class ImportChange:
     """One thing that an import changes."""
 
-    device: str = field(description="The device's name.")
+    device: str = field(description="The device's name; of a setting of a connection, the connection's endpoint.")
     point: str | None = field(default=None, description="The point's key; null when it is the device itself.")
     field: str | None = strawberry.field(
         default=None, description="What is different; null when all of it is added or removed."
@@ -47,6 +50,9 @@ class ImportChange:
     after: str | None = strawberry.field(default=None, description="What it will be; null when it is removed.")
     notice: str | None = strawberry.field(
         default=None, description="Why it may be a mistake, or how it is taken; null when there is nothing to say."
+    )
+    connection: str | None = strawberry.field(
+        default=None, description="The endpoint, when it is a setting of its connection; else null."
     )
 
     def __str__(self) -> str:
@@ -72,7 +78,7 @@ class Stored:
 class Step:
     """What happens to one device."""
 
-    line: int
+    entry: Entry | None
     before: Stored | None
     after: DeviceInput | None
     changes: list[ImportChange]
@@ -80,11 +86,21 @@ class Step:
 
 async def stored_devices(statements: Statements) -> list[Stored]:
     """Return all devices, by name."""
-    points: dict[int, list[Any]] = {}
-    for row in await statements.rows(LIST_POINTS, None, None):
-        points.setdefault(row["device_id"], []).append(row)
-    rows = await statements.rows(ALL_DEVICES)
-    return [Stored(number=row["id"], device=of_rows(row, points.get(row["id"], []))) for row in rows]
+    points, rows = await statements.rows(LIST_POINTS, None, None), await statements.rows(ALL_DEVICES)
+    return await aside(_stored, rows, points)
+
+
+def _stored(rows: list[Row], points: list[Row]) -> list[Stored]:
+    by_device: dict[int, list[Row]] = {}
+    for row in points:
+        by_device.setdefault(row["device_id"], []).append(row)
+    return [Stored(number=row["id"], device=of_rows(row, by_device.get(row["id"], []))) for row in rows]
+
+
+async def stored_connections(statements: Statements) -> dict[str, dict[str, Any]]:
+    """Return how each endpoint is reached; the settings of serial lines of those only."""
+    rows = await statements.rows(LIST_SETTINGS)
+    return {row["endpoint"]: {name: row[name] for name in settings_of(row["endpoint"])} for row in rows}
 
 
 def plan(entries: list[Entry], stored: list[Stored], *, prune: bool) -> list[Step]:
@@ -93,7 +109,7 @@ def plan(entries: list[Entry], stored: list[Stored], *, prune: bool) -> list[Ste
     steps = [_step(entry, known.pop(entry.device.name.lower(), None), prune=prune) for entry in entries]
     gone = known.values() if prune else ()
     return [step for step in steps if step.changes] + [
-        Step(line=0, before=one, after=None, changes=[ImportChange(device=one.device.name, before="device")])
+        Step(entry=None, before=one, after=None, changes=[ImportChange(device=one.device.name, before="device")])
         for one in gone
     ]
 
@@ -103,7 +119,7 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
     if before is None:
         added = [ImportChange(device=wanted.name, after="device")]
         added += [ImportChange(device=wanted.name, point=point.key, after="point") for point in wanted.points]
-        return Step(line=entry.line, before=None, after=wanted, changes=added)
+        return Step(entry=entry, before=None, after=wanted, changes=added)
     if wanted.retention_days is None:
         wanted = replace(wanted, retention_days=before.device.retention_days)
     if wanted.groups is None or _same(wanted.groups, before.device.groups or []):
@@ -112,7 +128,7 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         keys = {point.key for point in wanted.points}
         kept = [point for point in before.device.points if point.key not in keys]
         wanted = replace(wanted, points=wanted.points + kept)
-    return Step(line=entry.line, before=before, after=wanted, changes=differences(before.device, wanted))
+    return Step(entry=entry, before=before, after=wanted, changes=differences(before.device, wanted))
 
 
 def _same(names: list[str], others: list[str]) -> bool:
@@ -152,19 +168,24 @@ def _shown(value: object) -> str:
 
 
 async def import_devices(
-    statements: Statements, actor: Actor, text: str, form: FileFormat, *, prune: bool, dry_run: bool
+    statements: Statements, actor: Actor, contents: Contents, *, prune: bool, dry_run: bool
 ) -> list[ImportChange]:
-    """Import a file, inside the caller's transaction; return what is different. A dry run changes nothing."""
-    entries = read(text, form)
-    await statements.value(LOCK_DEVICES)
-    stored = await stored_devices(statements)
-    await _add_profiles(statements, entries, stored)
-    steps = plan(entries, stored, prune=prune)
-    _notice(steps, stored)
-    if not dry_run:
+    """Import what a file holds, inside the caller's transaction; return what is different.
+
+    A dry run does the same, and takes it back: so it meets each mistake that the import meets.
+    """
+    async with statements.undone() if dry_run else nullcontext():
+        await statements.value(LOCK_DEVICES)
+        stored = await stored_devices(statements)
+        await _add_profiles(statements, contents.entries, stored)
+        steps = await aside(plan, contents.entries, stored, prune=prune)
+        await aside(_notice, steps, stored)
         for step in steps:
             await _apply(statements, actor, step)
-    return [change for step in steps for change in step.changes]
+        changes = [change for step in steps for change in step.changes]
+        for connection in contents.connections.values():
+            changes += await _connect(statements, actor, connection)
+        return changes
 
 
 def _notice(steps: list[Step], stored: list[Stored]) -> None:
@@ -208,21 +229,30 @@ def _add(change: ImportChange, sentences: Iterable[str]) -> None:
 async def _add_profiles(statements: Statements, entries: list[Entry], stored: list[Stored]) -> None:
     """Give each device the points of its profile that the file does not write out; one without keeps what it has."""
     known = {one.device.name.lower(): one.device for one in stored}
-    profiles: dict[str, Followed] = {}
+    profiles: dict[str, Followed | DdmsError] = {}
+    finder = Finder()
     for entry in entries:
         device, before = entry.device, known.get(entry.device.name.lower())
         if (name := device.profile or (before.profile if before else None)) is None:
             continue
-        try:
-            profile = profiles[name] = profiles.get(name) or await followed(statements, name)
-        except DdmsError as error:
-            raise wrong(entry.line, "profile", error.message) from error
+        profile = profiles[name] = profiles.get(name) or await _profile(statements, name)
+        if isinstance(profile, DdmsError):
+            finder.add(*entry.place_of("profile"), profile.message)
+            continue
         if before and before.profile == profile.name:
             own = {point.key for point in device.points}
             device.points += [p for p in before.points if p.key in profile.keys - own]
         else:
             device.points += profile.missing_in(device.points)
         device.profile = profile.name
+    finder.finish()
+
+
+async def _profile(statements: Statements, name: str) -> Followed | DdmsError:
+    try:
+        return await followed(statements, name)
+    except DdmsError as error:
+        return error
 
 
 async def _apply(statements: Statements, actor: Actor, step: Step) -> None:
@@ -236,7 +266,35 @@ async def _apply(statements: Statements, actor: Actor, step: Step) -> None:
         elif step.after:
             await create_device(statements, actor, step.after)
     except DdmsError as error:
-        raise wrong(step.line, error.field or "", error.message) from error
+        if step.entry is None or error.code in {Code.UNAVAILABLE, Code.TIMEOUT}:
+            raise
+        raise stop(*step.entry.place_of(error.field), error.message) from error
+
+
+async def _connect(statements: Statements, actor: Actor, wanted: ConnectionEntry) -> list[ImportChange]:
+    """Set how an endpoint is reached, as the file says; what it leaves out stays."""
+    row = await statements.row(FIND_SETTINGS, wanted.endpoint)
+    if row is None:
+        if not wanted.settings:
+            return []
+        raise stop(next(iter(wanted.places.values())), "endpoint", "no device is there: add the device that is")
+    different = {name: value for name, value in wanted.settings.items() if row[name] != value}
+    if different:
+        try:
+            await change_connection(statements, actor, row["id"], version=row["version"], changes=dict(different))
+        except DdmsError as error:
+            place = wanted.places.get(error.field or "") or next(iter(wanted.places.values()))
+            raise stop(place, error.field or "", error.message) from error
+    return [
+        ImportChange(
+            device=wanted.endpoint,
+            connection=wanted.endpoint,
+            field=name,
+            before=_shown(row[name]),
+            after=_shown(value),
+        )
+        for name, value in different.items()
+    ]
 
 
 @output_type
@@ -244,7 +302,8 @@ class ImportDevicesPayload:
     """The answer of importDevices."""
 
     errors: list[UserError] = field(
-        default_factory=list, description="What was wrong, with its line; then nothing was imported."
+        default_factory=list,
+        description="All that was wrong, each with line and column, the first 50 one by one, the others by their kind; then nothing was imported.",
     )
     changes: list[ImportChange] = field(
         default_factory=list, description="What is different, or would be; null when there were errors."
@@ -271,7 +330,9 @@ class ImportMutations:
             argument("Remove what the file has not: devices (their history is kept) and points (with their readings)."),
         ] = False,
     ) -> ImportDevicesPayload:
-        """Add and change devices from a file, all or nothing. A dry run, the default, shows the difference first."""
+        """Add and change devices from a file, all or nothing. A dry run, the default, shows the difference first: it does
+        what the import does, and takes it back."""
+        contents = await aside(read, text, format)
         async with info.context.database.transaction() as statements:
-            changes = await import_devices(statements, info.context.actor, text, format, prune=prune, dry_run=dry_run)
+            changes = await import_devices(statements, info.context.actor, contents, prune=prune, dry_run=dry_run)
         return ImportDevicesPayload(changes=changes, applied=not dry_run)

@@ -1,6 +1,6 @@
 """Devices as they are stored: what one is made of, checked, and the statements that change it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from api.groups.store import checked_names, put_in_groups
 from api.points.types import MOST_POINTS, PointInput
 from api.profiles.followed import followed, mark_points
 from api.retention.deletions import forget
+from ddms import inputs
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -89,20 +90,19 @@ class DeviceInput:
 
     def checked(self) -> "DeviceInput":
         """Return it in its one spelling; a mistake raises and names its field."""
-        self.name = self.name.strip()
-        self.endpoint = str(Endpoint.parse(self.endpoint))
-        for name, sentence in self._problems():
+        for name, sentence in self.problems():
             raise DdmsError(Code.INVALID, sentence, field=name)
-        self.points = checked_points(self.points)
-        self.groups = self.groups and checked_names(self.groups)
         return self
 
-    def _problems(self) -> Iterable[tuple[str, str]]:
-        if not 1 <= len(self.name) <= 120:
-            yield "name", "a name has 1 to 120 characters"
-        if len(self.description) > 2000:
-            yield "description", "a description has at most 2,000 characters"
-        for name, (low, high) in _RANGES.items():
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Bring it to its one spelling; give each mistake with its field."""
+        yield from inputs.spell(self, "name", inputs.name)
+        yield from inputs.spell(self, "description", inputs.text)
+        try:
+            self.endpoint = str(Endpoint.parse(self.endpoint))
+        except DdmsError as error:
+            yield "endpoint", error.message
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, Sentence("it must be from {} to {}", low, high)
@@ -117,13 +117,18 @@ class DeviceInput:
                         self.max_words,
                     ),
                 )
+        try:
+            self.groups = self.groups and checked_names(self.groups)
+        except DdmsError as error:
+            yield "groups", error.message
+        yield from problems_of_points(self.points)
 
     def own(self) -> dict[str, Any]:
         """Return all but the points."""
         return {name: getattr(self, name) for name in OWN_FIELDS}
 
 
-_RANGES = {
+RANGES = {
     "unit_id": (0, 255),
     "max_words": (1, 125),
     "max_bits": (1, 2000),
@@ -147,19 +152,26 @@ _STORED = (
 
 def checked_points(points: list[PointInput]) -> list[PointInput]:
     """Return points in their one spelling, with unique keys."""
+    for name, sentence in problems_of_points(points):
+        raise DdmsError(Code.INVALID, sentence, field=name)
+    return points
+
+
+def problems_of_points(points: list[PointInput]) -> Iterator[tuple[str, str]]:
+    """Bring points to their one spelling; give each mistake with its field, `points.2.key`."""
     if len(points) > MOST_POINTS:
-        raise DdmsError(Code.INVALID, Sentence("a device has at most {} points", MOST_POINTS), field="points")
+        yield "points", Sentence("a device has at most {} points", MOST_POINTS)
+        return
     seen: set[str] = set()
     for place, point in enumerate(points):
-        point.checked(f"points.{place}.")
+        for name, sentence in point.problems():
+            yield f"points.{place}.{name}", sentence
         if point.key in seen:
-            raise DdmsError(
-                Code.INVALID,
-                Sentence("two points have the key {!r}: keys are unique in a device", point.key),
-                field=f"points.{place}.key",
+            yield (
+                f"points.{place}.key",
+                Sentence("two points have the key {!r}: keys are unique in a device", point.key[:70]),
             )
         seen.add(point.key)
-    return points
 
 
 async def create_device(statements: Statements, actor: Actor, device: DeviceInput) -> int:

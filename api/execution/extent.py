@@ -1,5 +1,6 @@
 """The extent of a document: how deep and wide it asks, found out before anything is validated or executed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,9 +12,13 @@ from graphql import (
     GraphQLError,
     OperationDefinitionNode,
     SelectionSetNode,
+    TokenKind,
 )
 
 from ddms.errors import Sentence
+
+MOST_DIGITS = 400
+"""Of a number that stands in the document; the largest float has 309."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +73,20 @@ class _Measure:
         return self._measured[name]
 
 
+def _long_numbers(document: DocumentNode) -> Iterator[GraphQLError]:
+    """Give an error for a number that Python would refuse to read, or take long to."""
+    token = document.loc.start_token if document.loc else None
+    while token:
+        if token.kind in {TokenKind.INT, TokenKind.FLOAT} and len(token.value or "") > MOST_DIGITS:
+            yield GraphQLError(Sentence("a number has at most {} digits", MOST_DIGITS), document)
+            return
+        token = token.next
+
+
 def exceeded(document: DocumentNode, limits: DocumentLimits) -> list[GraphQLError]:
     """Return an error for each limit that an operation of the document exceeds."""
     measure = _Measure(document)
-    errors = []
+    errors = list(_long_numbers(document))
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
             extent = measure.selections(operation.selection_set)

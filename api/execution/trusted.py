@@ -16,6 +16,7 @@ from api.ground.callers import Caller
 from api.ground.database import Database, Row, Statements
 from api.schema import build
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.logs import visible
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 _APOLLO = re.compile("[0-9a-f]{64}")
@@ -103,7 +104,7 @@ async def register(statements: Statements, actor: Actor, name: str, text: str) -
     if problems:
         raise DdmsError(Code.INVALID, Sentence("{}: {}", name, problems[0].message), field="text")
     operations = [d.name.value for d in document.definitions if isinstance(d, OperationDefinitionNode) and d.name]
-    shown = ", ".join(operations) or name
+    shown = ", ".join(operations) or visible(name)
     new = bool(await statements.value(PUT_DOCUMENT, digest(text), shown[:120], text))
     if new:
         await audit.record(statements, actor, "document.add", id_of(digest(text)), after={"name": shown})

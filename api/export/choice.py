@@ -10,6 +10,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from api.ground.buckets import check_origin, length_of
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_POINTS = 20_000
@@ -196,11 +197,7 @@ def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError) as error:
-        sentence = Sentence("there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", name[:60])
-        raise DdmsError(Code.INVALID, sentence, field="timezone") from error
+    return ZoneInfo(inputs.fit(inputs.zone, name, "timezone"))
 
 
 def _time(name: str, text: str, now: datetime, zone: ZoneInfo | None) -> datetime:

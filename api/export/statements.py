@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from api.export.choice import Dialect, FileShape
 from api.export.plan import Exported, ExportPlan
+from api.files.spreadsheet import FORMULA, defused
 from api.ground.database import Statements
 from ddms.quality import Reason
 
@@ -24,13 +25,13 @@ RAW_LINES = """-- ddms:export_raw
 SELECT {time} || $4::text || coalesce(r.value::text, '') || {digits} || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, value, quality FROM readings WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """
-# Control characters would end a line or a cell; a formula may also stand behind what another program takes for a delimiter.
-TEXT_LINES = """-- ddms:export_texts
-SELECT {time} || $4::text || coalesce('"' || replace(regexp_replace(regexp_replace(r.text, '[[:cntrl:]]+', ' ', 'g'),
-         '(^\\s*|[,;|])([=+@＝＋－＠-])', '\\1''\\2', 'g'), '"', '""') || '"', '')
+# Control characters would end a line or a cell.
+TEXT_LINES = f"""-- ddms:export_texts
+SELECT {{time}} || $4::text || coalesce('"' || replace(regexp_replace(regexp_replace(r.text, '[[:cntrl:]]+', ' ', 'g'),
+         '{FORMULA.replace("'", "''")}', '\\1''\\2', 'g'), '"', '""') || '"', '')
        || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
-"""
+"""  # noqa: S608 - only the rule of formulas is put in
 LEVEL_LINES = """-- ddms:export_level
 SELECT {time} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered], $7::text, '')
        || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
@@ -74,7 +75,7 @@ class Statement(NamedTuple):
 def cell(text: str, delimiter: str) -> str:
     """Write a text as a cell of CSV in which no spreadsheet sees a formula."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)
-    text = re.sub(r"(^\s*|[,;|])([=+@＝＋－＠-])", r"\1'\2", text)
+    text = defused(text)
     return '"' + text.replace('"', '""') + '"' if set(text) & {'"', ",", ";", "|", delimiter} else text
 
 

@@ -1,49 +1,91 @@
-"""YAML whose mistakes can be told with their line."""
+"""YAML whose mistakes can be told with their place; it is parsed in a process aside, see `yaml_aside`."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import orjson
 import yaml
 
+from api.files.mistakes import Finder, Place, stop
 from ddms.errors import Code, DdmsError, Sentence
 
-LINE = "\0line"
-"""Under this name each mapping says its line."""
+_PROGRAM = Path(__file__).with_name("yaml_aside.py")
 
 
-class _Loader(yaml.CSafeLoader):
-    """Keeps the line of each mapping."""
+class Limits(NamedTuple):
+    """What reading a file may take."""
+
+    nodes: int
+    seconds: int
+    megabytes: int
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    values: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node)
-        if not isinstance(key, str) or key in values:
-            raise wrong(key_node.start_mark.line + 1, str(key), "a name is a text and stands once")
-        values[key] = loader.construct_object(value_node, deep=True)
-    return values | {LINE: node.start_mark.line + 1}
+OF_CALLERS = Limits(nodes=250_000, seconds=10, megabytes=512)
+"""For what comes over the network, at most 1 MB."""
+OF_FILES = Limits(nodes=10_000_000, seconds=300, megabytes=8192)
+"""For whoever may run programs on this machine."""
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+class Node(NamedTuple):
+    """A value with its place: None, a text, a list of nodes as `yaml_aside` writes them, or names with theirs."""
+
+    line: int
+    column: int
+    value: Any
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.line, self.column)
+
+    @property
+    def items(self) -> "list[Node] | None":
+        """Its nodes, when it is a list."""
+        return [Node(*one) for one in self.value] if isinstance(self.value, list) else None
+
+    @property
+    def names(self) -> "dict[str, tuple[Place, Node]] | None":
+        """Its values by their names, with the place of each name, when it is a mapping."""
+        if not isinstance(self.value, dict):
+            return None
+        return {name: (Place(line, column), Node(*node)) for name, (line, column, node) in self.value.items()}
 
 
-def wrong(line: int, name: str, sentence: str) -> DdmsError:
-    """Return the error of a line."""
-    sentence = Sentence("line {}: {}: {}", line, name, sentence) if name else Sentence("line {}: {}", line, sentence)
-    return DdmsError(Code.INVALID, sentence, field=f"line {line}")
+def load(text: str, finder: Finder, limits: Limits = OF_CALLERS) -> Node:
+    """Read YAML. It waits for a process: call it in a thread where there is an event loop."""
+    answer = _asked(text, limits)
+    for line, column, name, template, values in answer["mistakes"]:
+        finder.add(Place(line, column), name, Sentence(template, *values) if values else template)
+    if "tree" not in answer:
+        finder.finish()
+    return Node(*answer["tree"])
 
 
-def load(text: str) -> Any:
-    """Read YAML; each mapping has its line under `LINE`, and a name twice is a mistake."""
+def _asked(text: str, limits: Limits) -> Any:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DDMS_")}
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - it is a safe one
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise wrong(line, "", Sentence("this is not YAML: {}", error.problem)) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise wrong(1, "", Sentence("this is not YAML: {}", error)) from error
+        done = subprocess.run(  # noqa: S603 - the program is ours
+            [sys.executable, "-P", _PROGRAM, *map(str, limits)],
+            input=text.encode("utf-8", "replace"), capture_output=True, env=environment, timeout=limits.seconds * 2, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise stop(Place(1, 1), "", _too_much(limits)) from error
+    except OSError as error:
+        raise DdmsError(Code.UNAVAILABLE, "no process can be started to read the file: try again later") from error
+    if done.returncode != 0:
+        raise stop(Place(1, 1), "", _too_much(limits))
+    return orjson.loads(done.stdout)
+
+
+def _too_much(limits: Limits) -> str:
+    return Sentence(
+        "reading this took more than {} s or {} MB: import it in parts, or as CSV", limits.seconds, limits.megabytes
+    )
 
 
 def plain(item: Any, names: Iterable[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import strawberry
 
 from api.graphql.described import describe_enum, output_type
 from api.graphql.messages import told
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Mistake, Mistakes
 
 describe_enum(
     Code,
@@ -42,11 +42,17 @@ class UserError:
         default=None,
         description="The input that was wrong, as the caller named it: `endpoint`, `points.2.address`; null when it was none of them.",
     )
+    line: int | None = strawberry.field(default=None, description="The line of a file, from 1; null outside files.")
+    column: int | None = strawberry.field(
+        default=None,
+        description="The column in that line, from 1: of CSV the cell, of YAML the character; null outside files.",
+    )
 
     @classmethod
     def of(cls, error: DdmsError) -> "UserError":
         """Tell a caller of GraphQL what went wrong."""
-        return cls(code=error.code, field=camel(error.field), message=told(error.message))
+        line, column = (error.line, error.column) if isinstance(error, Mistake) else (None, None)
+        return cls(code=error.code, field=camel(error.field), message=told(error.message), line=line, column=column)
 
 
 def camel(path: str | None) -> str | None:
@@ -68,6 +74,7 @@ def mutation(function: Callable[..., Awaitable[Any]]) -> Any:
         try:
             return await function(*arguments, **named)
         except DdmsError as error:
-            return payload(errors=[UserError.of(error)])
+            each = error.each if isinstance(error, Mistakes) else [error]
+            return payload(errors=[UserError.of(one) for one in each])
 
     return strawberry.mutation(answered, description=" ".join(cleandoc(function.__doc__ or "").split("\n")))

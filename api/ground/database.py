@@ -40,6 +40,16 @@ class Statements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Take back at the end what is done inside: a dry run does what the real one does, so that it meets what that meets."""
+        inner = self._connection.transaction()
+        await inner.start()
+        try:
+            yield
+        finally:
+            await inner.rollback()
+
     async def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Return all rows."""
         with _watched(sql):

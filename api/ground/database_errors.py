@@ -39,6 +39,12 @@ def of_database(error: Exception) -> DdmsError | None:
             return taken() if taken else None
         case asyncpg.QueryCanceledError() | TimeoutError():
             return DdmsError(Code.TIMEOUT, "the database took too long: ask for less, or try again later")
+        case asyncpg.InvalidParameterValueError() if "time zone" in str(error):
+            return DdmsError(
+                Code.INVALID,
+                "the database does not know this time zone: write its name of today, as America/Los_Angeles for US/Pacific",
+                field="time_zone",
+            )
         case asyncpg.DataError():
             return DdmsError(
                 Code.INVALID, "a value cannot be stored: texts are Unicode without null characters, numbers are finite"

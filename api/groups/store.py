@@ -7,6 +7,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 
 LOCK_GROUP = """-- ddms:lock_group
@@ -33,11 +34,10 @@ JOIN_GROUP = "-- ddms:join_group\nINSERT INTO device_groups (group_id, device_id
 
 
 def _checked(name: str, description: str = "") -> tuple[str, str]:
-    if not 1 <= len(name.strip()) <= 120 or ";" in name:
-        raise DdmsError(Code.INVALID, "a group's name has 1 to 120 characters and no semicolon", field="name")
-    if len(description) > 2000:
-        raise DdmsError(Code.INVALID, "a description has at most 2,000 characters", field="description")
-    return name.strip(), description
+    name = inputs.fit(inputs.name, name, "name")
+    if ";" in name:
+        raise DdmsError(Code.INVALID, "a group's name has no semicolon", field="name")
+    return name, inputs.fit(inputs.text, description, "description")
 
 
 async def create_group(

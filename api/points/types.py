@@ -1,9 +1,11 @@
 """Points: one measured value of a device, where it lies and how it is read."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
@@ -14,6 +16,7 @@ from api.graphql.enums import reason_of
 from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
@@ -156,12 +159,15 @@ class PointInput:
 
     def checked(self, where: str = "") -> "PointInput":
         """Return it in its one spelling; a mistake raises, with `where` before the name of its field."""
-        self.name = self.name.strip() or self.key
-        for field_name, sentence in self._problems():
+        for field_name, sentence in self.problems():
             raise DdmsError(Code.INVALID, sentence, field=where + field_name)
         return self
 
-    def _problems(self) -> Iterable[tuple[str, str]]:
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Bring it to its one spelling; give each mistake with its field."""
+        yield from inputs.spell(self, "name", partial(inputs.name, least=0))
+        yield from inputs.spell(self, "unit", partial(inputs.name, least=0, most=24))
+        self.name = self.name or self.key
         if not _is_key(self.key):
             yield (
                 "key",
@@ -173,10 +179,6 @@ class PointInput:
         for name, (low, high) in _RANGES.items():
             if not low <= getattr(self, name) <= high:
                 yield name, Sentence("it must be from {} to {}", low, high)
-        if len(self.name) > 120:
-            yield "name", "a name has at most 120 characters"
-        if len(self.unit) > 24:
-            yield "unit", "a unit has at most 24 characters"
         if self.scale == 0:
             yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
         if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
@@ -187,15 +189,18 @@ class PointInput:
         else:
             yield from self._sentinels()
 
-    def _sentinels(self) -> Iterable[tuple[str, str]]:
+    def _sentinels(self) -> Iterator[tuple[str, str]]:
         if len(self.sentinels) > 8:
             yield "sentinels", "at most 8 sentinels"
+        if not all(map(math.isfinite, self.sentinels)):
+            yield "sentinels", "a number is finite"
+            return
         try:
             self._take([sentinel(self.data_type, number) for number in self.sentinels])
         except ValueError as error:
             yield "sentinels", error.args[0]
 
-    def _limits(self) -> Iterable[tuple[str, str]]:
+    def _limits(self) -> Iterator[tuple[str, str]]:
         limits = {"valid_min": self.valid_min, "valid_max": self.valid_max}
         for name, limit in limits.items():
             if limit is not None and not -_LARGEST <= limit <= _LARGEST:

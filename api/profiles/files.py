@@ -1,20 +1,24 @@
 """Files of profiles (YAML), those that come with DDMS, and what an import of them would change."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.resources import files
 
-from api.devices.files import read_points
-from api.files.yaml import LINE, dump, load, plain, wrong
+from api.devices.files import cells_of, read_points
+from api.files.cells import readers, values
+from api.files.mistakes import Finder, Place
+from api.files.yaml import OF_FILES, Limits, Node, dump, load, plain
 from api.graphql.payloads import snake
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.merge import Change
 from api.profiles.store import OWN_FIELDS, ProfileMap, change_profile, create_profile, read_profile
-from api.profiles.types import LIST_PROFILE_POINTS, LIST_PROFILES, checked
+from api.profiles.types import LIST_PROFILE_POINTS, LIST_PROFILES, problems
 from ddms.errors import Code, DdmsError, Sentence
 
+_READERS = readers(ProfileMap, decimal_comma=False, without=("points",))
 SHIPPED = files("api.profiles").joinpath("shipped")
 
 
@@ -24,40 +28,44 @@ def shipped() -> dict[str, str]:
     return {file.name.removesuffix(".yaml"): file.read_text(encoding="utf-8") for file in sorted(found, key=str)}
 
 
-def read(text: str) -> list[ProfileMap]:
-    """Read a file of profiles; each is checked, and a mistake begins with its line."""
-    tree = load(text)
-    profiles = tree.get("profiles") if isinstance(tree, dict) else None
-    if not isinstance(profiles, list) or not all(isinstance(one, dict) for one in profiles):
-        raise wrong(1, "profiles", "the file is a mapping with a list `profiles`, each a mapping with name and points")
-    found = [_read_profile(raw) for raw in profiles]
-    names = [profile.name.lower() for profile in found]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise wrong(profiles[place][LINE], "name", Sentence("{!r} stands twice in this file", found[place].name))
-    return found
+def read(text: str, limits: Limits = OF_FILES) -> list[ProfileMap]:
+    """Read a file of profiles; all are checked, and all mistakes are told with their places."""
+    finder = Finder()
+    root = load(text, finder, limits)
+    parts = root.names or {}
+    profiles = parts["profiles"][1].items if "profiles" in parts else None
+    if profiles is None:
+        sentence = "the file is a mapping with a list `profiles`, each a mapping with name and points"
+        finder.add(root.place, "profiles", sentence)
+    found = [one for node in profiles or () if (one := _read_profile(node, finder))]
+    seen: set[str] = set()
+    for profile, place in found:
+        if profile.name.lower() in seen:
+            finder.add(place, "name", Sentence("{!r} stands twice in this file", profile.name))
+        seen.add(profile.name.lower())
+    finder.finish()
+    return [profile for profile, _ in found]
 
 
-def _read_profile(raw: dict[str, object]) -> ProfileMap:
-    line, own = int(str(raw[LINE])), {name: value for name, value in raw.items() if name not in {LINE, "points"}}
-    for name, value in own.items():
-        if name not in OWN_FIELDS:
-            raise wrong(
-                line, name, Sentence("this is not known here: write one of {}", ", ".join((*OWN_FIELDS, "points")))
-            )
-        if isinstance(value, dict | list):
-            raise wrong(line, name, "write a text")
-    if not own.get("name"):
-        raise wrong(line, "name", "this is needed")
-    points, lines = read_points(raw)
-    texts = {name: str(value).strip() for name, value in own.items() if value is not None}
-    try:
-        return checked(ProfileMap(**texts, points=points))
-    except DdmsError as error:
-        match (error.field or "").split("."):
-            case ["points", place, name]:
-                raise wrong(lines[int(place)], snake(name), error.message) from error
-        raise wrong(line, error.field or "", error.message) from error
+def _read_profile(node: Node, finder: Finder) -> tuple[ProfileMap, Place] | None:
+    cells = cells_of(node, without="points")
+    if cells is None:
+        finder.add(node.place, "profiles", "write a mapping with name and points")
+        return None
+    texts = {name: text.strip() for name, text in values(cells, _READERS, finder).items()}
+    if "name" not in texts:
+        if "name" not in cells or cells["name"].is_empty:
+            finder.add(node.place, "name", "this is needed")
+        texts["name"] = "?"
+    points, places = read_points(node, finder)
+    profile = ProfileMap(**texts, points=points)
+    for path, sentence in problems(profile):
+        match path.split("."):
+            case ["points", number, name]:
+                finder.add(places[int(number)].get(snake(name)) or places[int(number)][""], snake(name), sentence)
+            case _:
+                finder.add(cells[path].place if path in cells else node.place, path, sentence)
+    return profile, node.place
 
 
 def write(profiles: Iterable[ProfileMap]) -> str:
@@ -102,20 +110,21 @@ async def by_name(statements: Statements, name: str) -> int:
 async def import_profiles(
     statements: Statements, actor: Actor, profiles: list[ProfileMap], *, remove_points: bool, dry_run: bool
 ) -> list[tuple[str, list[Change]]]:
-    """Add and change profiles, and bring the devices along; return for each by name what is different."""
-    return [
-        (one.name, await _import(statements, actor, one, remove_points=remove_points, dry_run=dry_run))
-        for one in profiles
-    ]
+    """Add and change profiles, and bring the devices along; return for each by name what is different.
+
+    A dry run does the same, and takes it back.
+    """
+    async with statements.undone() if dry_run else nullcontext():
+        return [
+            (one.name, await _import(statements, actor, one, remove_points=remove_points or dry_run))
+            for one in profiles
+        ]
 
 
-async def _import(
-    statements: Statements, actor: Actor, profile: ProfileMap, *, remove_points: bool, dry_run: bool
-) -> list[Change]:
+async def _import(statements: Statements, actor: Actor, profile: ProfileMap, *, remove_points: bool) -> list[Change]:
     row = await statements.row(LIST_PROFILES, None, profile.name)
     if row is None:
-        if not dry_run:
-            await create_profile(statements, actor, profile)
+        await create_profile(statements, actor, profile)
         return [Change(after="profile"), *(Change(point=point.key, after="point") for point in profile.points)]
     before = await read_profile(statements, row["id"])
     return await change_profile(
@@ -125,5 +134,5 @@ async def _import(
         before=before,
         after=replace(profile, points=list(profile.points)),
         remove_points=remove_points,
-        dry_run=dry_run,
+        dry_run=False,
     )

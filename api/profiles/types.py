@@ -1,14 +1,15 @@
 """Profiles: register maps that are written once and followed by many devices."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import strawberry
 
-from api.devices.store import checked_points
+from api.devices.store import problems_of_points
 from api.graphql.context import Info
 from api.graphql.described import argument, field, given, input_type, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
@@ -17,11 +18,12 @@ from api.ground.ids import IdKind, from_id, to_id
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.merge import Change
 from api.profiles.store import OWN_FIELDS, ProfileMap
-from ddms.errors import Code, DdmsError, Sentence
+from ddms import inputs
+from ddms.errors import Code, DdmsError
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
 MOST_CHANGES = 1000
-_LENGTHS = {"name": 120, "manufacturer": 120, "description": 2000, "source": 2000}
+_LENGTHS = {"manufacturer": 120, "description": 2000, "source": 2000}
 
 _PROFILE = """
 SELECT p.*, lower(p.name) AS by_name,
@@ -139,17 +141,17 @@ class ProfileChanges:
 
 def checked(profile: ProfileMap) -> ProfileMap:
     """Return a profile in its one spelling; a mistake raises and names its field."""
-    profile.name = profile.name.strip()
-    for name, most in _LENGTHS.items():
-        if not (name == "name") <= len(getattr(profile, name)) <= most:
-            sentence = (
-                Sentence("it has 1 to {} characters", most)
-                if name == "name"
-                else Sentence("it has at most {} characters", most)
-            )
-            raise DdmsError(Code.INVALID, sentence, field=name)
-    profile.points = checked_points(profile.points)
+    for name, sentence in problems(profile):
+        raise DdmsError(Code.INVALID, sentence, field=name)
     return profile
+
+
+def problems(profile: ProfileMap) -> Iterator[tuple[str, str]]:
+    """Bring a profile to its one spelling; give each mistake with its field."""
+    yield from inputs.spell(profile, "name", inputs.name)
+    for name, most in _LENGTHS.items():
+        yield from inputs.spell(profile, name, partial(inputs.text, most=most))
+    yield from problems_of_points(profile.points)
 
 
 @output_type

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from api.ground import columns
 from api.ground.buckets import EARLIEST, LATEST, check_origin, length_of
 from api.ground.database import Database, Row
 from api.points.types import Point
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.registers import EXACT, DataType
@@ -206,14 +206,7 @@ def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> Non
 
 def check_zone(name: str) -> None:
     """Raise when no time zone has this name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise DdmsError(
-            Code.INVALID,
-            Sentence("there is no time zone {!r}: write one as Europe/Berlin, Asia/Shanghai or UTC", name[:60]),
-            field="timeZone",
-        ) from error
+    inputs.fit(inputs.zone, name, "timeZone")
 
 
 async def read(database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str]) -> dict[int, History]:

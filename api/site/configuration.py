@@ -13,11 +13,12 @@ from api.graphql.payloads import UserError, mutation
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Database, Statements
-from api.readings.history import check_zone
+from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 
 READ_CONFIGURATION = "-- ddms:read_configuration\nSELECT * FROM configuration"
 LOCK_CONFIGURATION = "-- ddms:lock_configuration\nSELECT * FROM configuration FOR UPDATE"
+TRY_ZONE = "-- ddms:try_zone\nSELECT now() AT TIME ZONE $1"
 UPDATE_CONFIGURATION = """-- ddms:update_configuration
 UPDATE configuration SET time_zone = $1, language = $2, cleanup_time = $3, compress_after_days = $4, retention_days = $5,
        rollup_1m_days = $6, rollup_1h_days = $7, rollup_1d_days = $8, version = version + 1, updated_at = now()
@@ -144,7 +145,7 @@ def shown(row: Any) -> dict[str, Any]:
 
 
 def _checked(values: dict[str, Any]) -> Site:
-    check_zone(values["time_zone"])
+    zone = inputs.fit(inputs.zone, values["time_zone"], "time_zone")
     try:
         moment = datetime.strptime(values["cleanup_time"], "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
     except ValueError as error:
@@ -155,7 +156,7 @@ def _checked(values: dict[str, Any]) -> Site:
     _check_range(values, "rollup_1m_days", 1, 36500)
     _check_range(values, "rollup_1h_days", values["rollup_1m_days"], 36500)
     _check_range(values, "rollup_1d_days", values["rollup_1h_days"], 36500)
-    return Site(**values | {"cleanup_time": moment})
+    return Site(**values | {"cleanup_time": moment, "time_zone": zone})
 
 
 def _check_range(values: dict[str, Any], name: str, low: int, high: int) -> None:
@@ -178,7 +179,9 @@ async def change_configuration(
     before = shown(row)
     after = before | changes
     site = _checked(after)
+    after["time_zone"] = site.time_zone
     if after != before:
+        await statements.value(TRY_ZONE, site.time_zone)
         await statements.value(UPDATE_CONFIGURATION, *(getattr(site, f.name) for f in fields(Site)))
         changed = [name for name in after if after[name] != before[name]]
         told = ({name: values[name] for name in changed} for values in (before, after))
@@ -201,11 +204,13 @@ def parse(changes: dict[str, str]) -> dict[str, Any]:
 def _parsed(name: str, text: str, kind: Any) -> Any:
     if kind is time or kind is str:
         return text
+    if kind is int:
+        return inputs.fit(inputs.whole, text, name)
     try:
         return kind(text)
     except ValueError as error:
-        fitting = "a whole number" if kind is int else " or ".join(Language)
-        raise DdmsError(Code.INVALID, Sentence("{} is {}, not {!r}", name, fitting, text[:40]), field=name) from error
+        told = " or ".join(Language)
+        raise DdmsError(Code.INVALID, Sentence("{} is {}, not {!r}", name, told, text[:40]), field=name) from error
 
 
 @strawberry.type

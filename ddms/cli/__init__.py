@@ -7,7 +7,8 @@ from importlib import import_module
 import click
 
 from ddms import VERSION
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Mistakes
+from ddms.logs import visible
 from ddms.settings import Settings
 
 _COMMANDS = {
@@ -67,12 +68,18 @@ def settings() -> Settings:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one sentence on standard error."""
+    """Run the command line; an error of ours is one sentence on standard error, the mistakes of a file one each."""
     try:
         ddms.main(standalone_mode=True)
+    except Mistakes as error:
+        for one in error.each:
+            click.echo(f"Error: {visible(one.message)}", err=True)
+        if error.count > 1:
+            click.echo(f"{error.count:,} mistakes: nothing was changed.", err=True)
+        sys.exit(_EXIT_FAILED)
     except DdmsError as error:
         where = f"{error.field}: " if error.field and error.field not in error.message else ""
-        click.echo(f"Error: {where}{error.message}", err=True)
+        click.echo(f"Error: {where}{visible(error.message)}", err=True)
         sys.exit(_EXIT_USAGE if error.code is Code.SETTINGS else _EXIT_FAILED)
     except Exception as error:
         if (sentence := _of_database(error)) is None:

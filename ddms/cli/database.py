@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import click
 import orjson
 from argon2 import PasswordHasher
 
+from ddms import inputs
 from ddms.cli import settings as read_settings
 from ddms.database import ADVICE, check_schema, connect, find_timescaledb, read_edition
 from ddms.errors import Code, DdmsError
@@ -85,6 +87,7 @@ def init(name: str, as_json: bool) -> None:
 
     Fails when an owner exists already: a lost password is replaced by another owner.
     """
+    name = inputs.fit(partial(inputs.name, most=64), name, "--name")
     password = secrets.token_urlsafe(15)
     asyncio.run(_create_owner(read_settings(), name, password))
     _echo(

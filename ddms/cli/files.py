@@ -1,5 +1,6 @@
 """Files that a command reads or writes; `-` is standard input or standard output."""
 
+import codecs
 from pathlib import Path
 
 import click
@@ -11,15 +12,32 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False, writable=True, allow_dash=Tr
 DASH = Path("-")
 
 
+_WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
+
 def read(file: Path) -> str:
-    """Return the text of a file, which has to be UTF-8; the mark that spreadsheets put at its beginning is dropped."""
+    """Return the text of a file: UTF-8, or what spreadsheets write, UTF-16 with its mark and Windows-1252."""
     with click.open_file(str(file), "rb") as stream:
         content: bytes = stream.read()
+    if content.startswith(_WORKBOOK):
+        raise DdmsError(Code.INVALID, f"{file} is a workbook: save it as `CSV UTF-8`")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decoded(file, content, "utf-16")
     try:
         return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = _decoded(file, content, "cp1252")
+    click.echo(f"{file} is not UTF-8: it was read as Windows-1252; look at its ä, ° and ³ in what follows.", err=True)
+    return text
+
+
+def _decoded(file: Path, content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise DdmsError(Code.INVALID, f"line {line}: {file} is not UTF-8: save it as UTF-8 (`CSV UTF-8`)") from error
+        sentence = f"line {line}: {file} is neither UTF-8 nor {encoding}: save it as UTF-8 (`CSV UTF-8`)"
+        raise DdmsError(Code.INVALID, sentence) from error
 
 
 def named(file: Path | None) -> Path | None:

@@ -10,6 +10,7 @@ import orjson
 from ddms.cli import files
 from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError
+from ddms.logs import visible
 
 if TYPE_CHECKING:
     from api.profiles.merge import Change
@@ -153,7 +154,7 @@ def _tell(done: "list[tuple[str, list[Change]]]", *, dry_run: bool, as_json: boo
         return
     for name, found in done:
         for change in found:
-            click.echo(_line(name, change))
+            click.echo(visible(_line(name, change)))
     said, count = "would change" if dry_run else "changed", sum(len(found) for _, found in done)
     click.echo(f"{count} things {said}." if count else "There is no difference.", err=True)
 

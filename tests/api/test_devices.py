@@ -58,7 +58,7 @@ async def test_two_devices_at_one_endpoint_share_its_connection(api: Api, owner:
         ({"unitId": -1}, "INVALID", "unitId"),
         ({"retentionDays": 0}, "INVALID", "retentionDays"),
         ({"description": "x" * 2001}, "INVALID", "description"),
-        ({"name": "null\0byte"}, "INVALID", None),
+        ({"name": "null\0byte"}, "INVALID", "name"),
         ({"points": [{"key": "Ä", "registerTable": "COIL", "address": 0, "dataType": "BOOL"}]}, "INVALID", "points.0.key"),
         ({"points": [{"key": "a", "registerTable": "COIL", "address": 70000, "dataType": "BOOL"}]}, "INVALID", "points.0.address"),
         ({"points": [{"key": "a", "registerTable": "COIL", "address": 0, "dataType": "INT16"}]}, "INVALID", "points.0.dataType"),

@@ -113,9 +113,9 @@ async def test_a_file_puts_devices_into_groups_and_one_without_the_column_leaves
 
 @pytest.mark.parametrize("form", FileFormat)
 def test_groups_that_are_written_are_read_as_the_same(form):
-    devices = [e.device for e in read("device,endpoint,groups\nPump,tcp://10.0.0.1,b;A\n", FileFormat.CSV)]
+    devices = [e.device for e in read("device,endpoint,groups\nPump,tcp://10.0.0.1,b;A\n", FileFormat.CSV).entries]
     assert devices[0].groups == ["A", "b"]
-    assert [e.device for e in read(write(devices, form), form)] == devices
+    assert [e.device for e in read(write(devices, form), form).entries] == devices
 
 
 async def test_grafana_sees_how_many_devices_of_a_group_are_in_which_state(api: Api, owner: asyncpg.Connection):

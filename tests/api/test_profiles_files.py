@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from api.profiles.files import read, write
-from ddms.errors import DdmsError
+from ddms.errors import Mistakes
 from tests.support.command_line import ddms_on
 
 YAML = """\
@@ -51,10 +51,10 @@ def test_what_is_written_is_read_as_the_same_and_short():
     ],
 )
 def test_a_mistake_is_told_with_its_line(text, line, word):
-    with pytest.raises(DdmsError) as told:
+    with pytest.raises(Mistakes) as told:
         read(text)
-    assert told.value.message.startswith(f"line {line}: ")
-    assert word in told.value.message
+    assert any(one.message.startswith(f"line {line}, column ") for one in told.value.each)
+    assert any(word in one.message for one in told.value.each)
 
 
 async def test_a_profile_is_imported_applied_and_changed_on_the_command_line(settings, owner: asyncpg.Connection):
@@ -128,4 +128,4 @@ async def test_nonsense_on_the_command_line_says_what_to_do(settings, arguments,
 async def test_an_unknown_profile_in_a_file_of_devices_is_told_with_its_line(settings):
     done = await ddms_on(settings, "devices", "import", "-", "--format", "yaml", fed=DEVICES)
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: line 2: profile: there is no profile 'meter'")
+    assert done.stderr.startswith("Error: line 2, column 61: profile: there is no profile 'meter'")
