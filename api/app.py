@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import uvicorn
@@ -23,18 +24,19 @@ from api.execution.extent import DocumentLimits
 from api.execution.trusted import Trusted
 from api.graphql.context import Context
 from api.ground import tracing
+from api.ground.budget import Budgets
 from api.ground.callers import Callers
 from api.ground.database import Database
-from api.ground.limits import MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
+from api.ground.limits import CONNECTIONS, IDLE_SECONDS, MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
 from api.ground.scheduler import Job, Scheduler
 from api.live.hub import Hub
 from api.schema import build
 from api.site.jobs import jobs_of
 from api.transport import http as over_http
 from api.transport.export import Exports
+from api.transport.gate import Gate
 from api.transport.graphiql import page
 from api.transport.health import Health
-from api.transport.in_flight import InFlight
 from api.transport.server_sent_events import EventStreams
 from api.transport.uvicorn_http import HttpProtocol
 from api.transport.uvicorn_websocket import WebSocketProtocol
@@ -50,12 +52,14 @@ logger = logging.getLogger("api.app")
 class Parts:
     """What the program is made of; lives in `app.state`."""
 
-    def __init__(self, settings: Settings, database: Database, jobs: Sequence[Job]) -> None:
+    def __init__(self, settings: Settings, database: Database, documents: Documents, jobs: Sequence[Job]) -> None:
         self.settings = settings
+        self.documents = documents
         self.database = database
         self.callers = Callers(database)
         self.trusted = Trusted(database)
-        self.in_flight = InFlight()
+        self.budgets = Budgets(settings.cost_per_second)
+        self.gate = Gate(self)
         self.streams = EventStreams()
         self.hub = Hub(settings, database, self.callers)
         self.health = Health(database, self.measure, is_live=self.hub.connected.is_set, jobs=jobs)
@@ -64,7 +68,7 @@ class Parts:
     def measure(self) -> None:
         """Tell the metrics what is read when somebody asks for them."""
         self.database.measure()
-        self.in_flight.measure()
+        self.gate.measure()
         self.hub.broadcasts.measure()
 
     def context(self, address: str) -> Context:
@@ -73,6 +77,7 @@ class Parts:
             database=self.database,
             hub=self.hub,
             callers=self.callers,
+            budgets=self.budgets,
             address=address,
             settings=self.settings,
         )
@@ -84,7 +89,7 @@ class GraphQLEndpoint:
     def __init__(self, settings: Settings) -> None:
         schema = build()
         self.documents = Documents(schema._schema, DocumentLimits(), introspection=settings.introspection is Switch.ON)
-        self.sockets = Sockets(self.documents, schema, settings.allowed_origins)
+        self.sockets = Sockets(schema, settings.allowed_origins)
 
         self.parts: Parts | None = None
 
@@ -96,7 +101,7 @@ class GraphQLEndpoint:
         elif response := _besides(scope):
             await response(scope, receive, send)
         else:
-            await over_http.serve(scope, receive, send, self.documents, self.parts)
+            await over_http.serve(scope, receive, send, self.parts)
 
 
 def _besides(scope: Scope) -> Response | None:
@@ -146,10 +151,12 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
-        pool = await open_pool(_with_statement_timeout(settings), "api", size=10, stateless=True)
-        parts = Parts(settings, Database(pool, edition), jobs_of(settings) if jobs is None else jobs)
-        app.state.context, app.state.health, app.state.parts = parts.context, parts.health, parts
-        endpoint.parts = parts
+        pool = await open_pool(_with_statement_timeout(settings), "api", size=CONNECTIONS, stateless=True)
+        parts = Parts(
+            settings, Database(pool, edition), endpoint.documents, jobs_of(settings) if jobs is None else jobs
+        )
+        app.state.health, app.state.parts = parts.health, parts
+        endpoint.parts, endpoint.sockets.gate = parts, parts.gate
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_callers_changed = sweeper.wake.set
         tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run, parts.scheduler.run)]
@@ -221,6 +228,23 @@ class _Sweeper:
                 self.wake.set()
 
 
+def how_to_serve(settings: Settings) -> dict[str, Any]:
+    """Return how uvicorn serves the API, but for where; tests serve it in the same way."""
+    return {
+        "loop": "auto",
+        "http": HttpProtocol,
+        "ws": WebSocketProtocol,
+        "ws_per_message_deflate": False,
+        "ws_max_size": MESSAGE_BYTES,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": IDLE_SECONDS,
+        "proxy_headers": bool(settings.trusted_proxies),  # without a proxy that vouches for it, nobody is believed
+        "forwarded_allow_ips": ",".join(settings.trusted_proxies),
+    }
+
+
 def serve(settings: Settings) -> None:
     """Serve the API until SIGINT or SIGTERM; leaves with 1 when a part of it died.
 
@@ -237,15 +261,8 @@ def serve(settings: Settings) -> None:
 
     config = uvicorn.Config(
         create_app(settings, stop=stop),
-        loop="auto",
-        http=HttpProtocol,
-        ws=WebSocketProtocol,
-        ws_per_message_deflate=False,
-        ws_max_size=MESSAGE_BYTES,
-        log_config=None,
-        access_log=False,
-        server_header=False,
         timeout_graceful_shutdown=10,
+        **how_to_serve(settings),
     )
     server = uvicorn.Server(config)
     gc.collect()

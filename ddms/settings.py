@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -103,6 +104,21 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _proxies(text: str) -> tuple[str, ...]:
+    proxies = tuple(part.strip() for part in text.split(",") if part.strip())
+    for proxy in proxies:
+        if proxy != "*":
+            ip_network(proxy)
+    return proxies
+
+
+def _budget(text: str) -> int:
+    cost = int(text)
+    if cost < 1_000:
+        raise ValueError("it must be at least 1000")
+    return cost
+
+
 def _http_url(text: str) -> str:
     if not _is_url(text, {"http", "https"}) or not urlsplit(text).hostname:
         raise ValueError("it looks like http://127.0.0.1:4318")
@@ -152,6 +168,12 @@ class Settings:
     api_port: int = _setting(_port, 8000, "Port the API listens on")
     allowed_origins: tuple[str, ...] = _setting(
         _origins, (), "Other origins whose pages may open a websocket, separated by commas"
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        _proxies, (), "Addresses or networks of the proxies that are believed who asks (X-Forwarded-For), or *"
+    )
+    cost_per_second: int = _setting(
+        _budget, 20_000, "Cost of operations that is restored to each caller's budget every second"
     )
     introspection: Switch = _setting(
         Switch, Switch.ON, "Whether the API tells its schema, on or off; GraphiQL and code generators need it"

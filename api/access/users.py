@@ -16,14 +16,19 @@ from api.graphql.context import Context, Info
 from api.graphql.described import argument, field, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.graphql.payloads import UserError, mutation
+from api.ground.callers import network_of
 from api.ground.database import Row
 from api.ground.ids import IdKind, to_id
+from api.ground.limits import HASH_SECONDS, HASHES, HASHES_WAITING
 from api.ground.roles import Role
+from api.ground.turns import Turns
 from ddms.errors import Code, DdmsError
 
 SESSION = timedelta(hours=12)
 ATTEMPTS = 5
-_HASHERS = ThreadPoolExecutor(2, "argon2")  # a hash takes 130 ms and 64 MB: no more than two at a time
+_HASHERS = ThreadPoolExecutor(HASHES, "argon2")
+TURNS = Turns(HASHES, each=1, waiting=HASHES_WAITING, seconds=HASH_SECONDS)
+"""Whose password is checked next: addresses take turns, so that one that tries many keeps nobody else waiting."""
 
 LOCK_ATTEMPTS = "-- ddms:lock_attempts\nSELECT name FROM locks WHERE name = 'sign-in ' || (hashtext(lower($1) || ' ' || $2) & 63) FOR UPDATE"
 NOTE_ATTEMPT = """-- ddms:note_attempt
@@ -103,13 +108,16 @@ async def sign_in(context: Context, name: str, password: str) -> tuple[Token, st
     """Exchange a name and password for a session's token; which of them was wrong is not told."""
     if len(name) > 64 or len(password) > 1024:
         raise DdmsError(Code.INVALID, "a name has at most 64 characters, a password 1024", field="name")
-    if not await _may_try(context, name):
-        raise DdmsError(Code.RATE_LIMITED, "too many failed attempts: wait 15 minutes, then try again")
-    user = await context.database.row(FIND_USER, name)
-    if not await _verified(user["password_hash"] if user else None, password) or user is None:
+    address = network_of(context.address)
+    async with TURNS.place(address):
+        if not await _may_try(context, name, address):
+            raise DdmsError(Code.RATE_LIMITED, "too many failed attempts: wait 15 minutes, then try again")
+        user = await context.database.row(FIND_USER, name)
+        right = await _verified(user["password_hash"] if user else None, password)
+    if not right or user is None:
         raise DdmsError(Code.UNAUTHENTICATED, "name or password is wrong: after 5 failed attempts you have to wait")
     async with context.database.transaction() as statements:
-        await statements.value(FORGET_ATTEMPTS, name, context.address)
+        await statements.value(FORGET_ATTEMPTS, name, address)
         return await tokens.create(
             statements,
             context.actor,
@@ -120,11 +128,11 @@ async def sign_in(context: Context, name: str, password: str) -> tuple[Token, st
         )
 
 
-async def _may_try(context: Context, name: str) -> bool:
+async def _may_try(context: Context, name: str, address: str) -> bool:
     """Note the attempt before it is judged, one at a time, so that nobody gets more by asking all at once."""
     async with context.database.transaction() as statements:
-        await statements.value(LOCK_ATTEMPTS, name, context.address)
-        return await statements.value(NOTE_ATTEMPT, name, context.address, ATTEMPTS) is not None
+        await statements.value(LOCK_ATTEMPTS, name, address)
+        return await statements.value(NOTE_ATTEMPT, name, address, ATTEMPTS) is not None
 
 
 async def _verified(password_hash: str | None, password: str) -> bool:

@@ -42,6 +42,7 @@ _COUNT = "SELECT count(*) FROM devices d LEFT JOIN device_states s ON s.device_i
 FIND_DEVICE = f"-- ddms:find_device\n{_DEVICE} WHERE d.id = $1"
 ALL_DEVICES = f"-- ddms:all_devices\n{_DEVICE} WHERE d.deleted_at IS NULL ORDER BY lower(d.name)"
 DEVICES_OF_CONNECTIONS = f"-- ddms:devices_of_connections\n{_DEVICE} WHERE d.connection_id = any($1::int[]) AND d.deleted_at IS NULL ORDER BY lower(d.name)"
+FIND_DEVICES = f"-- ddms:find_devices\n{_DEVICE} WHERE d.id = any($1::int[])"
 FIND_DEVICE_BY_NAME = f"-- ddms:find_device_by_name\n{_DEVICE} WHERE lower(d.name) = lower($1) AND d.deleted_at IS NULL"
 
 
@@ -176,6 +177,12 @@ class Device:
 async def by_number(database: Database, number: int) -> Device | None:
     """Return a device, also one that was deleted with its history kept."""
     return alone(database, await database.row(FIND_DEVICE, number))
+
+
+async def by_numbers(database: Database, numbers: list[int]) -> dict[int, Device]:
+    """Return devices, also those that were deleted with their history kept, by number."""
+    rows, siblings = await database.rows(FIND_DEVICES, numbers), Siblings(database, numbers)
+    return {row["id"]: Device.of(row, siblings) for row in rows}
 
 
 def alone(database: Database, row: Row | None) -> Device | None:

@@ -14,14 +14,18 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLField,
+    GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLSkipDirective,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
+    get_directive_values,
     get_named_type,
     get_nullable_type,
     is_list_type,
@@ -30,11 +34,9 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
 from strawberry.types.field import StrawberryField
 
-from api.ground.limits import PAGE_SIZE
+from api.graphql.context import Context
+from api.ground.limits import MOST_COST, PAGE_SIZE
 from ddms.errors import Sentence
-
-MOST_COST = 200_000
-"""An operation that may cost more is refused."""
 
 Arguments: TypeAlias = Mapping[str, Any]
 Count: TypeAlias = Callable[[VariableValues], int]
@@ -51,21 +53,27 @@ def _chosen(arguments: Arguments) -> int:
 
 
 def _rows(arguments: Arguments) -> int:
-    return len(arguments["points"]) * min(arguments.get("maxPoints") or 10_000, 1_000_000)
+    return len(arguments["points"]) * _between(arguments.get("maxPoints"), 10_000, 1_000_000)
+
+
+def _between(given: int | None, usual: int, most: int) -> int:
+    """Return how many are meant; what cannot be is priced like the most, and refused by its field."""
+    wanted = usual if given is None else given
+    return wanted if 0 <= wanted <= most else most
 
 
 def _page(arguments: Arguments) -> int:
-    size = arguments.get("first") or arguments.get("last") or PAGE_SIZE // 2
-    return int(min(abs(size), PAGE_SIZE))
+    first = arguments.get("first")
+    return _between(arguments.get("last") if first is None else first, PAGE_SIZE // 2, PAGE_SIZE)
 
 
 LENGTHS: dict[str, Callable[[Arguments], int]] = {
     "Device.points": lambda _: _POINTS,
     "ModbusConnection.devices": lambda _: _POINTS,
     "Query.series": lambda arguments: len(arguments["points"]),
-    "Query.retentionRuns": lambda arguments: min(abs(arguments["first"]), 1000),
-    "RetentionPreview.devices": lambda arguments: min(abs(arguments["first"]), 1000),
-    "Series.samples": lambda arguments: min(abs(arguments["first"]), 10_000),
+    "Query.retentionRuns": lambda arguments: _between(arguments.get("first"), 1000, 1000),
+    "RetentionPreview.devices": lambda arguments: _between(arguments.get("first"), 1000, 1000),
+    "Series.samples": lambda arguments: _between(arguments.get("first"), 1000, 10_000),
     "__Schema.types": lambda _: 200,
     "__Type.fields": lambda _: 7,
     "__Type.inputFields": lambda _: 2,
@@ -85,6 +93,10 @@ ROWS: dict[str, Callable[[Arguments], int]] = {
 """How long the columns below a field become."""
 ROW_BY_ROW = {"ReadingsEvent.readings"}
 """Lists as long as the columns."""
+
+
+DEAR = {"Mutation.signIn": 5_000.0}
+"""Fields that cost more than a statement: a password's check takes as long as so many fields."""
 
 
 class Cost(NamedTuple):
@@ -111,19 +123,34 @@ class Cost(NamedTuple):
 def cost_of(
     schema: GraphQLSchema, operation: OperationDefinitionNode, fragments: list[FragmentDefinitionNode]
 ) -> Callable[[VariableValues], int]:
-    """Return what the operation costs, given its variables."""
+    """Return what the operation costs, given its variables; never less than nothing, nor more than can be counted."""
     root = schema.get_root_type(operation.operation)
     assert root is not None  # noqa: S101 - the document is valid
     cost = _Measure(schema, fragments).of(root, operation.selection_set, _Around(1, 1))
     if not cost.parts:
         fixed = math.ceil(cost.fixed)
         return lambda _: fixed
-    return lambda variables: math.ceil(cost(variables))
+    return lambda variables: math.ceil(min(cost(variables), 1e15))
 
 
-def told_cost(cost: int) -> dict[str, Any]:
-    """Return the cost as it stands in the extensions of a response."""
-    return {"cost": {"requested": cost, "limit": MOST_COST}}
+def brought(value: Any) -> int:
+    """Return what it costs to take in what a change brings: one for each value, and for each hundred characters."""
+    match value:
+        case str():
+            return 1 + len(value) // 100
+        case dict():
+            return 1 + sum(map(brought, value.values()))
+        case list():
+            return 1 + sum(map(brought, value))
+        case _:
+            return 1
+
+
+def told_cost(cost: int, context: Context) -> dict[str, Any]:
+    """Return the cost as it stands in the extensions of a response, beside what the caller has left."""
+    budgets, who = context.budgets, context.who
+    told = {"requested": cost, "limit": MOST_COST}
+    return {"cost": told | {"available": budgets.left(who), "restoredPerSecond": budgets.restored(who)}}
 
 
 def too_dear(cost: int) -> GraphQLError:
@@ -154,10 +181,11 @@ class _Measure:
         total = Cost()
         for node in selected.selections if selected else ():
             if isinstance(node, FieldNode):
-                total = total.plus(self._field(parent, node, around))
+                cost = self._field(parent, node, around)
             else:
                 inner: Any = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-                total = total.plus(self.of(parent, inner.selection_set, around))
+                cost = self.of(parent, inner.selection_set, around)
+            total = total.plus(_unless_left_out(node, cost))
         return total
 
     def _field(self, parent: GraphQLObjectType, node: FieldNode, around: _Around) -> Cost:
@@ -177,7 +205,7 @@ class _Measure:
             below = below._replace(page=length)
         inner = self.of(kind, node.selection_set, below) if isinstance(kind, GraphQLObjectType) else Cost()
         each = inner.plus(Cost(1.0))
-        own = Cost(_STATEMENT if _asks_the_database(field) else 0.0)
+        own = Cost(DEAR.get(name, _STATEMENT if _asks_the_database(field) else 0.0))
         if not listed:
             return each.plus(own)
         if length is None:
@@ -185,6 +213,19 @@ class _Measure:
                 around.rows if name in ROW_BY_ROW else around.page if name.endswith((".nodes", ".edges")) else _LIST
             )
         return each.times(length).plus(own)
+
+
+def _unless_left_out(node: SelectionNode, cost: Cost) -> Cost:
+    """Return the cost of what `@skip` and `@include` leave in; what they say may depend on variables."""
+    if not node.directives:
+        return cost
+
+    def included(variables: VariableValues) -> int:
+        skip = get_directive_values(GraphQLSkipDirective, node, variables)
+        include = get_directive_values(GraphQLIncludeDirective, node, variables)
+        return int(not (skip and skip["if"]) and (not include or bool(include["if"])))
+
+    return cost.times(included)
 
 
 def _length(name: str, field: GraphQLField, node: FieldNode) -> Count | int | None:

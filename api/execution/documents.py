@@ -14,10 +14,12 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     get_operation_ast,
     parse,
     validate,
@@ -25,16 +27,19 @@ from graphql import (
 from graphql.execution import VariableValues, get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
 
-from api.execution.cost import MOST_COST, cost_of, told_cost, too_dear
+from api.execution.cost import brought, cost_of, told_cost, too_dear
 from api.execution.extent import DocumentLimits, exceeded
-from api.execution.response import encode, response
+from api.execution.response import encode
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
+from api.ground.limits import MOST_COST
 from ddms.errors import Sentence
 
 _RULES = (*specified_rules, *recommended_rules)
 _NO_VARIABLES = VariableValues({}, {})
+ONCE = "signIn"
+"""The root field that costs so much that an operation has it once."""
 _CACHED_LENGTH = 20_000
 _CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundred bytes
 
@@ -42,10 +47,10 @@ _CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundr
 class BadDocument(Exception):  # noqa: N818 - it is the document that is bad
     """A document that cannot be executed."""
 
-    def __init__(self, problems: list[GraphQLError], cost: int | None = None) -> None:
+    def __init__(self, problems: list[GraphQLError], cost: dict[str, Any] | None = None) -> None:
         super().__init__(problems[0].message)
         self.problems = problems
-        self.extensions = {} if cost is None else {"extensions": told_cost(cost)}
+        self.extensions = {} if cost is None else {"extensions": cost}
         """What its response says besides."""
 
     @property
@@ -86,21 +91,21 @@ class Operation:
         return sha256(self.text.encode()).hexdigest()
 
     @cached_property
-    def _is_constant(self) -> bool:
+    def is_constant(self) -> bool:
+        """Whether neither caller nor variables nor database can change its answer."""
         asked = self.node.selection_set.selections
         about_itself = all(isinstance(field, FieldNode) and field.name.value.startswith("__") for field in asked)
         return self.kind is OperationType.QUERY and about_itself and not self.node.variable_definitions
 
     @property
-    def constant(self) -> bytes | None:
-        """The encoded response when neither caller nor variables nor database can change it, else None."""
-        if self._constant is None and self._is_constant:
-            extensions = {"extensions": told_cost(self._priced(_NO_VARIABLES))}
-            encoded = encode(response(self._unbound.bound(None, _NO_VARIABLES).execute_operation()) | extensions)
-            if len(encoded) > _CACHED_LENGTH:
-                return encoded
+    def constant(self) -> bytes:
+        """The data of a constant answer, encoded."""
+        if self._constant is not None:
+            return self._constant
+        encoded = encode(cast("Any", self._unbound.bound(None, _NO_VARIABLES).execute_operation()).data)
+        if len(encoded) <= _CACHED_LENGTH:
             self._constant = encoded
-        return self._constant
+        return encoded
 
     @cached_property
     def _unbound(self) -> PlainExecutor:
@@ -124,16 +129,17 @@ class Operation:
             values = get_variable_values(self.schema, wanted, variables or {}, 50, hide_suggestions=self.silent)
         if isinstance(values, list):
             raise BadDocument(values)
-        cost = self._priced(values)
         bound = self._unbound.bound(context, values)
-        bound.cost = cost
+        bound.cost = self.priced(context, values)
+        if variables and self.kind is OperationType.MUTATION:
+            bound.cost += brought(variables)
         return bound
 
-    def _priced(self, values: VariableValues) -> int:
+    def priced(self, context: Context, values: VariableValues = _NO_VARIABLES) -> int:
         """Return the cost with these variables; raises `BadDocument` when it is too high."""
         cost = self._cost(values)
         if cost > MOST_COST:
-            raise BadDocument([too_dear(cost)], cost)
+            raise BadDocument([too_dear(cost)], told_cost(cost, context))
         return cost
 
     @cached_property
@@ -158,12 +164,13 @@ class Documents:
         self._cache: dict[tuple[str, str | None], Operation] = {}
         self._cached_length = 0
 
-    def operation(self, text: str, name: str | None) -> Operation:
-        """Return the operation `name` of a document (or its only one); raises `BadDocument`."""
-        return self._cache.get((text, name)) or self._remembered(text, name)
+    def known(self, text: str, name: str | None) -> Operation | None:
+        """Return the operation `name` of a document (or its only one), if it was read before."""
+        return self._cache.get((text, name))
 
-    def _remembered(self, text: str, name: str | None) -> Operation:
-        operation = self._read(text, name)
+    def read(self, text: str, name: str | None) -> Operation:
+        """Read a document and return its operation; raises `BadDocument`."""
+        operation = self._operation(text, name)
         if len(text) <= _CACHED_LENGTH:
             self._cache[text, name] = operation
             self._cached_length += len(text)
@@ -173,7 +180,7 @@ class Documents:
                 del self._cache[oldest]
         return operation
 
-    def _read(self, text: str, name: str | None) -> Operation:
+    def _operation(self, text: str, name: str | None) -> Operation:
         document = self._validated(text)
         node = get_operation_ast(document, name)
         if node is None:
@@ -183,6 +190,10 @@ class Documents:
                 else "operationName must say which operation is meant"
             )
             raise BadDocument([GraphQLError(sentence)])
+        if _times(document, node.selection_set, ONCE) > 1:
+            raise BadDocument(
+                [GraphQLError(Sentence("{} stands in an operation once: send each by itself", ONCE), node)]
+            )
         name = node.name.value if node.name else None
         return Operation(self._schema, document, node, name, text, self._silent)
 
@@ -199,3 +210,20 @@ class Documents:
         if problems:
             raise BadDocument(problems)
         return document
+
+
+def _times(document: DocumentNode, selected: SelectionSetNode, name: str) -> int:
+    """Return how often a root field is asked for; the document is valid, so that its fragments end."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+    def times(selections: SelectionSetNode) -> int:
+        found = 0
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                found += node.name.value == name
+            else:
+                inner = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+                found += times(cast("Any", inner).selection_set)
+        return found
+
+    return times(selected)

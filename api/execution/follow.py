@@ -1,5 +1,6 @@
 """Following a subscription, over whatever transport: who asks in the same words is served by one broadcast."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import orjson
@@ -29,23 +30,29 @@ async def follow(
     and `DdmsError` when there is nothing to follow.
     """
     executor = operation.executor(context, variables)
-    measures(operation.verb, name_of(operation, context)).cost.inc(executor.cost)
     token, variable = executor.root_argument("resumeFrom")
     others = {name: value for name, value in (variables or {}).items() if name != variable}
-    broadcast = await _broadcast(operation, context, executor, others)
-    subscriber = broadcast.join(envelope, sink)
-    try:
-        await subscriber.run(token or resume_from)
-    finally:
-        subscriber.leave()
+    key = _key(operation, context, others)
+    running = context.hub.broadcasts.find(key)
+    cost = 1 if running and running.has_snapshot() else executor.cost
+    context.budgets.take(context.who, cost)
+    measures(operation.verb, name_of(operation, context)).cost.inc(cost)
+    with context.budgets.following(context.who, key, executor.cost):
+        broadcast = await _broadcast(operation, context, executor, key)
+        subscriber = broadcast.join(envelope, sink)
+        try:
+            await subscriber.run(token or resume_from)
+        finally:
+            subscriber.leave()
 
 
-async def _broadcast(
-    operation: Operation, context: Context, executor: PlainExecutor, variables: dict[str, Any]
-) -> Broadcast:
-    broadcasts = context.hub.broadcasts
+def _key(operation: Operation, context: Context, variables: dict[str, Any]) -> Hashable:
     words = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-    key = (operation.text, operation.name, words, context.caller and context.caller.role)
+    return operation.text, operation.name, words, context.caller and context.caller.role
+
+
+async def _broadcast(operation: Operation, context: Context, executor: PlainExecutor, key: Hashable) -> Broadcast:
+    broadcasts = context.hub.broadcasts
     if running := broadcasts.find(key):
         return running
 

@@ -1,11 +1,9 @@
 """Operations as an engineer wants to see them: counted by their name, the slow and the failed ones in the log."""
 
 import logging
-import time
 from typing import Any
 
 from api.execution.documents import Operation
-from api.execution.run import execute
 from api.graphql.context import Context
 from api.ground.metrics import ERRORS, NAMES, SLOW, measures
 
@@ -16,11 +14,10 @@ _REFUSED = ("unknown", "refused")
 logger = logging.getLogger("api.requests")
 
 
-def answered(operation: Operation, context: Context, seconds: float, answer: dict[str, Any]) -> None:
+def answered(operation: Operation, context: Context, seconds: float, cost: int, answer: dict[str, Any]) -> None:
     """Count an operation that was executed; `answer` is empty when an earlier one was given again."""
     measured = measures(operation.verb, name_of(operation, context))
     measured.seconds.observe(seconds)
-    cost = answer["extensions"]["cost"]["requested"] if "extensions" in answer else 0
     measured.cost.inc(cost)
     codes = sorted({error["extensions"]["code"] for error in answer.get("errors", ())})
     if codes:
@@ -42,15 +39,6 @@ def count_errors(problems: list[dict[str, Any]]) -> None:
     """Count errors by their codes."""
     for problem in problems:
         ERRORS.labels(problem["extensions"]["code"]).inc()
-
-
-async def executed(operation: Operation, context: Context, variables: dict[str, Any] | None) -> dict[str, Any]:
-    """Run a query or mutation and count it; return its answer."""
-    began = time.perf_counter()
-    result = execute(operation, context, variables)
-    answer = result if isinstance(result, dict) else await result
-    answered(operation, context, time.perf_counter() - began, answer)
-    return answer
 
 
 def name_of(operation: Operation, context: Context) -> str:

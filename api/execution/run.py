@@ -24,11 +24,10 @@ from ddms.errors import Code, DdmsError, Sentence
 
 
 def execute(
-    operation: Operation, context: Context, variables: dict[str, Any] | None
+    operation: Operation, context: Context, executor: PlainExecutor
 ) -> Awaitable[dict[str, Any]] | dict[str, Any]:
     """Run a query or mutation; return the response, `data` and perhaps `errors`, at once or later."""
-    executor = operation.executor(context, variables)
-    return _executed(executor) if tracing.TRACER is None else _traced(operation, context, executor)
+    return _executed(executor, context) if tracing.TRACER is None else _traced(operation, context, executor)
 
 
 async def _traced(operation: Operation, context: Context, executor: PlainExecutor) -> dict[str, Any]:
@@ -40,20 +39,20 @@ async def _traced(operation: Operation, context: Context, executor: PlainExecuto
         cost=executor.cost,
         caller=context.actor.name,
     ) as span:
-        answer = _executed(executor)
+        answer = _executed(executor, context)
         answer = answer if isinstance(answer, dict) else await answer
         tracing.finished(span, answer)
         return answer
 
 
-def _executed(executor: PlainExecutor) -> Awaitable[dict[str, Any]] | dict[str, Any]:
+def _executed(executor: PlainExecutor, context: Context) -> Awaitable[dict[str, Any]] | dict[str, Any]:
     result = executor.execute_operation()
     if isawaitable(result):
-        return _finished(result, executor.cost)
-    return response(result) | {"extensions": told_cost(executor.cost)}
+        return _finished(result, executor.cost, context)
+    return response(result) | {"extensions": told_cost(executor.cost, context)}
 
 
-async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
+async def _finished(work: Awaitable[Any], cost: int, context: Context) -> dict[str, Any]:
     """Return the response of an execution that waits for something, or that it took too long."""
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -63,7 +62,7 @@ async def _finished(work: Awaitable[Any], cost: int) -> dict[str, Any]:
             Code.TIMEOUT, Sentence("the operation was ended after {:.0f} s: ask for less", DEADLINE_SECONDS)
         )
         answer = {"data": None, "errors": [errors.refused(late)]}
-    return answer | {"extensions": told_cost(cost)}
+    return answer | {"extensions": told_cost(cost, context)}
 
 
 async def source(executor: Executor[Any]) -> Source:

@@ -1,13 +1,14 @@
 """What every resolver is given: who asks, from where, and the parts of the program."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import strawberry
 
 from api.graphql.described import describe_enum
 from api.ground.actor import Actor
-from api.ground.callers import Caller, Callers
+from api.ground.budget import Budgets
+from api.ground.callers import Caller, Callers, network_of
 from api.ground.database import Database
 from api.ground.roles import Role
 from api.live.hub import Hub
@@ -33,11 +34,14 @@ class Context:
     database: Database
     hub: Hub
     callers: Callers
+    budgets: Budgets
     address: str
     settings: Settings = field(default_factory=Settings)
     caller: Caller | None = None
     authorization: str | None = None
     connection_params: dict[str, object] | None = None
+    batches: dict[object, Any] = field(default_factory=dict)
+    """What is being asked together for many objects; see `together`."""
 
     def require(self, least: Role) -> Caller:
         """Return the caller if the role suffices."""
@@ -52,6 +56,11 @@ class Context:
                 Sentence("this needs the role {}, the token has {}", least.value, self.caller.role.value),
             )
         return self.caller
+
+    @property
+    def who(self) -> int | str:
+        """Whose budget and share it is."""
+        return self.caller.account if self.caller else network_of(self.address)
 
     @property
     def actor(self) -> Actor:

@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from api.graphql.messages import told
 from api.graphql.payloads import camel
 from api.ground.database_errors import of_database
+from api.ground.turns import TryLater
 from ddms.errors import Code, DdmsError, Sentence
 
 INTERNAL = "INTERNAL"
@@ -31,7 +32,10 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         else (_reference(original), INTERNAL, None)
     )
     located = {key: value for key, value in error.formatted.items() if key in {"locations", "path"}}
-    return {"message": told(message), **located, "extensions": {"code": code, **({"field": field_} if field_ else {})}}
+    besides: dict[str, Any] = {"field": field_} if field_ else {}
+    if isinstance(expected, TryLater):
+        besides["retryAfterSeconds"] = expected.seconds
+    return {"message": told(message), **located, "extensions": {"code": code, **besides}}
 
 
 def _reference(error: BaseException) -> str:

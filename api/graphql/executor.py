@@ -4,10 +4,13 @@
 - What it selects is collected once, when no directive makes that depend on variables.
 - A field that is only an attribute of its object is read on the spot, while graphql-core takes 8 µs for it: its path,
   its info, its checks for awaitables.
+- Long lists of a dear operation are written in parts: the event loop serves others in between.
 - A resolver without arguments is called as it is, without Strawberry's conversion of arguments and its extensions.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -23,6 +26,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.executor import CollectedErrors
+from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
@@ -70,11 +74,34 @@ def _short(declared: StrawberryField, function: Any, info_parameter: Any) -> Cal
     return lambda source, info: function(source, **{info_parameter.name: Info(_raw_info=info, _field=declared)})
 
 
+PART = 20
+"""So many objects of a list are written before others are served."""
+
+
+class PathFrom(Path):
+    """The path of a list of which this is a later part: its items are counted from `start`."""
+
+    start = 0
+
+    @classmethod
+    def of(cls, path: Path, start: int) -> "PathFrom":
+        """Make it of the list's path."""
+        part = cls(*path)
+        part.start = start
+        return part
+
+    def add_key(self, key: str | int, typename: str | None = None) -> Path:
+        """Return the path of an item."""
+        return Path(Path(*self), key + self.start if isinstance(key, int) else key, typename)
+
+
 class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's execution, with a short way for plain fields."""
 
     cost: int = 0
     collected: tuple[GraphQLObjectType, Any] | None = None
+    in_parts = False
+    """Whether long lists are written in parts, between which others are served."""
 
     def bound(self, context: Any, variable_values: Any) -> "PlainExecutor":
         """Return a copy for another caller and other variables."""
@@ -155,6 +182,38 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
             return results
         rest = super().execute_fields(parent_type, source_value, path, others, position_context)
         return _joined(results, rest) if isinstance(rest, dict) else _joined_later(results, rest)
+
+    def complete_iterable_value(  # noqa: PLR0917 - graphql-core's
+        self,
+        item_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Path,
+        items: Any,
+        position_context: Any,
+    ) -> Any:
+        """Write a list; a long one of a dear operation in parts."""
+        if self.in_parts and isinstance(items, list) and len(items) > PART:
+            return self._written_in_parts(item_type, field_details_list, info, path, items, position_context)
+        return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+
+    async def _written_in_parts(  # noqa: PLR0917 - graphql-core's
+        self, item_type: Any, field_details_list: Any, info: Any, path: Path, items: list[Any], position_context: Any
+    ) -> list[Any]:
+        parts: list[Any] = []
+        write = super().complete_iterable_value
+        try:
+            for start in range(0, len(items), PART):
+                part, place = items[start : start + PART], PathFrom.of(path, start)
+                parts.append(write(item_type, field_details_list, info, place, part, position_context))
+                await asyncio.sleep(0)
+        except BaseException:
+            if later := [part for part in parts if isawaitable(part)]:
+                self.settle_in_background(later)
+            raise
+        later = [part for part in parts if isawaitable(part)]  # all at once, so that their statements stay one
+        written = iter(await asyncio.gather(*later))
+        return [item for part in parts for item in (next(written) if isawaitable(part) else part)]
 
 
 def _read(field: Plain, source: Any, response_name: str, results: dict[str, Any]) -> bool:

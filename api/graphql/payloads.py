@@ -24,6 +24,7 @@ describe_enum(
         "UNAUTHENTICATED": "No token, or one that is wrong, expired or revoked.",
         "FORBIDDEN": "The token's role may not do this.",
         "RATE_LIMITED": "Too many attempts: wait as long as the message says.",
+        "BUSY": "Others are being served: try again after `extensions.retryAfterSeconds`.",
         "TIMEOUT": "It took too long and was given up.",
         "UNAVAILABLE": "The database or a collector cannot be reached at the moment: try again.",
         "SETTINGS": "The server's settings are wrong.",

@@ -1,14 +1,16 @@
 # ruff: noqa: S105 - the constants are statements
 """Callers: who sends a request, found by the token that they bear."""
 
+import ipaddress
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from api.ground.database import Database
+from api.ground.database import Database, Row
 from api.ground.roles import Role
 from ddms.errors import Code, DdmsError
 
@@ -17,7 +19,7 @@ _CACHED_SECONDS = 30.0
 _CACHED_TOKENS = 10_000
 
 FIND_TOKEN = """-- ddms:find_token
-SELECT id, name, role, expires_at, trusted_only, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
+SELECT id, name, role, user_id, expires_at, trusted_only, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
   FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL AND expires_at > now()
 """
 MARK_TOKEN_USED = """-- ddms:mark_token_used
@@ -37,6 +39,24 @@ class Caller:
     role: Role
     expires_at: datetime
     trusted_only: bool = False
+    user_id: int | None = None
+
+    @property
+    def account(self) -> int:
+        """Whose budget and share it is: the person's, however often they signed in, else the token's."""
+        return self.token_id if self.user_id is None else -self.user_id
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Return what one stranger surely has: an IPv4 address, or a network /64 of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped) if ip.ipv4_mapped else str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
 
 
 class _Known(NamedTuple):
@@ -75,13 +95,7 @@ class Callers:
             )
         if row["unmarked"]:
             await self._database.value(MARK_TOKEN_USED, row["id"])
-        caller = Caller(
-            token_id=row["id"],
-            name=row["name"],
-            role=Role(row["role"]),
-            expires_at=row["expires_at"],
-            trusted_only=row["trusted_only"],
-        )
+        caller = caller_of(row)
         if len(self._known) >= _CACHED_TOKENS:
             self.forget()
         self._known[digest] = _Known(caller, time.monotonic() + _CACHED_SECONDS)
@@ -92,6 +106,18 @@ class Callers:
         roles = {caller.token_id: caller.role for caller in callers}
         rows = await self._database.rows(FIND_VALID_TOKENS, list(roles))
         return {row["id"] for row in rows if roles[row["id"]] == row["role"]}
+
+
+def caller_of(row: Row) -> Caller:
+    """Make a caller of the row of a token."""
+    return Caller(
+        token_id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        expires_at=row["expires_at"],
+        trusted_only=row["trusted_only"],
+        user_id=row["user_id"],
+    )
 
 
 def digest_of(token: str) -> bytes:

@@ -12,7 +12,10 @@ import asyncpg
 
 from api.ground import tracing
 from api.ground.database_errors import of_database, unavailable
+from api.ground.limits import CONNECTION_SECONDS, CONNECTIONS_EACH, IN_FLIGHT
+from api.ground.limits import CONNECTIONS as PLACES
 from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
+from api.ground.turns import SERVED, Turns, busy
 from ddms.database import ADVICE, READ_TIMESCALEDB, Connection, Edition, TimescaleDb, unused
 from ddms.errors import Sentence
 
@@ -87,10 +90,13 @@ class _watched:  # noqa: N801 - used as a function, a class because a generator 
 
 
 class Database:
-    """The pool of connections."""
+    """The pool of connections, lent in turn to the callers for whom something is asked."""
 
     def __init__(self, pool: asyncpg.Pool, edition: Edition) -> None:
         self._pool = pool
+        self._turns = Turns(
+            min(PLACES, pool.get_max_size()), each=CONNECTIONS_EACH, waiting=10 * IN_FLIGHT, seconds=CONNECTION_SECONDS
+        )
         self.edition = edition
         self._timescaledb: TimescaleDb | None = None
 
@@ -107,17 +113,18 @@ class Database:
         idle = self._pool.get_idle_size()
         CONNECTIONS.labels("idle").set(idle)
         CONNECTIONS.labels("busy").set(self._pool.get_size() - idle)
+        WAITING_FOR_CONNECTION.set(self._turns.waiting)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Statements]:
         """Lend a connection for several statements, each its own transaction."""
-        async with _acquired(self._pool) as connection:
+        async with self._acquired() as connection:
             yield Statements(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Lend a connection inside a transaction, which an exception rolls back."""
-        async with _acquired(self._pool) as connection, connection.transaction():
+        async with self._acquired() as connection, connection.transaction():
             statements = Statements(connection)
             yield statements
             if last := BEFORE_COMMIT.get():
@@ -138,17 +145,23 @@ class Database:
         async with self.connection() as connection:
             return await connection.value(sql, *parameters)
 
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Connection]:
+        who = SERVED.get()
+        await self._turns.begin(who)
+        try:
+            connection = await self._connected()
+            try:
+                yield connection
+            finally:
+                await self._pool.release(connection)
+        finally:
+            self._turns.end(who)
 
-@asynccontextmanager
-async def _acquired(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
-    WAITING_FOR_CONNECTION.inc()
-    try:
-        connection = await pool.acquire(timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise unavailable() from error
-    finally:
-        WAITING_FOR_CONNECTION.dec()
-    try:
-        yield connection
-    finally:
-        await pool.release(connection)
+    async def _connected(self) -> Connection:
+        try:
+            return await self._pool.acquire(timeout=5)
+        except asyncpg.TooManyConnectionsError as error:
+            raise busy() from error
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise unavailable() from error

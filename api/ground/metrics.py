@@ -33,8 +33,12 @@ SLOW = Counter(
 UNREAD = Gauge(
     "ddms_api_unread_bytes", "Bytes of large answers that their clients have not read yet", registry=REGISTRY
 )
-IN_FLIGHT = Gauge("ddms_api_requests_in_flight", "Operations that are being executed over HTTP", registry=REGISTRY)
+IN_FLIGHT = Gauge("ddms_api_requests_in_flight", "Requests that are being read or executed", registry=REGISTRY)
 ERRORS = Counter("ddms_api_errors_total", "Errors in GraphQL answers, by their code", ["code"], registry=REGISTRY)
+OVER_BUDGET = Counter(
+    "ddms_api_over_budget_total", "Requests refused because their caller's budget was used up", registry=REGISTRY
+)
+BUSY = Counter("ddms_api_busy_total", "Requests refused because their turn did not come", registry=REGISTRY)
 STATEMENT_SECONDS = Histogram(
     "ddms_database_query_duration_seconds",
     "Time of a statement in the database, by the name it begins with",

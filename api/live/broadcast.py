@@ -177,6 +177,10 @@ class Broadcast:
                     self._release.cancel()
                 self._ended()
 
+    def has_snapshot(self) -> bool:
+        """Whether who joins now gets what was executed already."""
+        return self._snapshot is not None and self._snapshot[:2] == (self._mirror.tick, "STARTED")
+
     def snapshot(self, reason: str) -> Result:
         """Return an encoded snapshot; who asks at the same moment for the same reason gets the same one."""
         tick = self._mirror.tick

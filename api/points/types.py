@@ -14,6 +14,7 @@ from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
 from api.graphql.enums import reason_of
 from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
+from api.graphql.together import together
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from ddms import inputs
@@ -78,9 +79,9 @@ class Point:
     @resolver
     async def device(self, info: Info) -> Annotated["Device", strawberry.lazy("api.devices.types")]:
         """The device it belongs to."""
-        from api.devices.types import by_number  # noqa: PLC0415 - devices and points know each other
+        from api.devices.types import by_numbers  # noqa: PLC0415 - devices and points know each other
 
-        device = await by_number(info.context.database, self.device_number)
+        device = await together(info.context, by_numbers, self.device_number)
         assert device is not None  # noqa: S101 - a point has a device
         return device
 

@@ -13,7 +13,8 @@ from api.devices.store import problems_of_points
 from api.graphql.context import Info
 from api.graphql.described import argument, field, given, input_type, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
-from api.ground.database import Row
+from api.graphql.together import together
+from api.ground.database import Database, Row
 from api.ground.ids import IdKind, from_id, to_id
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.merge import Change
@@ -76,6 +77,13 @@ class ProfilePoint:
         return cls(**{name: getattr(point, name) for name in POINT_FIELDS})
 
 
+async def _points_of(database: Database, profiles: list[int]) -> dict[int, list[ProfilePoint]]:
+    found: dict[int, list[ProfilePoint]] = {}
+    for row in await database.rows(LIST_PROFILE_POINTS, profiles):
+        found.setdefault(row["profile_id"], []).append(ProfilePoint.of(PointInput.of(row)))
+    return found
+
+
 @output_type
 class Profile:
     """A register map, written once and followed by many devices."""
@@ -94,8 +102,7 @@ class Profile:
     @resolver
     async def points(self, info: Info) -> list[ProfilePoint]:
         """Its points, by table and address."""
-        rows = await info.context.database.rows(LIST_PROFILE_POINTS, [self.number])
-        return [ProfilePoint.of(PointInput.of(row)) for row in rows]
+        return await together(info.context, _points_of, self.number) or []
 
     @classmethod
     def of(cls, row: Row) -> "Profile":

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from starlette.types import Send
 
 from api.graphql.context import Context
+from api.ground.turns import TryLater
 from api.transport.request import GRAPHQL_JSON, JSON, HttpRequest
+from ddms.errors import Code, DdmsError
 
 GZIP_BYTES = 4_096
 """From this size an answer is compressed: below, it saves no round trip and costs more than it spares."""
@@ -49,6 +51,22 @@ async def send_answer(send: Send, request: HttpRequest, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": large})
     if large:  # the server takes this when the client has read what is before it
         await send({"type": "http.response.body", "body": b""})
+
+
+_STATUS: dict[Code, tuple[int, dict[str, str]]] = {
+    Code.UNAUTHENTICATED: (401, {"WWW-Authenticate": "Bearer"}),
+    Code.INVALID: (400, {}),
+    Code.NOT_FOUND: (400, {}),
+    Code.FORBIDDEN: (403, {}),
+    Code.CONFLICT: (409, {}),
+    Code.RATE_LIMITED: (429, {"Retry-After": "1"}),
+}
+
+
+def status_of(error: DdmsError) -> tuple[int, dict[str, str]]:
+    """Return the status and the headers that tell an error over HTTP."""
+    status, headers = _STATUS.get(error.code, (503, {"Retry-After": "5"}))
+    return status, headers | {"Retry-After": str(error.seconds)} if isinstance(error, TryLater) else headers
 
 
 async def _compressed(body: bytes) -> bytes:

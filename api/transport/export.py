@@ -12,34 +12,29 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from api.export.choice import ExportChoice, Format
+from api.export.links import VALID_SECONDS, make, use
 from api.export.plan import ExportPlan, plan
 from api.export.stream import opened, write
 from api.graphql import errors
 from api.graphql.context import Context
-from api.ground.callers import of_header
+from api.graphql.messages import LANGUAGE, language_of
 from api.ground.database import Statements
 from api.ground.database_errors import of_database
 from api.ground.metrics import ERRORS
 from api.ground.roles import Role
+from api.ground.turns import SERVED
+from api.transport.answer import status_of
+from api.transport.gate import Gate
 from api.transport.request import ClientLeft, HttpRequest, Refused
-from ddms.errors import Code, DdmsError, Sentence
+from ddms.errors import Code, DdmsError
 from ddms.logs import REQUEST_ID
 from ddms.settings import Settings
 
-AT_ONCE = 4
-"""Exports that one replica makes at a time: each keeps a connection and a core of PostgreSQL busy."""
 STALLED_SECONDS = 120
 """A client that takes nothing for so long is given up."""
 
-STATUS = {
-    Code.INVALID: 400,
-    Code.NOT_FOUND: 404,
-    Code.UNAUTHENTICATED: 401,
-    Code.FORBIDDEN: 403,
-    Code.RATE_LIMITED: 429,
-    Code.TIMEOUT: 504,
-}
-_HEADERS = {Code.UNAUTHENTICATED: {"WWW-Authenticate": "Bearer"}, Code.RATE_LIMITED: {"Retry-After": "10"}}
+_STATUS = {Code.NOT_FOUND: 404, Code.TIMEOUT: 504}
+_NEW_LINK = "1"
 _MEDIA = {Format.CSV: "text/csv; charset=utf-8; header=present", Format.PARQUET: "application/vnd.apache.parquet"}
 _PAGE = Path(__file__).parent.parent / "static" / "export" / "index.html"
 _POLICY = (
@@ -51,11 +46,10 @@ logger = logging.getLogger("api.exports")
 
 
 class Exports:
-    """The endpoint: a page for browsers, a file for whoever brings a token."""
+    """The endpoint: a page for browsers, a file for whoever brings a token or a link."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,49 +61,53 @@ class Exports:
         elif request.method == "GET" and _wants_page(request):
             await _page()(scope, receive, send)
         else:
-            answer = _Answer(request, send)
-            await self._serve(request, answer, scope["app"].state.parts.context(request.address))
+            LANGUAGE.set(language_of(request.header(b"accept-language")))
+            await self._serve(request, _Answer(request, send), scope["app"].state.parts.gate)
 
-    async def _serve(self, request: HttpRequest, answer: "_Answer", context: Context) -> None:
+    async def _serve(self, request: HttpRequest, answer: "_Answer", gate: Gate) -> None:
         try:
-            given = await _given(request)
-            token = given.pop("token") or of_header(request.header(b"authorization"))
-            context.caller = await context.callers.find(token) if token else None
-            context.require(Role.VIEWER)
-            preview = given.pop("preview")
-            choice = ExportChoice.of(given.pairs)
-            if preview:
-                async with context.database.connection() as statements:
-                    await answer.json(200, await _preview(statements, choice))
-            else:
-                await self._export(request, answer, context, choice)
+            context = await gate.caller(request.address, request.header(b"authorization"))
+            with gate.passing(context):
+                await self._answered(request, answer, gate, context)
         except (ClientLeft, _GaveUp):
             return
         except Refused as refused:
-            await answer.refuse(refused.status, DdmsError(Code.INVALID, refused.message), refused.headers)
+            await answer.refuse(DdmsError(Code.INVALID, refused.message), refused.status, refused.headers)
         except DdmsError as error:
-            await answer.refuse(STATUS.get(error.code, 503), error, _HEADERS.get(error.code, {}))
+            await answer.refuse(error)
         except Exception as error:  # noqa: BLE001 - the client gets an id or an aborted connection, the log the rest
             await answer.fail(error)
 
+    async def _answered(self, request: HttpRequest, answer: "_Answer", gate: Gate, context: Context) -> None:
+        given = await _given(request)
+        if given.pop("token") is not None:
+            sentence = "an address is kept in logs, so it takes no token: send the header Authorization, or ask for a link by `link=1`"
+            raise DdmsError(Code.INVALID, sentence, field="token")
+        link, preview = given.pop("link"), given.pop("preview")
+        if link and link != _NEW_LINK:
+            context.caller, given.pairs = await use(context.database, link)
+            SERVED.set(context.who)
+        gate.export(context, preview=bool(preview) or link == _NEW_LINK)
+        choice = ExportChoice.of(given.pairs)
+        if link == _NEW_LINK:
+            await answer.json(200, await _link(context, given.pairs))
+        elif preview:
+            async with context.database.connection() as statements:
+                await answer.json(200, await _preview(statements, choice))
+        else:
+            async with gate.exports.place(context.who):
+                await self._export(request, answer, context, choice)
+
     async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
-        if self._running >= AT_ONCE:
-            raise DdmsError(
-                Code.RATE_LIMITED, Sentence("{} exports are being made: try again when one is done", AT_ONCE)
-            )
-        self._running += 1
         began = time.perf_counter()
-        try:
-            async with opened(self._settings) as connection:
-                made = await plan(Statements(connection), choice)
-                answer.head = _head(made)
-                if request.method == "HEAD":
-                    await answer.finish()
-                    return
-                rows = await _unless_left(request, write(connection, made, answer.write))
+        async with opened(self._settings) as connection:
+            made = await plan(Statements(connection), choice)
+            answer.head = _head(made)
+            if request.method == "HEAD":
                 await answer.finish()
-        finally:
-            self._running -= 1
+                return
+            rows = await _unless_left(request, write(connection, made, answer.write))
+            await answer.finish()
         taken = {"rows": rows, "bytes": answer.bytes, "seconds": round(time.perf_counter() - began, 3)}
         logger.info(
             "exported %s", made.filename, extra=taken | {"caller": context.actor.name, "address": context.address}
@@ -163,16 +161,19 @@ class _Answer:
         await self._begin(status, kind | {"Cache-Control": "no-store"} | (headers or {}))
         await self._send({"type": "http.response.body", "body": body if self._request.method != "HEAD" else b""})
 
-    async def refuse(self, status: int, error: DdmsError, headers: dict[str, str]) -> None:
+    async def refuse(self, error: DdmsError, status: int = 0, headers: dict[str, str] | None = None) -> None:
         ERRORS.labels(error.code.value).inc()
         if self._begun:
             logger.error("an export broke off after %s bytes: %s", self.bytes, error.message)
             return  # without its last chunk the client knows that the file is short
-        await self.json(status, {"errors": [errors.refused(error)]}, headers)
+        usual, told = status_of(error)
+        await self.json(
+            status or _STATUS.get(error.code, usual), {"errors": [errors.refused(error)]}, told | (headers or {})
+        )
 
     async def fail(self, error: Exception) -> None:
         if expected := of_database(error):
-            await self.refuse(STATUS.get(expected.code, 503), expected, {})
+            await self.refuse(expected)
         elif self._begun:
             logger.error("an export broke off after %s bytes", self.bytes, exc_info=error)
         else:
@@ -187,6 +188,11 @@ class _Answer:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
+async def _link(context: Context, parameters: list[tuple[str, str]]) -> dict[str, Any]:
+    secret = await make(context.database, context.require(Role.VIEWER), parameters)
+    return {"url": f"export?link={secret}", "validSeconds": VALID_SECONDS}
+
+
 def _head(made: ExportPlan) -> dict[str, str]:
     plain = made.filename.encode("ascii", "replace").decode().replace("?", "_")
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(made.filename)}"
@@ -199,7 +205,8 @@ def _head(made: ExportPlan) -> dict[str, str]:
 
 
 def _wants_page(request: HttpRequest) -> bool:
-    return "text/html" in request.header(b"accept") and not request.header(b"authorization")
+    known = request.header(b"authorization") or b"link=" in request.query
+    return "text/html" in request.header(b"accept") and not known
 
 
 def _page() -> Response:

@@ -1,28 +1,23 @@
 """GraphQL over HTTP, after https://graphql.github.io/graphql-over-http/draft/."""
 
 import asyncio
-import time
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, Protocol
 
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from api.execution import observed
-from api.execution.documents import BadDocument, Documents, Operation
+from api.execution.documents import BadDocument, Operation
 from api.execution.response import encode
-from api.execution.run import execute
-from api.execution.trusted import Trusted
 from api.graphql import errors
-from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of
 from api.ground import tracing
-from api.ground.callers import of_header
-from api.transport.answer import LARGE_BYTES, Answer, send_answer
-from api.transport.idempotency import claimed, fingerprint, key_of, succeeded
-from api.transport.in_flight import InFlight
-from api.transport.request import EVENT_STREAM, GRAPHQL_JSON, JSON, Asked, ClientLeft, HttpRequest, Refused, accepted
+from api.transport.answer import LARGE_BYTES, Answer, send_answer, status_of
+from api.transport.gate import Gate
+from api.transport.request import EVENT_STREAM, GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
 from api.transport.server_sent_events import EventStream, EventStreams
 from ddms.errors import Code, DdmsError
 from ddms.logs import REQUEST_ID
@@ -31,18 +26,14 @@ _WATCH_AFTER = 0.5
 _ELSEWHERE = "subscriptions are served over a websocket, by graphql-transport-ws, and with `Accept: text/event-stream`"
 
 
-class MakesContexts(Protocol):
-    """The parts of the program."""
+class Parts(Protocol):
+    """The parts of the program that are needed here."""
 
-    in_flight: InFlight
+    gate: Gate
     streams: EventStreams
-    trusted: Trusted
-
-    def context(self, address: str) -> Context:
-        """Return what resolvers are given."""
 
 
-async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents, parts: MakesContexts) -> None:
+async def serve(scope: Scope, receive: Receive, send: Send, parts: Parts) -> None:
     """Answer one request."""
     request = HttpRequest(scope, receive)
     REQUEST_ID.set(request.id)
@@ -53,13 +44,9 @@ async def serve(scope: Scope, receive: Receive, send: Send, documents: Documents
         await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
         return
     with nullcontext() if tracing.TRACER is None else _traced(request), suppress(ClientLeft):
-        answer = await (
-            _stream(request, send, documents, parts)
-            if media == EVENT_STREAM
-            else _answer(request, media, documents, parts)
-        )
+        answer = await (_stream(request, send, parts) if media == EVENT_STREAM else _answer(request, media, parts.gate))
         if answer and answer.context and len(answer.body) >= LARGE_BYTES:
-            with parts.in_flight.unread(answer.context, len(answer.body)):
+            with parts.gate.unread(answer.context, len(answer.body)):
                 await send_answer(send, request, answer)
         elif answer:
             await send_answer(send, request, answer)
@@ -74,23 +61,17 @@ def _traced(request: HttpRequest) -> AbstractContextManager[None]:
     )
 
 
-async def _answer(request: HttpRequest, media: str, documents: Documents, parts: MakesContexts) -> Answer:
-    began = time.perf_counter()
+async def _answer(request: HttpRequest, media: str, gate: Gate) -> Answer:
     operation = context = None
-    answer: dict[str, Any] = {}
     try:
-        context = await _context(request, parts)
-        asked = await request.asked()
-        operation = documents.operation(await _document(asked, context, parts), asked.operation_name)
-        _refuse_wrong_way(request, operation)
-        if operation.kind is OperationType.SUBSCRIPTION:
-            raise Refused(400, _ELSEWHERE)  # noqa: TRY301
-        if operation.constant is not None:
-            encoded = operation.constant
-        else:
-            with parts.in_flight.of(context):
-                encoded, answer = await _done(request, operation, context, asked.variables)
-        observed.answered(operation, context, time.perf_counter() - began, answer)
+        context = await gate.caller(request.address, request.header(b"authorization"))
+        with gate.passing(context):
+            asked = await request.asked()
+            operation = await gate.operation(asked, context)
+            _refuse_wrong_way(request, operation)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                raise Refused(400, _ELSEWHERE)  # noqa: TRY301
+            encoded = await gate.done(operation, context, asked, partial(_until_client_leaves, request))
         return Answer(200, media, encoded, context=context)
     except ClientLeft:
         raise
@@ -99,16 +80,21 @@ async def _answer(request: HttpRequest, media: str, documents: Documents, parts:
         return _told(media, error, 400 if media == GRAPHQL_JSON else 200)
 
 
-async def _stream(request: HttpRequest, send: Send, documents: Documents, parts: MakesContexts) -> Answer | None:
+async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | None:
     """Answer with a stream of events; return what went wrong before the first one."""
     stream = operation = context = None
+    gate = parts.gate
     try:
-        context = await _context(request, parts)
-        asked = await request.asked()
-        operation = documents.operation(await _document(asked, context, parts), asked.operation_name)
-        _refuse_wrong_way(request, operation)
-        stream = EventStream(request, send, context)
-        await parts.streams.serve(stream, operation, asked.variables)
+        context = await gate.caller(request.address, request.header(b"authorization"))
+        with gate.passing(context):
+            asked = await request.asked()
+            operation = await gate.operation(asked, context)
+            _refuse_wrong_way(request, operation)
+            stream = EventStream(request, send, context)
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                await parts.streams.serve(stream, partial(stream.answer, partial(gate.done, operation, context, asked)))
+        if operation.kind is OperationType.SUBSCRIPTION:
+            await parts.streams.serve(stream, partial(stream.follow, operation, asked.variables))
     except ClientLeft:
         raise
     except Exception as error:
@@ -119,13 +105,6 @@ async def _stream(request: HttpRequest, send: Send, documents: Documents, parts:
     return None
 
 
-async def _context(request: HttpRequest, parts: MakesContexts) -> Context:
-    context = parts.context(request.address)
-    if token := of_header(request.header(b"authorization")):
-        context.caller = await context.callers.find(token)
-    return context
-
-
 def _told(media: str, error: Exception, bad_document: int) -> Answer:
     """Return the answer that tells an error."""
     match error:
@@ -134,56 +113,15 @@ def _told(media: str, error: Exception, bad_document: int) -> Answer:
         case Refused():
             return _refusal(media, error.status, _invalid(error), error.headers)
         case DdmsError():
-            status, headers = _STATUS.get(error.code, (503, {"Retry-After": "5"}))
+            status, headers = status_of(error)
             return _refusal(media, status, error, headers)
         case _:  # the client gets an id, the log the rest
             return _problem(media, 500, [errors.masked(error)])
 
 
-_STATUS: dict[Code, tuple[int, dict[str, str]]] = {
-    Code.UNAUTHENTICATED: (401, {"WWW-Authenticate": "Bearer"}),
-    Code.INVALID: (400, {}),
-    Code.NOT_FOUND: (400, {}),
-    Code.FORBIDDEN: (403, {}),
-    Code.CONFLICT: (409, {}),
-    Code.RATE_LIMITED: (429, {"Retry-After": "1"}),
-}
-
-
-async def _document(asked: Asked, context: Context, parts: MakesContexts) -> str:
-    """Return the document that is meant: the one that was sent, or the registered one."""
-    if asked.document_id is None and not (context.caller and context.caller.trusted_only):
-        return asked.query
-    return await parts.trusted.text(asked.query, asked.document_id, context.caller)
-
-
 def _refuse_wrong_way(request: HttpRequest, operation: Operation) -> None:
     if request.method == "GET" and operation.kind is OperationType.MUTATION:
         raise Refused(405, "GET is for queries: send a mutation by POST", {"Allow": "POST"})
-
-
-async def _done(
-    request: HttpRequest, operation: Operation, context: Context, variables: dict[str, Any] | None
-) -> tuple[bytes, dict[str, Any]]:
-    """Execute, or give the answer again that a mutation got before; return it encoded and as it is."""
-    key = key_of(request.header(b"idempotency-key")) if operation.kind is OperationType.MUTATION else None
-    if key is None:
-        answer = await _run(request, operation, context, variables)
-        return encode(answer), answer
-    same = fingerprint(operation.text, operation.name, variables)
-    async with claimed(context, key, operation.text, same) as claim:
-        if claim.answer is not None:
-            return claim.answer, {}
-        answer = await _run(request, operation, context, variables)
-        claim.answer, claim.keep = encode(answer), succeeded(answer)
-        return claim.answer, answer
-
-
-async def _run(
-    request: HttpRequest, operation: Operation, context: Context, variables: dict[str, Any] | None
-) -> dict[str, Any]:
-    answer = execute(operation, context, variables)
-    return answer if isinstance(answer, dict) else await _until_client_leaves(request, answer)
 
 
 def _invalid(refused: Refused) -> DdmsError:

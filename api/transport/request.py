@@ -46,6 +46,8 @@ class Asked(NamedTuple):
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     document_id: str | None = None
+    key: str = ""
+    """What marks a change that may be sent twice."""
 
 
 class HttpRequest:
@@ -82,7 +84,11 @@ class HttpRequest:
 
     async def asked(self) -> Asked:
         """Read what is asked for; raises `Refused`."""
-        return _of_query(self._scope["query_string"]) if self.method == "GET" else await self._of_body()
+        if self.method == "GET":
+            return _of_query(self._scope["query_string"])
+        asked = await self._of_body()
+        key = self._headers.get(b"idempotency-key")
+        return asked._replace(key=key.decode("latin-1")) if key else asked
 
     def has_query(self) -> bool:
         """Whether the URL holds a document."""

@@ -6,16 +6,14 @@ send back as `Last-Event-ID` when they connect again.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from graphql import OperationType
 from starlette.types import Send
 
 from api.execution.documents import Operation
 from api.execution.follow import follow
-from api.execution.observed import executed
-from api.execution.response import encode
 from api.graphql.context import Context
 from api.ground.limits import LIVE_CONNECTIONS
 from api.ground.metrics import EVENT_STREAMS
@@ -72,11 +70,11 @@ class EventStream:
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._send({"type": "http.response.body", "body": sent, "more_body": True})
 
-    async def run(self, operation: Operation, variables: dict[str, Any] | None) -> None:
-        """Serve one operation until it is done, the client is gone, or its token ends."""
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what fills it until that is done, the client is gone, or its token ends."""
         watchers = [asyncio.create_task(work()) for work in (self._watch, self._beat, self._expire)]
         try:
-            await self._serve(operation, variables)
+            await work()
         except asyncio.CancelledError:
             if not self._ended:
                 raise
@@ -87,13 +85,14 @@ class EventStream:
         if self.began:
             await self._send({"type": "http.response.body", "body": b""})
 
-    async def _serve(self, operation: Operation, variables: dict[str, Any] | None) -> None:
-        if operation.kind is OperationType.SUBSCRIPTION:
-            token = self._request.header(b"last-event-id") or None
-            await follow(operation, self.context, variables, Event(), self, resume_from=token)
-            return
-        answer = await executed(operation, self.context, variables)
-        await self.push_when_writable(Event()(Result(encode(answer))) + _COMPLETE)
+    async def follow(self, operation: Operation, variables: dict[str, Any] | None) -> None:
+        """Send a subscription's events."""
+        token = self._request.header(b"last-event-id") or None
+        await follow(operation, self.context, variables, Event(), self, resume_from=token)
+
+    async def answer(self, work: Callable[[], Awaitable[bytes]]) -> None:
+        """Send the one answer of a query or mutation."""
+        await self.push_when_writable(Event()(Result(await work())) + _COMPLETE)
 
     async def end(self, _reason: str) -> None:
         """End it, because its token is no longer valid; who connects again is told why."""
@@ -123,8 +122,8 @@ class EventStreams:
     def __init__(self) -> None:
         self.open: set[EventStream] = set()
 
-    async def serve(self, stream: EventStream, operation: Operation, variables: dict[str, Any] | None) -> None:
-        """Serve one; raises `DdmsError` when its caller has too many already."""
+    async def serve(self, stream: EventStream, work: Callable[[], Awaitable[None]]) -> None:
+        """Serve one, filled by `work`; raises `DdmsError` when its caller has too many already."""
         mine = stream.context.caller
         if mine and sum(other.context.caller == mine for other in self.open) >= LIVE_CONNECTIONS:
             raise DdmsError(
@@ -133,7 +132,7 @@ class EventStreams:
         self.open.add(stream)
         EVENT_STREAMS.inc()
         try:
-            await stream.run(operation, variables)
+            await stream.run(work)
         finally:
             self.open.discard(stream)
             EVENT_STREAMS.dec()

@@ -1,16 +1,22 @@
-"""uvicorn's HTTP protocol, but for two things.
+"""uvicorn's HTTP protocol, but for three things.
 
 Head and body of an answer leave in one write: uvicorn writes them apart, and uvloop makes a system call of each write;
 on a small answer the second one, and the client's second awakening, cost as much as all that the API does for it.
 
 Who does not read an answer loses the connection: uvicorn keeps what is unread, and what made it, for ever.
+
+The head of a request has limits of size and time: uvicorn takes any, for ever. A proxy has them too, but not everybody
+has a proxy.
 """
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.ground import limits
 
 UNREAD_SECONDS = 60.0
 """How long a client may read nothing while something waits for it."""
@@ -18,6 +24,23 @@ UNREAD_SECONDS = 60.0
 logger = logging.getLogger("api.requests")
 
 _CONTINUE = b"HTTP/1.1 100 "
+
+
+_TOO_LARGE = 431, f"the head of a request has at most {limits.HEADER_BYTES} bytes and {limits.HEADERS} headers"
+_TOO_LONG = 414, f"an address has at most {limits.URL_BYTES} bytes: send a long document by POST"
+_TOO_LATE = 408, "the head of the request did not come in time"
+
+
+def _refused(status: int, sentence: str) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    head = (
+        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(sentence)}\r\n"
+    )
+    return f"{head}connection: close\r\n\r\n{sentence}".encode("ascii")
+
+
+def _size(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 class _Joined:
@@ -52,14 +75,81 @@ class _Joined:
         self.inner.close()
 
 
+class _TooLarge(Exception):  # noqa: N818 - the parser passes it on to where the answer is made
+    """A head that is not read any further."""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     _watching: asyncio.TimerHandle | None = None
+    _late: asyncio.TimerHandle | None = None
+    _in_head = _handed_over = False
+    _head_bytes = 0
+    _refusal = (400, "this is not HTTP")
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         super().connection_made(_Joined(transport))  # type: ignore[arg-type]
+        self._late = self.loop.call_later(limits.HEADER_SECONDS, self._end_late)
+
+    def data_received(self, data: bytes) -> None:
+        """Read; a head that is not whole yet has a limit of bytes, and of time."""
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > limits.HEADER_BYTES:
+            self._refusal = _TOO_LARGE
+            self.send_400_response("")
+        elif self._handed_over:
+            pass
+        elif not self._in_head and self.cycle is not None and not self.cycle.response_complete:
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(limits.HEADER_SECONDS, self._end_late)
+
+    def on_message_begin(self) -> None:
+        """Begin to read a head."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """End to read a head; raises when it is too large."""
+        self._in_head = False
+        if len(self.url) > limits.URL_BYTES:
+            self._refusal = _TOO_LONG
+            raise _TooLarge
+        if len(self.headers) > limits.HEADERS or (
+            self._head_bytes > limits.HEADER_BYTES and _size(self.headers) > limits.HEADER_BYTES
+        ):
+            self._refusal = _TOO_LARGE
+            raise _TooLarge
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or one too large, and end the connection."""
+        if self.transport.is_closing():
+            return
+        if (
+            self.cycle is not None and not self.cycle.response_complete
+        ):  # an answer is on its way: nothing may follow it
+            self.transport.close()
+            return
+        self.transport.write(_refused(*self._refusal))
+        self.transport.close()
+
+    def _end_late(self) -> None:
+        """End a connection whose head does not come; who has sent a part of it is told why."""
+        self._late = None
+        if self._in_head:
+            self._refusal = _TOO_LATE
+            self.send_400_response("")
+        else:
+            self.transport.close()
+
+    def _in_time(self) -> None:
+        if self._late:
+            self._late.cancel()
+            self._late = None
 
     def on_response_complete(self) -> None:
         """Send a head that no body followed (to HEAD), and expect the head of another answer."""
@@ -80,6 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
+        self._in_time()
         if self._watching:
             self._watching.cancel()
         super().connection_lost(exc)
@@ -99,5 +190,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over as it was made."""
+        self._in_time()
+        self._handed_over = True
         self.transport = self.transport.inner  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import orjson
@@ -27,10 +28,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from strawberry.types.unset import UNSET, UnsetType
 
 from api.execution import observed
-from api.execution.documents import BadDocument, Documents
+from api.execution.documents import BadDocument
 from api.execution.follow import follow
 from api.execution.response import encode
-from api.execution.trusted import Trusted
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of, told
@@ -38,6 +38,8 @@ from api.ground.callers import Callers, of_header
 from api.ground.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
 from api.ground.metrics import SOCKETS
 from api.live.broadcast import Result
+from api.transport.gate import Gate
+from api.transport.request import Asked
 from api.transport.uvicorn_websocket import EXTENSION, WebSocketProtocol, text_frame
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -46,7 +48,6 @@ _FORBIDDEN = 4403
 _TRY_AGAIN_LATER = 1013
 _REASON_BYTES = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
-_BY_ID = "\0documentId:"
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
 
 
@@ -65,13 +66,21 @@ def malformed(message: object) -> str | None:
         return "the payload of subscribe has a query, a string"
     if not isinstance(payload.get("variables"), dict | None):
         return "variables are an object"
+    if not isinstance(payload.get("extensions"), dict | None):
+        return "extensions are an object"
     return None if isinstance(payload.get("operationName"), str | None) else "operationName is a string"
 
 
-def _name_document(payload: Any) -> None:
-    """Let a document that is called by its id pass where a document is wanted."""
-    if not payload.get("query") and "documentId" in payload:
-        payload["query"] = f"{_BY_ID}{payload['documentId']}"
+def asked_of(payload: Any) -> Asked:
+    """Return what the payload of a `subscribe` asks for."""
+    key = (payload.get("extensions") or {}).get("idempotencyKey")
+    return Asked(
+        payload.get("query") or "",
+        payload.get("variables"),
+        payload.get("operationName") or None,
+        payload.get("documentId"),
+        key if isinstance(key, str) else "",
+    )
 
 
 class Next:
@@ -97,13 +106,19 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     view: "Sockets"
     _expiry: asyncio.Task[None] | None = None
 
+    @cached_property
+    def asked(self) -> dict[str, Asked]:
+        """What the operations that are about to begin ask for, by their ids."""
+        return {}
+
     async def handle_message(self, message: Message) -> None:
         """Refuse what has not the protocol's form, then do what it says."""
         if problem := malformed(message):
             await self.handle_invalid_message(problem)
         else:
             if message["type"] == "subscribe":
-                _name_document(message["payload"])
+                self.asked[message["id"]] = asked_of(message["payload"])
+                message["payload"].setdefault("query", "")
             await super().handle_message(message)
 
     async def handle(self) -> None:
@@ -124,7 +139,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             await super().handle_connection_init({**message, "payload": message.get("payload") or {}})
         except DdmsError as refused:
-            away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT}
+            away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT, Code.BUSY}
             await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, _shortened(told(refused.message)))
         if self.connection_acknowledged and self.context.caller and not self._expiry:
             if sum(other.context.caller == self.context.caller for other in self.view.open) > LIVE_CONNECTIONS:
@@ -137,6 +152,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         if len(self.operations) < SUBSCRIPTIONS_PER_SOCKET or not self.connection_acknowledged:
             await super().handle_subscribe(message)
             return
+        self.asked.pop(message["id"], None)
         sentence = Sentence(
             "a websocket carries at most {} operations at once: complete some of them, or open another one",
             SUBSCRIPTIONS_PER_SOCKET,
@@ -173,18 +189,15 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
                 del self.operations[operation.id]
 
     async def _serve(self, running: Running[Context, None]) -> None:
-        query, by_id, document_id = running.query.partition(_BY_ID)
-        caller = self.context.caller
-        if by_id or (caller and caller.trusted_only):
-            trusted: Trusted = self._scope["app"].state.parts.trusted
-            running.query = await trusted.text(query, document_id or None, caller)
-        operation = self.view.documents.operation(running.query, running.operation_name)
-        if operation.kind is OperationType.SUBSCRIPTION:
-            await follow(operation, self.context, running.variables, Next(running.id), self._protocol)
-            return
-        answer = await observed.executed(operation, self.context, running.variables)
-        await self._protocol.push_when_writable(Next(running.id)(Result(encode(answer))))
-        await running.send_operation_message({"id": running.id, "type": "complete"})
+        gate, context, asked = self.view.gate, self.context, self.asked.pop(running.id)
+        with gate.passing(context):
+            operation = await gate.operation(asked, context)
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                encoded = await gate.done(operation, context, asked)
+                await self._protocol.push_when_writable(Next(running.id)(Result(encoded)))
+                await running.send_operation_message({"id": running.id, "type": "complete"})
+                return
+        await follow(operation, context, asked.variables, Next(running.id), self._protocol)
 
     @property
     def _protocol(self) -> WebSocketProtocol:
@@ -210,7 +223,10 @@ class Sockets(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Socket
 
-    def __init__(self, documents: Documents, schema: Any, allowed_origins: tuple[str, ...]) -> None:
+    gate: Gate
+    """Set at the start of the program."""
+
+    def __init__(self, schema: Any, allowed_origins: tuple[str, ...]) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -218,7 +234,6 @@ class Sockets(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
             allowed_origins=allowed_origins,
         )
-        self.documents = documents
         self.open: set[Socket] = set()
 
     def decode_json(self, data: str | bytes) -> object:
@@ -232,7 +247,7 @@ class Sockets(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the context of a socket; its caller is found by connection_init."""
         client = request.client
-        context: Context = request.app.state.context(client.host if client else "unknown")
+        context = await self.gate.caller(client.host if client else "unknown", None)
         context.authorization = request.headers.get("authorization")
         LANGUAGE.set(language_of(request.headers.get("accept-language", "")))
         return context
@@ -247,7 +262,7 @@ class Sockets(GraphQL[Context, None]):
             raise DdmsError(
                 Code.UNAUTHENTICATED, "send a token in the payload of connection_init, as `token` or `Authorization`"
             )
-        context.caller = await context.callers.find(token)
+        await self.gate.known(context, token)
         return cast("UnsetType", UNSET)
 
 

@@ -6,11 +6,13 @@ import gc
 import pytest
 import strawberry
 from graphql import DocumentNode, execute, parse
+from graphql.pyutils import Path
 
 from api.execution.documents import BadDocument, Documents
 from api.execution.extent import DocumentLimits
 from api.execution.response import response
-from api.graphql.executor import shorten
+from api.graphql.executor import PathFrom, shorten
+from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 
 @strawberry.type
@@ -63,7 +65,7 @@ DOCUMENTS = [
 async def test_an_answer_is_the_same_as_by_the_long_way_each_time(document, variables):
     expected = execute(LONG, parse(document), context_value="context", variable_values=variables)
     expected = response(await expected if hasattr(expected, "__await__") else expected)
-    operation = Documents(SHORT, DocumentLimits()).operation(document, None)
+    operation = Documents(SHORT, DocumentLimits()).read(document, None)
     for _ in range(3):
         result = operation.executor("context", variables).execute_operation()
         answer = response(await result if hasattr(result, "__await__") else result)
@@ -75,7 +77,7 @@ def documents_alive(documents: Documents, text: str, count: int) -> int:
     """Return how many parsed documents are left of `count` that differ in a comment."""
     for number in range(count):
         with contextlib.suppress(BadDocument):
-            documents.operation(f"{text} # {number}", None)
+            documents.read(f"{text} # {number}", None)
     gc.collect()
     return sum(type(thing) is DocumentNode for thing in gc.get_objects())
 
@@ -86,10 +88,22 @@ def test_documents_are_kept_in_a_bounded_memory_and_bad_ones_not_at_all():
     assert documents_alive(documents, "{ leaf { name " + "wrong " * 500 + "} }", 100) == before
     long = "{ leaf { name " + " " * 5_000 + "} }"
     assert 90 <= documents_alive(documents, long, 200) - before <= 100
-    assert documents.operation(f"{long} # 199", None) is documents.operation(f"{long} # 199", None)
+    assert documents.read(f"{long} # 199", None) is documents.known(f"{long} # 199", None)
 
 
 def without_ids(answer):
     """Unexpected errors are told by an id of their own."""
     errors = [(e.get("path"), e["extensions"]["code"]) for e in answer.get("errors", ())]
     return answer["data"], sorted(errors, key=str)
+
+
+async def test_a_dear_operation_lets_others_be_served_and_answers_the_same(api: Api, monkeypatch):
+    query = "{ __schema { types { name fields { name type { name ofType { name } } } } } }"
+    whole = await api.post(query)
+    monkeypatch.setattr("api.transport.gate.DEAR_COST", 10**9)
+    assert (await api.post(query))["data"] == whole["data"]
+
+
+def test_an_item_of_a_later_part_has_its_place_in_the_whole_list():
+    path = PathFrom.of(Path(Path(None, "a", "Query"), "b", "A"), 40)
+    assert path.add_key(2).as_list() == ["a", "b", 42]

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 from graphql import parse, validate
 
+from api.ground.limits import EXPORTS_EACH
 from api.schema import build
-from api.transport.export import AT_ONCE
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
@@ -285,7 +285,7 @@ def test_what_the_page_asks_for_is_in_the_schema():
     assert [validate(build()._schema, parse(document)) for document in asked] == [[]] * 4
 
 
-async def test_the_page_is_served_to_browsers_and_its_form_brings_the_token_in_the_body(api: Api):
+async def test_the_page_is_served_to_browsers_and_what_it_downloads_needs_no_token_in_an_address(api: Api):
     await add(api)
     page = await api.client.get(f"{api.url}/export?device=Pump", headers={"Accept": "text/html,*/*"})
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
@@ -293,13 +293,57 @@ async def test_the_page_is_served_to_browsers_and_its_form_brings_the_token_in_t
     for name in ("page.js", "page.css"):
         assert f"export/page/{name}" in page.text
         assert (await api.client.get(f"{api.url}/export/page/{name}")).status_code == 200
-    form = {"device": "Pump", "from": "-1h", "token": api.tokens["viewer"]}
-    sent = await api.client.post(f"{api.url}/export", data=form, headers={"Accept": "text/html"})
-    assert (sent.status_code, sent.text[:5]) == (200, "time,")
-    refused = await api.client.post(f"{api.url}/export", data=form | {"token": "x"})
-    assert refused.status_code == 401
+    form = {"device": "Pump", "from": "-1h", "link": "1"}
+    made = await api.client.post(f"{api.url}/export", data=form, headers=api.headers("viewer"))
+    assert made.json()["validSeconds"] == 60
+    opened = await api.client.get(f"{api.url}/{made.json()['url']}", headers={"Accept": "text/html"})
+    assert (opened.status_code, opened.text[:5]) == (200, "time,")
+    assert (await api.client.post(f"{api.url}/export", data=form)).status_code == 401
     assert (await api.client.post(f"{api.url}/export", json=form)).status_code == 415
     assert (await api.client.put(f"{api.url}/export")).status_code == 405
+
+
+async def link(api: Api, actor: str = "viewer", **parameters: str) -> str:
+    form = {"device": "Pump", "from": "-1h", "link": "1"} | parameters
+    made = await api.client.post(f"{api.url}/export", data=form, headers=api.headers(actor))
+    return f"{api.url}/{made.json()['url']}"
+
+
+async def test_a_link_is_good_once_also_when_many_use_it_at_the_same_time(api: Api):
+    await add(api)
+    url = await link(api)
+    statuses = sorted([r.status_code for r in await asyncio.gather(*[api.client.get(url) for _ in range(5)])])
+    assert statuses == [200, 401, 401, 401, 401]
+
+
+async def test_a_link_that_is_old_or_whose_token_ended_opens_nothing(api: Api, owner):
+    await add(api)
+    old = await link(api)
+    await owner.execute("UPDATE export_links SET expires_at = now() - interval '1 s'")
+    revoked = await link(api)
+    await owner.execute("UPDATE api_tokens SET revoked_at = now() WHERE role = 'viewer'")
+    for url in (old, revoked):
+        assert (await api.client.get(url)).json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_a_link_opens_what_it_was_made_for_and_nothing_else(api: Api):
+    await add(api)
+    await add(api, "Tank")
+    answer = await api.client.get(await link(api) + "&device=Tank")
+    assert "Tank" not in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("way", ["get", "post"])
+async def test_a_token_as_a_parameter_is_refused_with_a_sentence(api: Api, way):
+    await add(api)
+    given = {"device": "Pump", "from": "-1h", "token": api.tokens["viewer"]}
+    answer = await (
+        api.client.get(f"{api.url}/export", params=given)
+        if way == "get"
+        else api.client.post(f"{api.url}/export", data=given)
+    )
+    assert answer.status_code == 400
+    assert "link=1" in answer.json()["errors"][0]["message"]
 
 
 async def test_a_head_request_gets_the_headers_only(api: Api):
@@ -363,10 +407,13 @@ async def test_an_export_that_breaks_off_is_never_taken_for_a_whole_one(api: Api
     await until_connections(owner, 0)
 
 
-async def test_more_exports_than_are_good_for_the_database_wait(api: Api, owner, long_history):
-    clients = [await begin(api, long_history) for _ in range(AT_ONCE)]
+async def test_one_callers_exports_leave_room_for_anothers(api: Api, owner, long_history, monkeypatch):
+    monkeypatch.setattr(api.parts.gate.exports, "_seconds", 0.2)
+    clients = [await begin(api, long_history) for _ in range(EXPORTS_EACH)]
     response = await api.client.get(api.url + long_history, headers=api.headers("viewer"))
-    assert (response.status_code, response.headers["Retry-After"]) == (429, "10")
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (503, "BUSY")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert (await api.client.head(api.url + long_history, headers=api.headers("owner"))).status_code == 200
     for _, writer in clients:
         writer.transport.abort()
     async with asyncio.timeout(60):

@@ -3,7 +3,7 @@
 import pytest
 from graphql import get_introspection_query
 
-from api.execution.cost import MOST_COST
+from api.ground.limits import MOST_COST
 from api.ground.metrics import REGISTRY
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.hostile import HOSTILE
@@ -64,6 +64,43 @@ async def test_what_costs_too_much_is_refused_without_a_statement(api: Api, quer
     assert error["extensions"]["code"] == "INVALID"
     assert answer["extensions"]["cost"]["requested"] > answer["extensions"]["cost"]["limit"]
     assert str(MOST_COST) in error["message"]
+
+
+DEAR = (
+    'series(points: ["pt_1", "pt_2"], from: "2026-01-01T00:00:00Z", maxPoints: %s) { columns { time value min max } }'
+)
+
+
+@pytest.mark.parametrize("number", [-1, -2_147_483_648, 0])
+@pytest.mark.parametrize(
+    "hidden", ["@skip(if: true)", "@include(if: false)", "@skip(if: $yes)", "@include(if: $no)", ""]
+)
+async def test_no_number_makes_an_operation_cheaper(api: Api, number, hidden):
+    variables = "($yes: Boolean = true, $no: Boolean = false)"
+    use = "me @skip(if: $yes) { name } b: me @include(if: $no) { name }"
+    alone = await cost(api, f"query {variables} {{ {use} a: {DEAR % 400_000} }}")
+    both = f"query {variables} {{ {use} a: {DEAR % 400_000} b2: {(DEAR % number).replace('series', 'series', 1)} }}"
+    both = both.replace("b2: series", "b2: series").replace(") { columns", f") {hidden} {{ columns") if hidden else both
+    if hidden:  # only the second one is hidden
+        both = both.replace(f") {hidden} {{ columns", ") { columns", 1)
+    assert await cost(api, both) >= alone
+
+
+async def test_what_is_left_out_costs_nothing_and_the_same_operation_pays_for_what_it_lets_in(api: Api):
+    query = f"query ($more: Boolean!) {{ me {{ name }} a: {DEAR % 100_000} }}".replace(
+        ") { columns", ") @include(if: $more) { columns"
+    )
+    without, with_ = await cost(api, query, more=False), await cost(api, query, more=True)
+    assert without < 10
+    assert with_ > 8_000
+    fragment = f"query ($no: Boolean!) {{ me {{ name }} ... @skip(if: $no) {{ a: {DEAR % 100_000} }} }}"
+    assert (await cost(api, fragment, no=True), await cost(api, fragment, no=False)) == (without, with_)
+
+
+async def test_what_a_change_brings_costs_as_well(api: Api):
+    query = 'mutation ($p: [PointInput!]!) { createPoints(device: "dev_1", points: $p) { errors { code } } }'
+    points = [{"key": f"k{n}", "registerTable": "HOLDING", "address": n, "dataType": "INT16"} for n in range(500)]
+    assert await cost(api, query, p=points) - await cost(api, query, p=points[:1]) == 499 * 5
 
 
 async def test_what_people_ask_for_is_served(api: Api):

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from api.ground.limits import BODY_BYTES
-from api.transport import in_flight
+from api.transport import gate
 from api.transport import request as http_request
 from api.transport import uvicorn_http as http_protocol
 from api.transport.answer import GZIP_BYTES
@@ -137,19 +137,19 @@ async def unread(api: Api, large: bytes):
     writer.transport.pause_reading()
     writer.write(head(JSON, token, f"Content-Length: {len(large)}") + large)
     async with asyncio.timeout(60):
-        while not api.parts.in_flight._unread:
+        while not api.parts.gate._unread:
             await asyncio.sleep(0.01)
     yield reader, writer
     writer.transport.abort()
 
 
 async def test_who_does_not_read_answers_gets_no_more_of_them(api: Api, large, monkeypatch):
-    monkeypatch.setattr(in_flight, "UNREAD_BYTES", 1000)
+    monkeypatch.setattr(gate, "UNREAD_BYTES", 1000)
     async with unread(api, large):
         assert await api.code("{ me { name } }", "viewer") == "RATE_LIMITED"
         await well(api)
     async with asyncio.timeout(60):
-        while api.parts.in_flight._unread:
+        while api.parts.gate._unread:
             await asyncio.sleep(0.01)
     assert "errors" not in await api.post("{ me { name } }", "viewer")
 
@@ -157,7 +157,7 @@ async def test_who_does_not_read_answers_gets_no_more_of_them(api: Api, large, m
 async def test_who_reads_nothing_of_an_answer_loses_the_connection(api: Api, large, monkeypatch, caplog):
     monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 0.2)
     async with unread(api, large) as _, asyncio.timeout(60):
-        while api.parts.in_flight._unread:
+        while api.parts.gate._unread:
             await asyncio.sleep(0.01)
         assert "reads nothing" in caplog.text
     await well(api)

@@ -16,7 +16,7 @@ from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "api/graphql/messages_zh.json"
-SENTENCE_AT = {"DdmsError": 1, "GraphQLError": 0, "Refused": 1, "_check": 1, "_wrong": 0, "ValueError": 0,
+SENTENCE_AT = {"DdmsError": 1, "TryLater": 1, "GraphQLError": 0, "Refused": 1, "_check": 1, "_wrong": 0, "ValueError": 0,
                "add": 2, "stop": 2, "Stopped": 1}  # fmt: skip
 """Which argument of these calls is a sentence for a caller."""
 NOT_FOR_CALLERS = {"ddms/settings.py", "ddms/database.py", "api/ground/database.py", "api/ground/tracing.py"}

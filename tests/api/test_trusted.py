@@ -13,7 +13,7 @@ from api.execution.trusted import register, remove
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
-from api.transport import in_flight
+from api.transport import gate
 from ddms.errors import DdmsError
 from ddms.settings import Settings, Switch
 from tests.support.api_server import Api, api_fixture, serving, tokens_fixture  # noqa: F401 - fixtures
@@ -141,16 +141,16 @@ async def test_without_introspection_nothing_is_told_of_the_schema(settings: Set
 
 
 async def test_one_caller_cannot_have_all_requests_in_flight(api: Api, owner: asyncpg.Connection, monkeypatch):
-    monkeypatch.setattr(in_flight, "IN_FLIGHT", 3)
+    monkeypatch.setattr(gate, "IN_FLIGHT", 3)
     async with owner.transaction():
         await owner.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
         waiting = [asyncio.create_task(post(api, "viewer", query="{ devices { totalCount } }")) for _ in range(3)]
         async with asyncio.timeout(60):
-            while sum(api.parts.in_flight._running.values()) < 3:
+            while sum(api.parts.gate._running.values()) < 3:
                 await asyncio.sleep(0.01)
         refused = await post(api, "viewer", query="{ me { name } }")
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         assert refused.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
         assert (await post(api, "owner", query="{ me { name } }")).status_code == 200
     assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
-    assert not api.parts.in_flight._running
+    assert not api.parts.gate._running

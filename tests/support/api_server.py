@@ -16,14 +16,11 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from api.access.tokens import create, lifetime
-from api.app import create_app
+from api.app import create_app, how_to_serve
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
-from api.ground.limits import MESSAGE_BYTES
 from api.ground.roles import Role
 from api.ground.scheduler import Job
-from api.transport.uvicorn_http import HttpProtocol
-from api.transport.uvicorn_websocket import WebSocketProtocol
 from ddms.settings import Settings
 from ddms.stream import CHANNEL, READING, Flush, pack
 
@@ -155,14 +152,9 @@ async def serving(settings: Settings, jobs: Sequence[Job] = ()) -> AsyncIterator
     config = uvicorn.Config(
         app,
         port=0,
-        http=HttpProtocol,
-        log_config=None,
-        access_log=False,
-        ws=WebSocketProtocol,
-        ws_per_message_deflate=False,
-        ws_max_size=MESSAGE_BYTES,
         ws_ping_timeout=300,  # a client that is slow on purpose, on a loaded machine, is not a dead one
         timeout_graceful_shutdown=1,
+        **how_to_serve(settings),
     )
     server = Server(config)
     task = asyncio.create_task(server.serve())

@@ -1,6 +1,6 @@
 "use strict";
 // Fills the form from the page's address, asks what the export would be, and lets the browser download it by itself:
-// the form is sent with the token in its body, so that no address, no history and no log holds it.
+// the address that it opens is a link that is good once and for a minute, so that no history and no log holds the token.
 const page = document.querySelector("#export");
 const kept = "ddms-export-token";
 const preview = document.querySelector("#preview");
@@ -68,7 +68,7 @@ async function offerNames() {
 function parameters() {
   const parquet = field("dialect").value === "parquet";
   const given = new URLSearchParams();
-  for (const [name, value] of new FormData(page)) if (value && name !== "token") given.append(name, value);
+  for (const [name, value] of new FormData(page)) if (value) given.append(name, value);
   given.set("format", parquet ? "parquet" : "csv");
   if (parquet) { given.delete("dialect"); given.delete("delimiter"); }
   if (!(given.get("shape") === "wide" && given.get("level") === "raw")) given.delete("step");
@@ -166,14 +166,12 @@ field("device").addEventListener("input", () => { clearTimeout(offerNames.timer)
 page.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!(await ask())) return;
-  const sent = document.createElement("form");
-  Object.assign(sent, { method: "post", action: "export" });
-  for (const [name, value] of [...parameters(), ["token", token]]) {
-    sent.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
-  }
-  document.body.append(sent);
-  sent.submit();
-  sent.remove();
+  const given = parameters();
+  given.set("link", "1");
+  const response = await fetch("export", { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: given });
+  const answer = await response.json();
+  if (answer.errors) { tell(answer.errors[0].message, true); return; }
+  Object.assign(document.createElement("a"), { href: answer.url, download: "" }).click();
 });
 
 fill();

@@ -1,0 +1,185 @@
+"""The one gate: whatever the transport, a request passes the same five questions, here and in this order.
+
+Who asks (`caller`); how often (`passing`); what (`operation`, `export`); how dear, and was it seen before (`done`).
+A new transport brings a token, an `Asked` and a key, and gets an answer or an error; it decides nothing itself.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
+
+from graphql import OperationType
+
+from api.execution import observed
+from api.execution.cost import told_cost
+from api.execution.documents import Documents, Operation
+from api.execution.response import encode
+from api.execution.run import execute
+from api.execution.trusted import Trusted
+from api.graphql.context import Context
+from api.graphql.executor import PlainExecutor
+from api.ground.callers import of_header
+from api.ground.limits import (
+    DEAR_COST,
+    EXPORT_COST,
+    EXPORTS,
+    EXPORTS_EACH,
+    IN_FLIGHT,
+    PREVIEW_COST,
+    STRANGERS_IN_FLIGHT,
+    UNREAD_BYTES,
+)
+from api.ground.metrics import IN_FLIGHT as RUNNING
+from api.ground.metrics import UNREAD
+from api.ground.roles import Role
+from api.ground.turns import SERVED, Turns, Who
+from api.transport.idempotency import claimed, fingerprint, key_of, succeeded
+from api.transport.request import Asked
+from ddms.errors import Code, DdmsError, Sentence
+
+_READING, _CHARACTERS = 100, 4
+"""What it costs to read a document that was not read lately: a hundred, and one for each four characters."""
+_TURN_SECONDS = 10.0
+
+Waited: TypeAlias = Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]]
+"""Waits for an answer as its transport can: one that sees its client leave ends the work."""
+
+
+class MakesContexts(Protocol):
+    """The parts of the program."""
+
+    documents: Documents
+    trusted: Trusted
+
+    def context(self, address: str) -> Context:
+        """Return what resolvers are given."""
+
+
+class Gate:
+    """What every request passes."""
+
+    def __init__(self, parts: MakesContexts) -> None:
+        self._parts = parts
+        self._running: Counter[Who] = Counter()
+        self._unread: Counter[Who] = Counter()
+        self.exports = Turns(EXPORTS, each=EXPORTS_EACH, waiting=EXPORTS_EACH, seconds=_TURN_SECONDS)
+
+    def measure(self) -> None:
+        """Tell the metrics how many requests run, and what nobody has read yet."""
+        RUNNING.set(self._running.total())
+        UNREAD.set(self._unread.total())
+
+    async def caller(self, address: str, authorization: str | None) -> Context:
+        """Who: return the context of whoever bears the token in a header Authorization, or bears none."""
+        context = self._parts.context(address)
+        SERVED.set(context.who)
+        if token := of_header(authorization):
+            await self.known(context, token)
+        return context
+
+    async def known(self, context: Context, token: str) -> None:
+        """Who: find the caller of a token; raises UNAUTHENTICATED."""
+        context.caller = await context.callers.find(token)
+        SERVED.set(context.who)
+
+    def passing(self, context: Context) -> "_Counted":
+        """How often: count a request while it is read and executed; raises RATE_LIMITED when the caller has too many."""
+        who = context.who
+        most = IN_FLIGHT if context.caller else STRANGERS_IN_FLIGHT
+        if self._running[who] >= most:
+            raise DdmsError(
+                Code.RATE_LIMITED,
+                Sentence("you have {} requests in flight: wait for answers before you send more", most),
+            )
+        if self._unread[who] >= UNREAD_BYTES:
+            raise DdmsError(
+                Code.RATE_LIMITED,
+                Sentence(
+                    "{} MB of answers wait until you read them: read them before you ask for more", UNREAD_BYTES >> 20
+                ),
+            )
+        return _Counted(self._running, who, 1)
+
+    def unread(self, context: Context, size: int) -> "_Counted":
+        """How often: count the bytes of a large answer until the client has read them."""
+        return _Counted(self._unread, context.who, size)
+
+    async def operation(self, asked: Asked, context: Context) -> Operation:
+        """What: return the operation that is meant, of the document that was sent or of a registered one."""
+        text = asked.query
+        if asked.document_id is not None or (context.caller and context.caller.trusted_only):
+            text = await self._parts.trusted.text(text, asked.document_id, context.caller)
+        documents = self._parts.documents
+        if known := documents.known(text, asked.operation_name):
+            return known
+        context.budgets.take(context.who, _READING + len(text) // _CHARACTERS)
+        return documents.read(text, asked.operation_name)
+
+    def export(self, context: Context, *, preview: bool) -> None:
+        """What, and how dear: refuse who may not export."""
+        caller = context.require(Role.VIEWER)
+        if caller.trusted_only:
+            sentence = "this token may only send registered documents, and an export is none: ask for another token"
+            raise DdmsError(Code.FORBIDDEN, sentence)
+        context.budgets.take(context.who, PREVIEW_COST if preview else EXPORT_COST)
+
+    async def done(self, operation: Operation, context: Context, asked: Asked, waited: Waited | None = None) -> bytes:
+        """How dear, and seen before: execute a query or mutation, or give its first answer again; return it encoded."""
+        began = time.perf_counter()
+        answer: dict[str, Any] = {}
+        if operation.is_constant and (cost := operation.priced(context)) < DEAR_COST:
+            context.budgets.take(context.who, cost)
+            encoded = b'{"data":%b,"extensions":%b}' % (operation.constant, encode(told_cost(cost, context)))
+        else:
+            executor = operation.executor(context, asked.variables)
+            cost = executor.cost
+            executor.in_parts = cost >= DEAR_COST
+            context.budgets.take(context.who, cost)
+            encoded, answer = await self._once(operation, context, executor, asked, waited)
+        observed.answered(operation, context, time.perf_counter() - began, cost, answer)
+        return encoded
+
+    async def _once(
+        self, operation: Operation, context: Context, executor: PlainExecutor, asked: Asked, waited: Waited | None
+    ) -> tuple[bytes, dict[str, Any]]:
+        key = key_of(asked.key) if asked.key and operation.kind is OperationType.MUTATION else None
+        if key is None:
+            answer = await _run(operation, context, executor, waited)
+            return encode(answer), answer
+        same = fingerprint(operation.text, operation.name, asked.variables)
+        async with claimed(context, key, operation.text, same) as claim:
+            if claim.answer is not None:
+                return claim.answer, {}
+            answer = await _run(operation, context, executor, waited)
+            claim.answer, claim.keep = encode(answer), succeeded(answer)
+            return claim.answer, answer
+
+
+async def _run(
+    operation: Operation, context: Context, executor: PlainExecutor, waited: Waited | None
+) -> dict[str, Any]:
+    answer = execute(operation, context, executor)
+    if isinstance(answer, dict):
+        return answer
+    return await (waited(answer) if waited else answer)
+
+
+class _Counted:
+    """Counts while a block runs; a class, because it costs a third of what a generator does."""
+
+    __slots__ = ("_counter", "_many", "_who")
+
+    def __init__(self, counter: Counter[Who], who: Who, many: int) -> None:
+        self._counter, self._who, self._many = counter, who, many
+
+    def __enter__(self) -> None:
+        self._counter[self._who] += self._many
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._counter[self._who] -= self._many
+        if not self._counter[self._who]:
+            del self._counter[self._who]

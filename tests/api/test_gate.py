@@ -1,0 +1,158 @@
+"""The one gate: each rule holds whatever the transport is."""
+
+import asyncio
+import json
+
+import asyncpg
+import pytest
+
+from api.access.tokens import create, lifetime
+from api.ground.actor import COMMAND_LINE
+from api.ground.database import Statements
+from api.ground.roles import Role
+from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+
+ME = "{ me { name } }"
+GROUP = "mutation ($name: String!) { createGroup(input: {name: $name}) { errors { code } group { id name } } }"
+
+
+async def by_http(api: Api, actor: str, query: str, key: str = "", **variables) -> dict:
+    headers = api.headers(actor) | ({"Idempotency-Key": key} if key else {})
+    body = {"query": query, "variables": variables}
+    return (await api.client.post(f"{api.url}/graphql", json=body, headers=headers)).json()
+
+
+async def by_events(api: Api, actor: str, query: str, key: str = "", **variables) -> dict:
+    headers = api.headers(actor) | {"Accept": "text/event-stream"} | ({"Idempotency-Key": key} if key else {})
+    body = {"query": query, "variables": variables}
+    text = (await api.client.post(f"{api.url}/graphql", json=body, headers=headers)).text
+    if text.startswith("{"):
+        return json.loads(text)
+    return json.loads(next(line[6:] for line in text.splitlines() if line.startswith("data: ")))
+
+
+async def by_websocket(api: Api, actor: str, query: str, key: str = "", **variables) -> dict:
+    async with api.socket(actor) as socket:
+        payload = {"query": query, "variables": variables, "extensions": {"idempotencyKey": key} if key else {}}
+        await socket.send(id="1", type="subscribe", payload=payload)
+        message = await socket.receive()
+        return message["payload"] if message["type"] == "next" else {"errors": message["payload"]}
+
+
+async def by_export(api: Api, actor: str, query: str, key: str = "", **variables) -> dict:
+    del query, key, variables
+    response = await api.client.get(f"{api.url}/export?device=Pump&from=-1h&preview=1", headers=api.headers(actor))
+    return response.json()
+
+
+GRAPHQL = {"HTTP": by_http, "events": by_events, "websocket": by_websocket}
+ALL = GRAPHQL | {"export": by_export}
+
+
+def code(answer: dict) -> str | None:
+    return answer["errors"][0]["extensions"]["code"] if answer.get("errors") else None
+
+
+@pytest.fixture
+async def bound(api: Api, owner: asyncpg.Connection) -> None:
+    """A token that may only run trusted documents."""
+    _, api.tokens["bound"] = await create(
+        Statements(owner), COMMAND_LINE, name="bound", role=Role.VIEWER, lifetime=lifetime(1), trusted_only=True
+    )
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+async def test_what_a_token_that_is_bound_to_documents_may_not_do(api: Api, bound, ask):
+    assert code(await ask(api, "bound", ME)) == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+async def test_how_often_one_caller_asks_and_nobody_else_pays_for_it(api: Api, ask, monkeypatch):
+    await add(api)
+    viewer = (await api.parts.callers.find(api.tokens["viewer"])).account
+    monkeypatch.setattr("api.transport.gate.IN_FLIGHT", 2)
+    api.parts.gate._running[viewer] = 2
+    answer = await ask(api, "viewer", ME)
+    assert (code(answer), "in flight" in answer["errors"][0]["message"]) == ("RATE_LIMITED", True)
+    assert code(await ask(api, "owner", ME)) is None
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+async def test_how_dear_it_is_over_time_and_when_to_come_back(api: Api, ask):
+    await add(api)
+    viewer = (await api.parts.callers.find(api.tokens["viewer"])).account
+    api.parts.budgets._left[viewer] = (-100_000.0, asyncio.get_running_loop().time())
+    answer = await ask(api, "viewer", ME)
+    assert (code(answer), "budget" in answer["errors"][0]["message"]) == ("RATE_LIMITED", True)
+    assert answer["errors"][0]["extensions"]["retryAfterSeconds"] > 1
+    assert code(await ask(api, "owner", ME)) is None
+
+
+@pytest.mark.parametrize("ask", GRAPHQL.values(), ids=GRAPHQL)
+async def test_what_was_seen_before_is_not_done_again(api: Api, owner: asyncpg.Connection, ask):
+    first = await ask(api, "admin", GROUP, "once", name="Hall")
+    again = await ask(api, "admin", GROUP, "once", name="Hall")
+    assert first["data"]["createGroup"]["errors"] == []
+    assert again["data"] == first["data"]
+    assert await owner.fetchval("SELECT count(*) FROM audit_log WHERE action = 'group.create'") == 1
+
+
+async def test_a_key_is_known_from_one_transport_to_the_next(api: Api, owner: asyncpg.Connection):
+    answers = [await ask(api, "admin", GROUP, "once", name="Hall") for ask in GRAPHQL.values()]
+    assert [answer["data"]["createGroup"]["errors"] for answer in answers] == [[], [], []]
+    assert await owner.fetchval("SELECT count(*) FROM audit_log WHERE action = 'group.create'") == 1
+
+
+@pytest.mark.parametrize("ask", GRAPHQL.values(), ids=GRAPHQL)
+async def test_an_answer_tells_its_cost_and_what_is_left(api: Api, ask):
+    for query in (ME, "{ __typename }"):
+        told = (await ask(api, "viewer", query))["extensions"]["cost"]
+        assert told.keys() == {"requested", "limit", "available", "restoredPerSecond"}
+        assert 0 < told["available"] <= 20 * told["restoredPerSecond"]
+
+
+async def test_the_sessions_of_one_person_have_one_budget(api: Api, owner: asyncpg.Connection):
+    user = await owner.fetchval(
+        "INSERT INTO users (name, role, password_hash) VALUES ('Ada', 'viewer', 'x') RETURNING id"
+    )
+    accounts = set()
+    for name in ("one", "two"):
+        _, secret = await create(
+            Statements(owner), COMMAND_LINE, name=name, role=Role.VIEWER, lifetime=lifetime(1), user_id=user
+        )
+        accounts.add((await api.parts.callers.find(secret)).account)
+    assert len(accounts) == 1
+
+
+async def test_a_full_pool_is_busy_with_a_time_to_come_back_and_only_for_who_filled_it(
+    api: Api, owner: asyncpg.Connection, monkeypatch
+):
+    monkeypatch.setattr(api.parts.database._turns, "_seconds", 0.3)
+    query = "{ devices { nodes { id } } }"
+    for actor in ("viewer", "owner"):
+        await by_http(api, actor, ME)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+        waiting = [asyncio.create_task(by_http(api, "viewer", query)) for _ in range(4)]
+        async with asyncio.timeout(10):
+            while sum(api.parts.database._turns._held.values()) < 4:
+                await asyncio.sleep(0.01)
+        response = await api.client.post(f"{api.url}/graphql", json={"query": query}, headers=api.headers("viewer"))
+        answer = response.json()
+        assert code(answer) == "BUSY"
+        assert answer["errors"][0]["extensions"]["retryAfterSeconds"] >= 1
+        assert code(await by_http(api, "owner", "{ tokens { nodes { id } } }")) is None
+    assert [code(answer) for answer in await asyncio.gather(*waiting)] == [None] * 4
+
+
+async def test_a_hundred_dear_subscriptions_with_different_words_are_not_all_taken(api: Api):
+    pump = await add(api)
+    many = [f"pt_{n}" for n in pump["points"].values()] * 3_000
+    async with api.socket() as socket:
+        for number in range(5):
+            query = f"subscription ($p: [ID!]) {{ readings(points: $p) {{ a{number}: readings {{ value quality reason time key unit text }} }} }}"
+            await socket.subscribe(query, str(number), p=many)
+        kinds = [(await socket.receive()) for _ in range(5)]
+    refused = [message["payload"][0]["extensions"]["code"] for message in kinds if message["type"] == "error"]
+    assert len(refused) >= 3
+    assert set(refused) == {"RATE_LIMITED"}
