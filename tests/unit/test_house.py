@@ -128,7 +128,7 @@ def test_each_path_that_a_document_names_is_there():
     named = re.compile(rf"(?<![\w/.:*-])(?:{'|'.join(FOLDERS)})/[\w./*-]*[\w*/]")
     for path in DOCUMENTS:
         for name in named.findall(path.read_text()):
-            found = [*ROOT.glob(name), *(path.parent.glob(name) if "/" in name else [])]
+            found = [*ROOT.glob(name), *ROOT.glob(f"{name}.py"), *path.parent.glob(name)]
             assert found or name in MADE, f"{path}: {name}"
 
 
