@@ -17,10 +17,12 @@ from bench.latest import free_port, prepared
 from bench.live import SECONDS, clients, collect
 from bench.live_clients import Asked
 from bench.processes import cpu_seconds, running
+from bench.smallest import SECONDS as ASKED_SECONDS
 from bench.smallest import SMALL, SMALLEST, asked, wait
 from ddms.settings import Settings
 
 ROUNDS, SUBSCRIBERS = 3, 200
+FAN_OUT = "a message of the fan-out"
 LIST = "{ devices(first: 100) { nodes { id name unitId status { state } } } }"
 SERVERS = {
     "ours": "DDMS",
@@ -138,8 +140,7 @@ def main() -> None:
     queries["24 h of one point"] = asyncio.run(fill_day(url))
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
-    rates = {kind: {label: [] for label in queries} for kind in SERVERS}
-    costs = {kind: [] for kind in SERVERS}
+    costs = {kind: {label: [] for label in (*queries, FAN_OUT)} for kind in SERVERS}
     for _ in range(ROUNDS):
         for kind in SERVERS:
             port = free_port()
@@ -147,20 +148,18 @@ def main() -> None:
             with running(sys.executable, "-m", "bench.stock", kind, env=environment) as api:
                 wait(port, SMALLEST, secret)
                 for label, query in queries.items():
-                    rates[kind][label].append(asked(port, query, secret))
-                costs[kind].append(fanned_out(url, port, secret, api.pid))
+                    before = cpu_seconds(api.pid)
+                    answers = asked(port, query, secret) * (ASKED_SECONDS + 0.5)
+                    costs[kind][label].append((cpu_seconds(api.pid) - before) / answers * 1e6)
+                costs[kind][FAN_OUT].append(fanned_out(url, port, secret, api.pid))
     print(
-        f"\nRequests a second of 16 clients, CPU µs a message to {SUBSCRIBERS} subscribers; medians of {ROUNDS} rounds"
+        f"\nThe server's CPU in µs, 16 clients, {SUBSCRIBERS} subscribers for {SECONDS} s; medians of {ROUNDS} rounds"
     )
-    print(f"| | {' | '.join(queries)} | fan-out of {SECONDS} s |\n|---|{'---|' * (len(queries) + 1)}")
-    middle = statistics.median
+    print(f"| | {' | '.join(costs['stock'])} |\n|---|{'---|' * len(costs['stock'])}")
+    middle = {kind: {label: statistics.median(each) for label, each in mine.items()} for kind, mine in costs.items()}
     for kind, name in SERVERS.items():
-        cells = [
-            f"{middle(mine):,.0f} ({middle(mine) / middle(rates['stock'][label]):.2f} ×)"
-            for label, mine in rates[kind].items()
-        ]
-        cost = middle(costs[kind])
-        print(f"| {name} | {' | '.join(cells)} | {cost:.0f} ({cost / middle(costs['stock']):.2f} ×) |")
+        cells = [f"{cost:,.0f} ({cost / middle['stock'][label]:.2f} ×)" for label, cost in middle[kind].items()]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
