@@ -22,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a run in the background; what we start would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "edition(*names): runs only on these storage editions")
+    config.addinivalue_line(
+        "markers", "load: talks to devices, sockets or programs in real time; .ci/run may repeat it alone"
+    )
     idle = config.option.collectonly or config.option.help or config.option.version
     if idle or hasattr(config, "workerinput"):
         return

@@ -3,11 +3,9 @@
 from typing import Any
 
 import click
-import orjson
 
+from ddms.cli.tables import AS_JSON, print_json, table
 from ddms.cli.transaction import in_transaction
-
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
 @click.group
@@ -16,7 +14,7 @@ def config() -> None:
 
 
 @config.command
-@_AS_JSON
+@AS_JSON
 def show(as_json: bool) -> None:
     """Show the configuration."""
     _change({}, as_json=as_json)
@@ -24,7 +22,7 @@ def show(as_json: bool) -> None:
 
 @config.command("set")
 @click.argument("settings", nargs=-1, required=True, metavar="NAME=VALUE...")
-@_AS_JSON
+@AS_JSON
 def set_(settings: tuple[str, ...], as_json: bool) -> None:
     """Change it: `ddms config set time_zone=Europe/Berlin cleanup_time=03:30`. It is in force at once."""
     changes: dict[str, Any] = {}
@@ -43,7 +41,6 @@ def _change(changes: dict[str, Any], *, as_json: bool) -> None:
     row = in_transaction(lambda statements: change_configuration(statements, COMMAND_LINE, parse(changes)))
     values = shown(row)
     if as_json:
-        click.echo(orjson.dumps(values).decode())
-        return
-    for name, value in values.items():
-        click.echo(f"{name:<20} {value}")
+        print_json(values)
+    else:
+        table(("", ""), values.items())

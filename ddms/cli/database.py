@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 
 from ddms import inputs
 from ddms.cli import settings as read_settings
+from ddms.cli.tables import AS_JSON, print_json, progress
 from ddms.database import ADVICE, check_schema, connect, find_timescaledb, read_edition
 from ddms.errors import Code, DdmsError
 from ddms.settings import PREFIX, Settings
@@ -25,12 +26,8 @@ INSERT INTO audit_log (actor, action, subject) SELECT 'command line', 'user.crea
 """
 
 
-def _echo(data: dict[str, object], sentence: str, *, as_json: bool) -> None:
-    click.echo(orjson.dumps(data).decode() if as_json else sentence)
-
-
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+@AS_JSON
 @click.option("--to-timescaledb", is_flag=True, help="Also make hypertables of plain tables, with all that is in them.")
 def migrate(as_json: bool, to_timescaledb: bool) -> None:
     """Bring the database to this version's schema, and its roles, rights and settings to what they must be.
@@ -44,13 +41,15 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
     from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
 
     settings = read_settings()
-    left = asyncio.run(run(settings.dsn(), settings, to_timescaledb=_tell if to_timescaledb else None))
+    with progress("bringing the database to this version's schema", hidden=to_timescaledb):  # which tells what it does
+        left = asyncio.run(run(settings.dsn(), settings, to_timescaledb=_tell if to_timescaledb else None))
     edition, version, advice = asyncio.run(_found(settings))
     undone = [dict(row) for row in left]
-    data: dict[str, object] = {"edition": edition, "schemaVersion": version, "advice": advice, "undone": undone}
-    _echo(data, f"The database has schema {version}; its storage edition is {edition}.", as_json=as_json)
-    if not as_json:
-        _tell_left(undone, advice)
+    if as_json:
+        print_json({"edition": edition, "schemaVersion": version, "advice": advice, "undone": undone})
+        return
+    click.echo(f"The database has schema {version}; its storage edition is {edition}.")
+    _tell_left(undone, advice)
 
 
 def _tell(line: str) -> None:
@@ -81,7 +80,7 @@ async def _found(settings: Settings) -> tuple[str, str, str | None]:
 
 @click.command
 @click.option("--name", default="owner", show_default=True, help="Name of the first owner.")
-@click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+@AS_JSON
 def init(name: str, as_json: bool) -> None:
     """Create the first owner, with a password that is shown once.
 
@@ -90,11 +89,10 @@ def init(name: str, as_json: bool) -> None:
     name = inputs.fit(partial(inputs.name, most=64), name, "--name")
     password = secrets.token_urlsafe(15)
     asyncio.run(_create_owner(read_settings(), name, password))
-    _echo(
-        {"name": name, "password": password},
-        f"The owner is {name!r}, the password {password}\nIt is not shown again: keep it in a safe place.",
-        as_json=as_json,
-    )
+    if as_json:
+        print_json({"name": name, "password": password})
+    else:
+        click.echo(f"The owner is {name!r}, the password {password}\nIt is not shown again: keep it in a safe place.")
 
 
 async def _create_owner(settings: Settings, name: str, password: str) -> None:
@@ -115,7 +113,7 @@ async def _create_owner(settings: Settings, name: str, password: str) -> None:
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@AS_JSON
 def settings(as_json: bool) -> None:
     """List all settings: variable, meaning, value now (secrets are hidden)."""
     values = read_settings()

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from ddms.cli import files
+from ddms.cli.tables import AS_JSON, print_json, table
 from ddms.cli.transaction import in_transaction
 
 
@@ -17,7 +17,7 @@ def documents() -> None:
 
 @documents.command
 @click.argument("paths", metavar="FILES...", nargs=-1, required=True, type=files.INPUT)
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON: the ids by file.")
+@AS_JSON
 def add(paths: tuple[Path, ...], as_json: bool) -> None:
     """Register each of FILES (- is standard input), all or none; a client sends the id that is printed as `documentId`."""
     from api.execution.trusted import register  # noqa: PLC0415 - GraphQL is slow to import
@@ -28,14 +28,14 @@ def add(paths: tuple[Path, ...], as_json: bool) -> None:
 
     made = in_transaction(put)
     if as_json:
-        click.echo(orjson.dumps({str(file): id_ for file, (id_, _) in zip(paths, made, strict=True)}).decode())
+        print_json({str(file): id_ for file, (id_, _) in zip(paths, made, strict=True)})
         return
     for file, (id_, new) in zip(paths, made, strict=True):
         click.echo(f"{id_}  {file}{'' if new else ' (was there)'}")
 
 
 @documents.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@AS_JSON
 def list_(as_json: bool) -> None:
     """List the registered documents."""
     from api.execution.trusted import id_of, stored  # noqa: PLC0415 - GraphQL is slow to import
@@ -44,12 +44,10 @@ def list_(as_json: bool) -> None:
         {"id": id_of(row["hash"]), "name": row["name"], "addedAt": row["added_at"]} for row in in_transaction(stored)
     ]
     if as_json:
-        click.echo(orjson.dumps(rows).decode())
+        print_json(rows)
         return
-    for row in rows:
-        click.echo(f"{row['id']}  {row['addedAt']:%Y-%m-%d}  {row['name']}")
-    if not rows:
-        click.echo("No documents yet: `ddms documents add FILE…` registers some.", err=True)
+    empty = "No documents yet: `ddms documents add FILE…` registers some."
+    table(("document", "name", "added (UTC)"), (row.values() for row in rows), empty=empty)
 
 
 @documents.command

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from ddms.cli import files, settings
+from ddms.cli.tables import progress
 
 if TYPE_CHECKING:
     from api.export.choice import ExportChoice
@@ -93,18 +94,13 @@ async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
     async with opened(settings()) as connection:
         statements = Statements(connection)
         made = await plan(statements, choice)
-        with click.progressbar(
-            length=max(1, await made.rows(statements)),
-            label=made.title,
-            file=sys.stderr,
-            show_pos=True,
-            hidden=quiet or not sys.stderr.isatty(),
-        ) as bar:
+        with progress(made.title, await made.rows(statements), hidden=quiet) as show:
+            lines = 0
 
             async def sink(part: bytes | bytearray) -> None:
-                bar.update(part.count(b"\n"))
+                nonlocal lines
+                lines += part.count(b"\n")
+                show(lines)
                 await asyncio.to_thread(file.write, part)
 
-            rows = await write(connection, made, sink)
-            bar.update(bar.length - bar.pos if bar.length else 0)
-    return rows
+            return await write(connection, made, sink)

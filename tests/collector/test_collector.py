@@ -10,6 +10,8 @@ from collector.app import CollectorProgram
 from tests.support.devices import foreign_server, free_port, scripted, words
 from tests.support.running import background, database_away, until
 
+pytestmark = pytest.mark.load
+
 
 @pytest.fixture
 def settings(settings, tmp_path):

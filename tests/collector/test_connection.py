@@ -3,9 +3,13 @@
 import asyncio
 import struct
 
+import pytest
+
 from ddms.quality import Reason
 from tests.support.devices import HANG_UP, answer, exception, foreign_server, free_port, scripted, words
 from tests.support.polled import configuration, point, polling, unit, until
+
+pytestmark = pytest.mark.load
 
 
 async def test_a_foreign_device_is_polled_at_its_interval():

@@ -11,6 +11,8 @@ from ddms.errors import DdmsError
 from ddms.quality import Reason
 from tests.support.devices import answer, exception, foreign_server, free_port, scripted, words
 
+pytestmark = pytest.mark.load
+
 LINES = []
 
 

@@ -13,6 +13,8 @@ from tests.support.devices import exception, foreign_server, free_port, scripted
 from tests.support.rtu_devices import foreign_rtu_server, serial_cable
 from tests.support.words import words_of
 
+pytestmark = pytest.mark.load
+
 
 def wanted(**changes):
     return {

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DEPLOYMENT = (ROOT / "docs/deployment.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+FOLDERS = ("api", "bench", "bootstrap", "collector", "ddms", "demo", "docs", "examples", "grafana", "migrations", "nginx", "provisioning", "tests")  # fmt: skip
+MADE = {"demo/shipped", "examples/python/.venv/bin/python"}
+"""Paths that are there only when something was built or started."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -119,3 +122,17 @@ def test_modules_are_as_long_as_their_subject_and_no_longer():
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules}
     assert lines
     assert {path: count for path, count in lines.items() if count > 500} == {}
+
+
+def test_each_path_that_a_document_names_is_there():
+    named = re.compile(rf"(?<![\w/.:*-])(?:{'|'.join(FOLDERS)})/[\w./*-]*[\w*/]")
+    for path in DOCUMENTS:
+        for name in named.findall(path.read_text()):
+            found = [*ROOT.glob(name), *ROOT.glob(f"{name}.py"), *path.parent.glob(name)]
+            assert found or name in MADE, f"{path}: {name}"
+
+
+def test_no_test_depends_on_another_test_module():
+    for path in (ROOT / "tests").rglob("*.py"):
+        taken = re.findall(r"^\s*(?:from|import) +(tests\.(?!support)\S*|\.\S*)", path.read_text(), re.MULTILINE)
+        assert not taken, f"{path} imports {taken}: what tests share stands in tests/support"
