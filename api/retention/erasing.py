@@ -27,7 +27,7 @@ MOST_PAUSE = 0.2
 
 LIST_WINDOWS = "-- ddms:list_history_windows\nSELECT * FROM history_windows($1, $2::int[], $3, $4)"
 # A lock that somebody holds for long (an export of that chunk, its compression), or a device that is deleted just now.
-PASSING = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.ForeignKeyViolationError)
+_PASSING = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.ForeignKeyViolationError)
 
 T = TypeVar("T")
 logger = logging.getLogger("api.erasing")
@@ -61,13 +61,21 @@ class ErasingPace:
             self.together = min(self.together * 2, MOST_TOGETHER)
 
 
+def passing(error: Exception) -> str:
+    """Return what is in the way, if it is something that passes; else raises the error again."""
+    found = error if isinstance(error, _PASSING) else error.__cause__  # what callers are told hides it
+    if not isinstance(found, _PASSING):
+        raise error
+    return reason(found)
+
+
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:
     """Do one step, again after a pause when something passing is in its way; at last raises what it was."""
     for _ in range(RETRIES - 1):
         try:
             return await work()
-        except PASSING as error:
-            logger.info("erasing waits for others: %s", reason(error))
+        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            logger.info("erasing waits for others: %s", passing(error))
             await asyncio.sleep(0.5)
     return await work()
 

@@ -8,7 +8,7 @@ from api.ground import audit
 from api.ground.actor import SCHEDULER
 from api.ground.database import Database, Row, Statements
 from api.ground.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
-from api.retention.erasing import BATCH_ROWS, PASSING, SOURCES, ErasingBatch, ErasingPace, erase, patiently, reason
+from api.retention.erasing import BATCH_ROWS, SOURCES, ErasingBatch, ErasingPace, erase, passing, patiently, reason
 from api.retention.rollups import REFRESH_ROLLUPS
 from api.retention.types import ANNOUNCED_BEFORE
 from ddms.errors import Code, DdmsError, Sentence
@@ -138,8 +138,8 @@ async def _erase_all(statements: Statements, number: int, *, announced: bool) ->
     for source in SOURCES:
         try:
             await _Run(statements, number, source).erase(announced=announced)
-        except PASSING as error:
-            held.append(f"{source}: {reason(error)}")
+        except Exception as error:  # noqa: BLE001 - what does not pass is raised again
+            held.append(f"{source}: {passing(error)}")
     if held:
         sentence = Sentence(
             "something that reads for long is in the way ({}): an export? The rest is erased", "; ".join(held)

@@ -129,10 +129,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuse what is no request, or one too large, and end the connection."""
         if self.transport.is_closing():
             return
-        if (
-            self.cycle is not None and not self.cycle.response_complete
-        ):  # an answer is on its way: nothing may follow it
-            self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # its answer is on the way, and is the last
             return
         self.transport.write(_refused(*self._refusal))
         self.transport.close()
