@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import asyncpg
 
 from ddms.errors import Code, DdmsError
-from demo import extra, inventory, loading, ports, show
+from demo import extra, grafana_program, inventory, loading, ports
 from demo.graphql import ask, reachable
 from demo.postgres import Postgres
 from demo.processes import Child, environment
@@ -39,7 +39,7 @@ class Demo:
         self.directory = directory
         self.children: list[Child] = []
         self.postgres = Postgres(directory)
-        self._grafana = show.choose(grafana)
+        self._grafana = grafana_program.choose(grafana)
         self._wanted = wanted
         self._words: list[str] = []
         self._token = ""
@@ -179,7 +179,7 @@ class Demo:
         if self._grafana is None:
             return None
         port = self._port("grafana", "Grafana")
-        self.children.append(show.start(self._grafana, self.postgres, port=port, directory=self.directory))
+        self.children.append(grafana_program.start(self._grafana, self.postgres, port=port, directory=self.directory))
         return port
 
     def _has_value(self, running: Running) -> bool:

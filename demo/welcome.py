@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import show
+from demo import grafana_program
 from demo.home import home
 
 _DEVICE = "T-101 raw water tank"
@@ -63,7 +63,7 @@ def _addresses(running: Running) -> list[str]:
     ]
     if running.grafana:
         return [*lines, f"  Grafana    http://127.0.0.1:{running.grafana}/ (starting; no sign-in needed)"]
-    how = show.how_to_get_one()
+    how = grafana_program.how_to_get_one()
     return [
         *lines,
         "  Grafana    none is here. To see the dashboards too, end the demo, and then:",

@@ -2,8 +2,18 @@
 
 from grafana_foundation_sdk.builders import table
 
-from grafana import inner_texts, queries, texts
+from grafana import inner_texts, texts
 from grafana.panels import RUN_COLOURS, Place, coloured, column, name_columns, name_of_device, sentence, text_table
+
+RETENTION_DUE = """
+SELECT device_id, device, name AS stored, retention_days, before, rows, bytes, due_at FROM retention_due ORDER BY bytes DESC, lower(device) LIMIT 200
+"""
+RETENTION_RUNS = """
+SELECT time AS began, seconds, state AS run_state, rows, bytes, chunks, requested_by, error FROM retention_runs ORDER BY time DESC LIMIT 50
+"""
+ERASURES = """
+SELECT time AS began, subject, state AS run_state, progress, rows, requested_by, error FROM erasures ORDER BY time DESC LIMIT 50
+"""
 
 
 def retention_panels(top: int) -> list[table.Panel]:
@@ -12,7 +22,7 @@ def retention_panels(top: int) -> list[table.Panel]:
 
 
 def _due(place: Place) -> table.Panel:
-    shown = text_table(inner_texts.RETENTION_DUE, place, queries.RETENTION_DUE, hidden=["device_id"])
+    shown = text_table(inner_texts.RETENTION_DUE, place, RETENTION_DUE, hidden=["device_id"])
     columns = {
         "device": name_of_device(),
         "stored": column(110),
@@ -36,7 +46,7 @@ def _runs(place: Place) -> table.Panel:
         "requested_by": column(140),
         "error": sentence(),
     }
-    return name_columns(text_table(inner_texts.RETENTION_RUNS, place, queries.RETENTION_RUNS), columns)
+    return name_columns(text_table(inner_texts.RETENTION_RUNS, place, RETENTION_RUNS), columns)
 
 
 def _erasures(place: Place) -> table.Panel:
@@ -49,4 +59,4 @@ def _erasures(place: Place) -> table.Panel:
         "requested_by": column(140),
         "error": sentence(),
     }
-    return name_columns(text_table(inner_texts.ERASURES, place, queries.ERASURES), columns)
+    return name_columns(text_table(inner_texts.ERASURES, place, ERASURES), columns)

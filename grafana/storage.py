@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import inner_texts, queries, texts
+from grafana import inner_texts, texts
 from grafana.panels import (
     RUN_COLOURS,
     STORAGE_UID,
@@ -23,6 +23,16 @@ from grafana.panels import (
 )
 from grafana.retention import retention_panels
 
+STORAGE_NOW = """
+SELECT bytes AS database_bytes, saved, reading_bytes, growth_bytes, disk_free_bytes, full_on FROM storage
+"""
+STORAGE_JOBS = """
+SELECT job, subject, CASE WHEN failed THEN 'failed' ELSE 'done' END AS run_state, last_success, failures, error, next_start FROM jobs ORDER BY failed DESC, job, subject
+"""
+STORED = """
+SELECT name AS stored, rows, bytes, row_bytes, saved, chunks, compressed_chunks, oldest FROM storage_tables WHERE rows > 0 ORDER BY bytes DESC
+"""
+
 
 def _stored() -> table.Panel:
     columns = {
@@ -35,13 +45,13 @@ def _stored() -> table.Panel:
         "compressed_chunks": column(110, unit="none"),
         "oldest": column(170, unit="dateTimeAsIso"),
     }
-    return name_columns(text_table(inner_texts.STORED, Place(0, 5, 24, 8), queries.STORED), columns)
+    return name_columns(text_table(inner_texts.STORED, Place(0, 5, 24, 8), STORED), columns)
 
 
 def _now() -> stat.Panel:
     blank = (
         stat.Panel()
-        .with_target(Sql(queries.STORAGE_NOW))
+        .with_target(Sql(STORAGE_NOW))
         .reduce_options(last_values())
         .color_mode(common.BigValueColorMode.NONE)
         .graph_mode(common.BigValueGraphMode.NONE)
@@ -65,7 +75,7 @@ def _jobs(top: int) -> table.Panel:
         "error": sentence(),
         "next_start": column(160, unit="dateTimeFromNow"),
     }
-    return name_columns(text_table(inner_texts.STORAGE_JOBS, Place(0, top, 24, 8), queries.STORAGE_JOBS), columns)
+    return name_columns(text_table(inner_texts.STORAGE_JOBS, Place(0, top, 24, 8), STORAGE_JOBS), columns)
 
 
 def storage() -> dashboard.Dashboard:

@@ -1,7 +1,7 @@
 """Retention for people: what will be erased, when, what it takes, and what earlier runs erased."""
 
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,11 +12,10 @@ from api.graphql.described import argument, describe_enum, field, output_type, r
 from api.graphql.scalars import BigInt
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, to_id
+from api.retention.announcement import ANNOUNCED_BEFORE
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_RUNS = MOST_DEVICES = 1000
-ANNOUNCED_BEFORE = timedelta(hours=23)
-"""How long history is announced before it is erased: a day, of which summer time may take an hour."""
 
 READ_DUE = """-- ddms:read_retention_due
 SELECT coalesce(n.due_at, next_cleanup(now() + $1::interval)) AS due_at, n.announced_at FROM (SELECT) one LEFT JOIN retention_notice n ON true

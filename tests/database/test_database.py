@@ -67,7 +67,9 @@ def open_folder():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_killed_test_run_leaves_no_server_behind(open_folder):
-    program = "from tests.support.ways import wheel; import time; print(wheel().url, flush=True); time.sleep(60)"
+    program = (
+        "from tests.support.database_sources import wheel; import time; print(wheel().url, flush=True); time.sleep(60)"
+    )
     environment = os.environ | {"TMPDIR": str(open_folder)}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout

@@ -9,7 +9,8 @@ import pytest
 from api.ground.database import Database
 from api.retention import erasing
 from api.retention import run as retention_run
-from api.retention.run import announce, retention, run
+from api.retention.announcement import announce
+from api.retention.run import retention, run
 from ddms.database import read_edition
 from ddms.errors import DdmsError
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 
 from ddms.lines import READ_LINES, of_rows
-from demo import inventory, loading, ports, show
+from demo import grafana_program, inventory, loading, ports
 from demo.graphql import ask
 from demo.welcome import Running, welcome
 
@@ -234,7 +234,7 @@ def test_a_free_port_is_taken_without_a_word():
 
 
 def test_a_folder_without_grafana_is_not_taken_for_one(tmp_path: Path):
-    assert show.find(tmp_path) is None
+    assert grafana_program.find(tmp_path) is None
 
 
 def test_with_grafana_the_welcome_leads_to_the_fleet(tmp_path: Path):

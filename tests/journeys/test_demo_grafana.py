@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ddms.errors import DdmsError
-from demo import container, show
+from demo import container, grafana_program
 
 pytestmark = pytest.mark.load
 
@@ -75,14 +75,14 @@ def test_what_is_wrong_with_docker_is_said(docker: Path, there, sentence):
     for name in there:
         (docker / name).touch()
     with pytest.raises(DdmsError, match=sentence):
-        show.choose(show.DOCKER)
+        grafana_program.choose(grafana_program.DOCKER)
 
 
 @LINUX
 def test_the_container_gets_the_dashboards_and_of_the_database_the_socket_alone(docker: Path):
     for name in ("engine", "image"):
         (docker / name).touch()
-    child = show.start(show.DOCKER, Sockets(docker / "postgres"), port=3210, directory=docker)
+    child = grafana_program.start(grafana_program.DOCKER, Sockets(docker / "postgres"), port=3210, directory=docker)
     try:
         while not (docker / "running").exists():
             assert child.alive, child.last_lines()
@@ -109,7 +109,7 @@ def test_the_container_gets_the_dashboards_and_of_the_database_the_socket_alone(
 
 
 class Sockets:
-    """What `show.start` asks a PostgreSQL for."""
+    """What `grafana_program.start` asks a PostgreSQL for."""
 
     def __init__(self, socket_directory: Path) -> None:
         self.socket_directory = socket_directory
@@ -125,7 +125,7 @@ def test_the_container_is_that_of_compose():
 
 def test_what_is_neither_a_folder_nor_docker_is_said(tmp_path: Path):
     with pytest.raises(DdmsError, match="neither the home folder of a Grafana nor `docker`"):
-        show.choose(tmp_path)
+        grafana_program.choose(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +140,16 @@ def test_what_is_neither_a_folder_nor_docker_is_said(tmp_path: Path):
 )
 @LINUX
 def test_the_line_that_brings_a_grafana_fits_the_system(monkeypatch, docker: Path, name, like, line):
-    monkeypatch.setattr(show.platform, "freedesktop_os_release", lambda: {"ID": name, "ID_LIKE": like})
-    (told,) = show.how_to_get_one()
+    monkeypatch.setattr(grafana_program.platform, "freedesktop_os_release", lambda: {"ID": name, "ID_LIKE": like})
+    (told,) = grafana_program.how_to_get_one()
     assert line in told
     (docker / "engine").touch()
-    assert show.how_to_get_one()[-1].endswith("ddms demo --grafana docker")
+    assert grafana_program.how_to_get_one()[-1].endswith("ddms demo --grafana docker")
 
 
 def test_a_mac_is_told_of_homebrew(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert show.how_to_get_one() == ["brew install grafana"]
+    assert grafana_program.how_to_get_one() == ["brew install grafana"]
 
 
 @pytest.mark.parametrize("line", [show._DEBIAN, show._FEDORA])
@@ -169,4 +169,4 @@ def test_a_grafana_of_homebrew_is_found(tmp_path: Path, monkeypatch):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/grafana").symlink_to(program)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert show.find(None) == defaults.parent.parent
+    assert grafana_program.find(None) == defaults.parent.parent

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from tests.support.database import create, new_name
+from tests.support.database_sources import wheel
 from tests.support.debian_root import BINARIES, SERVERS, debian_root
 from tests.support.servers import Binaries, PassedOver, Server, start
-from tests.support.ways import wheel
 
 
 def bare_server() -> Server:

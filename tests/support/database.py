@@ -16,8 +16,8 @@ import asyncpg
 
 from ddms.database import read_edition
 from migrations import migrate
+from tests.support.database_sources import WAYS
 from tests.support.servers import PassedOver, Server
-from tests.support.ways import WAYS
 
 PREFIX = "ddms_test_"
 LEFT_OVER_AFTER = 2 * 3600  # seconds

@@ -11,7 +11,7 @@ import yaml
 
 from ddms.settings import PREFIX, Settings
 from demo import inventory
-from tests.support.ways import IMAGE
+from tests.support.database_sources import IMAGE
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
