@@ -152,7 +152,7 @@ def test_a_mac_is_told_of_homebrew(monkeypatch):
     assert grafana_program.how_to_get_one() == ["brew install grafana"]
 
 
-@pytest.mark.parametrize("line", [show._DEBIAN, show._FEDORA])
+@pytest.mark.parametrize("line", [grafana_program._DEBIAN, grafana_program._FEDORA])
 def test_the_line_is_one_that_a_shell_understands(line):
     assert "\n" not in line
     shell = shutil.which("sh")
