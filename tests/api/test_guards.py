@@ -4,12 +4,11 @@ import pytest
 from graphql import get_introspection_query
 
 from api.ground.limits import MOST_COST
-from api.ground.metrics import REGISTRY
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.hostile import HOSTILE
+from tests.support.statements import statements
 
 DEVICES = "query ($n: Int) { devices(first: $n) { nodes { id name points { key latest { value } } } } }"
-BY_ITSELF = {"heartbeat", "read_directory", "read_newest", "read_states", "count_states", "mark_token_used"}
 SERIES = 'query ($n: Int!) { series(points: ["pt_1", "pt_2"], from: "2026-01-01T00:00:00Z", maxPoints: $n) { columns { time value } } }'
 
 
@@ -17,16 +16,6 @@ async def cost(api: Api, query: str, **variables) -> int:
     answer = await api.post(query, **variables)
     assert answer["extensions"]["cost"]["limit"] == MOST_COST
     return answer["extensions"]["cost"]["requested"]
-
-
-def statements() -> dict[str, float]:
-    """How often the API has run which statement, without those that it runs by itself."""
-    samples = (sample for family in REGISTRY.collect() for sample in family.samples)
-    return {
-        s.labels["statement"]: s.value
-        for s in samples
-        if s.name == "ddms_database_query_duration_seconds_count" and s.labels["statement"] not in BY_ITSELF
-    }
 
 
 async def test_the_cost_grows_with_rows_and_fields_also_by_variables(api: Api):

@@ -6,8 +6,8 @@ from graphql.type import get_nullable_type
 from strawberry.types.field import StrawberryField
 
 from api.schema import build
-from tests.api.test_guards import statements
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.statements import statements
 
 LISTS = ("devices", "points", "groups", "profiles", "connections")
 FIRST = {name: "" if name == "connections" else "(first: 50)" for name in LISTS}
