@@ -12,7 +12,8 @@ from demo.hydraulics import Pump, Tank
 from demo.image import Words, image
 from demo.inventory import PlantDevice
 from demo.machines import Compressor, Conveyor
-from demo.thermal import Chiller, TemperatureLoop, WeatherStation
+from demo.thermal import Chiller, TemperatureLoop
+from demo.weather import WeatherStation
 
 TICK = 0.5
 """Seconds between two states of the plant."""
