@@ -21,6 +21,7 @@ from ddms.quality import Reason, of_exception
 LATE_SECONDS = 10.0  # an answer that is later than this does not come any more
 QUIET_SECONDS = 0.1  # after a whole answer with a wrong checksum: no use to wait on
 _MOST_BUFFERED = 1024
+_FLOOD = 1_000_000  # bytes after one request; no wire is so fast, so they come over TCP
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -138,6 +139,7 @@ class RtuLine:
         self._exchange: _Exchange | None = None
         self._late = _LATE.setdefault(endpoint, {})
         self._heard = 0.0
+        self._come = 0  # bytes since the last request
         self._quiet: asyncio.TimerHandle | None = None
         self.late = 0
 
@@ -149,6 +151,7 @@ class RtuLine:
     async def open(self, timeout: float) -> None:
         """Open the port, or connect."""
         self.close()
+        self._come = 0
         await self._port.open(timeout)
 
     def close(self) -> None:
@@ -200,6 +203,7 @@ class RtuLine:
         request = request_frame(unit, function, address, count)
         shape = FrameShape(unit, function, data_bytes(function, count))
         self._exchange = exchange = _Exchange(request, shape, self._late)
+        self._come = 0
         try:
             self._port.send(request)
             async with asyncio.timeout(timeout):
@@ -224,6 +228,13 @@ class RtuLine:
             self._quiet.cancel()
             self._quiet = None
         exchange = self._exchange
+        self._come += len(data)
+        if self._come > _FLOOD:  # to look at it has no end
+            if exchange is not None:
+                exchange.receive(data)
+                self._fail(exchange)
+            self.close()
+            return
         if exchange is None:
             self.late += 1
             return

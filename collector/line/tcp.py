@@ -34,6 +34,8 @@ _FRAME = struct.Struct(">H10s")
 _CLOCK_TICK = 0.002  # seconds by which a timer may fire before the deadline it was set for
 _SETTLED = 0.05  # seconds after which nothing more comes of what was sent at once
 _RECENT = 16  # requests after whose answer a second copy of it is still thought possible
+_LATE = 64  # late answers that may come at once
+_MOST_BYTES = 260  # of one answer
 
 
 def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", stop_bits: int = 1) -> Line:
@@ -84,6 +86,7 @@ class TcpLine(asyncio.Protocol):
         self._watched = 0.0
         self._transaction = 0
         self._rest = b""
+        self._come = 0  # bytes since the last right answer
         self._in_step = True  # whether the rest begins with a frame
         self._is_nameless = False  # whether the peer returns no transaction ids
         self._turn = asyncio.Lock()
@@ -105,7 +108,7 @@ class TcpLine(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the open connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._rest = b""
+        self._rest, self._come = b"", 0
         self._abandoned.clear()
         if sock := transport.get_extra_info("socket"):
             tune(sock)
@@ -118,6 +121,11 @@ class TcpLine(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up."""
+        self._close(ask_again=False)
+
+    def _hang_up(self) -> None:
+        """Close the connection to a peer that sends more than all answers that can come: to look at it has no end."""
+        self._fail_all(Reason.MALFORMED)
         self._close(ask_again=False)
 
     def _close(self, *, ask_again: bool) -> None:
@@ -147,7 +155,7 @@ class TcpLine(asyncio.Protocol):
         exchange = _Exchange(run, timeout, self._loop.create_future())
         now = time.monotonic()
         if not self._waiting:
-            self._rest, self._in_step = b"", True
+            self._rest, self._in_step, self._come = b"", True, 0
         self._send(exchange, run.request, now)
         self._watch_until(now + timeout)
         try:
@@ -207,7 +215,11 @@ class TcpLine(asyncio.Protocol):
     # -- what comes
 
     def data_received(self, data: bytes) -> None:
-        """Cut the stream into answers, however the network cut it."""
+        """Cut the stream into answers, however the network cut it; hang up on a peer that sends without end."""
+        self._come += len(data)
+        if self._come > _MOST_BYTES * (len(self._waiting) + min(len(self._abandoned), _LATE) + _RECENT):
+            self._hang_up()
+            return
         buffer = self._rest + data if self._rest else data
         self._rest = b""
         while buffer:
@@ -231,6 +243,7 @@ class TcpLine(asyncio.Protocol):
 
     def _take(self, exchange: _Exchange, data: bytes) -> None:
         del self._waiting[exchange.transaction]
+        self._come = 0
         if exchange.done.done():
             self.late += 1
             return

@@ -294,3 +294,30 @@ async def test_however_answers_are_mangled_no_wrong_value_is_taken_and_no_neighb
         await round_of(link, wire, chance, units)
     together.close()
     alone.close()
+
+
+FLOODS = {
+    "frames of nobody": lambda _: struct.pack(">HHHBB", 0x9999, 0, 2, 5, 3) * 4_096,
+    "frames with the right number": lambda r: struct.pack(">HHHBB", r[0], 0, 2, 99, 3) * 4_096,
+    "noise": lambda _: b"\x55" * 32_768,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS.keys())
+async def test_a_peer_that_sends_more_than_all_answers_is_hung_up_on(flood):
+    async with opened(flood) as (link, _):
+        assert await reason_of(link) is Reason.MALFORMED
+        assert not link.is_open
+
+
+async def test_late_answers_that_come_all_at_once_are_no_flood():
+    held: list[bytes] = []
+
+    def behave(request):
+        held.append(words(request))
+        return b"".join(held) if len(held) > 20 else None
+
+    async with opened(behave) as (link, _):
+        for _ in range(20):
+            assert await reason_of(link, count=125, timeout=0.02) is Reason.TIMEOUT
+        assert await link.read(LYING, 3, 0, 125, 5.0) == b"\0\7" * 125

@@ -393,3 +393,12 @@ async def test_frames_on_a_serial_line_are_parted_by_three_and_a_half_characters
         await link.read(1, 3, 0, 1, 1.0)
         await link.read(1, 3, 0, 1, 1.0)
         assert time.monotonic() - began > 3.5 * 11 / 1200  # a pause may be longer on a busy machine, never shorter
+
+
+async def test_a_peer_that_sends_without_end_is_hung_up_on():
+    async with scripted_rtu(lambda _: b"\x55" * 2_000_000) as device:
+        link = await over_tcp(device.port)
+        with pytest.raises(ReadError) as caught:
+            await link.read(1, 3, 0, 1, 30.0)
+        assert caught.value.reason is Reason.MALFORMED
+        assert not link.is_open
