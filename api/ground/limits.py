@@ -13,7 +13,7 @@ UNREAD_BYTES = 64 * 1024 * 1024
 SUBSCRIPTIONS_PER_SOCKET = 100
 INIT_SECONDS = 10.0
 LIVE_CONNECTIONS = 2_000
-"""Websockets, and event streams, that one token may have open."""
+"""Websockets, and event streams, that one caller may have open, however many tokens a user has."""
 
 MOST_COST = 200_000
 """An operation that may cost more is refused."""

@@ -108,6 +108,8 @@ class Gate:
 
     async def operation(self, asked: Asked, context: Context) -> Operation:
         """What: return the operation that is meant, of the document that was sent or of a registered one."""
+        if asked.is_nested_too_deeply:
+            raise DdmsError(Code.INVALID, "the variables are nested too deeply", field="variables")
         text = asked.query
         if asked.document_id is not None or (context.caller and context.caller.trusted_only):
             text = await self._parts.trusted.text(text, asked.document_id, context.caller)

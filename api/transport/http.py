@@ -92,7 +92,8 @@ async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | No
             _refuse_wrong_way(request, operation)
             stream = EventStream(request, send, context)
             if operation.kind is not OperationType.SUBSCRIPTION:
-                await parts.streams.serve(stream, partial(stream.answer, partial(gate.done, operation, context, asked)))
+                done, unread = partial(gate.done, operation, context, asked), partial(gate.unread, context)
+                await parts.streams.serve(stream, partial(stream.answer, done, unread))
         if operation.kind is OperationType.SUBSCRIPTION:
             await parts.streams.serve(stream, partial(stream.follow, operation, asked.variables))
     except ClientLeft:

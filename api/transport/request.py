@@ -19,6 +19,8 @@ GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
+_MOST_NESTED = 50
+"""So deep are variables at most; no input of the schema is deeper than a few."""
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 _TAKES_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE)
 _RUN, _NUMBER = secrets.token_hex(4), count(1)
@@ -48,6 +50,17 @@ class Asked(NamedTuple):
     document_id: str | None = None
     key: str = ""
     """What marks a change that may be sent twice."""
+
+    @property
+    def is_nested_too_deeply(self) -> bool:
+        """Whether the variables are so deep that to go through them would end in an error."""
+        level: list[Any] = [self.variables or {}]
+        for _ in range(_MOST_NESTED):
+            inner = (one for each in level for one in (each.values() if isinstance(each, dict) else each))
+            level = [one for one in inner if isinstance(one, dict | list)]
+            if not level:
+                return False
+        return True
 
 
 class HttpRequest:

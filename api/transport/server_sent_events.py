@@ -7,6 +7,7 @@ send back as `Last-Event-ID` when they connect again.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,9 +91,13 @@ class EventStream:
         token = self._request.header(b"last-event-id") or None
         await follow(operation, self.context, variables, Event(), self, resume_from=token)
 
-    async def answer(self, work: Callable[[], Awaitable[bytes]]) -> None:
-        """Send the one answer of a query or mutation."""
-        await self.push_when_writable(Event()(Result(await work())) + _COMPLETE)
+    async def answer(
+        self, work: Callable[[], Awaitable[bytes]], unread: Callable[[int], AbstractContextManager[None]]
+    ) -> None:
+        """Send the one answer of a query or mutation; `unread` counts its bytes until they are read."""
+        encoded = await work()
+        with unread(len(encoded)):
+            await self.push_when_writable(Event()(Result(encoded)) + _COMPLETE)
 
     async def end(self, _reason: str) -> None:
         """End it, because its token is no longer valid; who connects again is told why."""
@@ -124,8 +129,8 @@ class EventStreams:
 
     async def serve(self, stream: EventStream, work: Callable[[], Awaitable[None]]) -> None:
         """Serve one, filled by `work`; raises `DdmsError` when its caller has too many already."""
-        mine = stream.context.caller
-        if mine and sum(other.context.caller == mine for other in self.open) >= LIVE_CONNECTIONS:
+        mine = stream.context.who
+        if sum(other.context.who == mine for other in self.open) >= LIVE_CONNECTIONS:
             raise DdmsError(
                 Code.RATE_LIMITED, Sentence("you have {} event streams open: close some of them", LIVE_CONNECTIONS)
             )

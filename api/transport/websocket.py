@@ -64,6 +64,8 @@ def malformed(message: object) -> str | None:
         return None
     if payload is None or not isinstance(payload.get("query", payload.get("documentId")), str):
         return "the payload of subscribe has a query, a string"
+    if not isinstance(payload.get("documentId"), str | None):
+        return "documentId is a string"
     if not isinstance(payload.get("variables"), dict | None):
         return "variables are an object"
     if not isinstance(payload.get("extensions"), dict | None):
@@ -142,8 +144,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT, Code.BUSY}
             await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, _shortened(told(refused.message)))
         if self.connection_acknowledged and self.context.caller and not self._expiry:
-            if sum(other.context.caller == self.context.caller for other in self.view.open) > LIVE_CONNECTIONS:
-                await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one token")
+            if sum(other.context.who == self.context.who for other in self.view.open) > LIVE_CONNECTIONS:
+                await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one caller")
                 return
             self._expiry = asyncio.create_task(self._end_at(self.context.caller.expires_at))
 
@@ -194,7 +196,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             operation = await gate.operation(asked, context)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 encoded = await gate.done(operation, context, asked)
-                await self._protocol.push_when_writable(Next(running.id)(Result(encoded)))
+                with gate.unread(context, len(encoded)):
+                    await self._protocol.push_when_writable(Next(running.id)(Result(encoded)))
                 await running.send_operation_message({"id": running.id, "type": "complete"})
                 return
         await follow(operation, context, asked.variables, Next(running.id), self._protocol)

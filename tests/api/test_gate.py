@@ -156,3 +156,27 @@ async def test_a_hundred_dear_subscriptions_with_different_words_are_not_all_tak
     refused = [message["payload"][0]["extensions"]["code"] for message in kinds if message["type"] == "error"]
     assert len(refused) >= 3
     assert set(refused) == {"RATE_LIMITED"}
+
+
+DEEP = [(ask, GROUP) for ask in GRAPHQL.values()] + [
+    (ask, "subscription { deviceStates { devices { id } } }") for ask in (by_events, by_websocket)
+]
+
+
+@pytest.mark.parametrize(("ask", "query"), DEEP)
+async def test_variables_that_are_nested_too_deeply_are_refused(api: Api, ask, query):
+    deep: list = []
+    for _ in range(600):
+        deep = [deep]
+    answer = await ask(api, "admin", query, "key", name="Hall", unused=deep)
+    assert code(answer) == "INVALID"
+
+
+@pytest.mark.parametrize("ask", GRAPHQL.values(), ids=GRAPHQL)
+async def test_an_answer_counts_as_unread_until_it_is_read(api: Api, ask, monkeypatch):
+    counted: list[int] = []
+    unread = type(api.parts.gate).unread
+    monkeypatch.setattr(type(api.parts.gate), "unread", lambda *given: counted.append(given[2]) or unread(*given))
+    await ask(api, "viewer", "{ __schema { types { name description fields { name description type { name } } } } }")
+    assert counted
+    assert not api.parts.gate._unread

@@ -135,6 +135,14 @@ async def test_one_token_may_have_only_so_many_sockets(api: Api, monkeypatch):
         assert (await again.receive())["type"] == "next"
 
 
+async def test_another_token_of_the_same_user_brings_no_more_sockets(api: Api, owner: asyncpg.Connection, monkeypatch):
+    await owner.execute("INSERT INTO users (name, password_hash, role) VALUES ('eve', '', 'viewer')")
+    await owner.execute("UPDATE api_tokens SET user_id = (SELECT id FROM users WHERE name = 'eve')")
+    monkeypatch.setattr(over_websocket, "LIVE_CONNECTIONS", 1)
+    async with api.socket("viewer"), api.socket("admin") as second:
+        assert await second.closed() == 1013
+
+
 async def test_a_message_that_is_too_large_closes_the_socket(api: Api):
     async with api.socket() as socket:
         await socket.connection.send("x" * (MESSAGE_BYTES + 1))
@@ -144,7 +152,7 @@ async def test_a_message_that_is_too_large_closes_the_socket(api: Api):
 
 @pytest.mark.parametrize(
     "garbage",
-    ["\x00", "null", '"connection_init"', "1e400", '{"type": "\\ud800"}', "[" * 50_000, '{"type": null}', '{"type": "ping", "payload": 7}'],
+    ['{"id": "1", "type": "subscribe", "payload": {"query": "", "documentId": 5}}', "\x00", "null", '"connection_init"', "1e400", '{"type": "\\ud800"}', "[" * 50_000, '{"type": null}', '{"type": "ping", "payload": 7}'],
 )  # fmt: skip
 async def test_garbage_is_closed_with_4400(api: Api, garbage):
     async with api.raw_socket() as socket:
