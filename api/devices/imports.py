@@ -1,8 +1,9 @@
 """Import and export of devices: what a file would change, and the change, all or nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 import strawberry
@@ -14,15 +15,19 @@ from api.devices.store import OWN_FIELDS, DeviceInput, create_device, delete_dev
 from api.devices.types import ALL_DEVICES
 from api.files.aside import aside
 from api.files.mistakes import Finder, stop
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.described import argument, describe_enum, field, output_type
 from api.graphql.messages import told
 from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
+from api.ground.limits import MOST_COST
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import Followed, followed
-from ddms.errors import Code, DdmsError
+from ddms.errors import Code, DdmsError, Sentence
+
+_DEVICE_COST, _POINT_COST = 50, 5
+"""What an import costs for each device and each point, those of profiles included: others' imports wait for it."""
 
 LOCK_DEVICES = "-- ddms:lock_devices\nSELECT name FROM locks WHERE name = 'devices' FOR UPDATE"
 
@@ -168,16 +173,23 @@ def _shown(value: object) -> str:
 
 
 async def import_devices(
-    statements: Statements, actor: Actor, contents: Contents, *, prune: bool, dry_run: bool
+    statements: Statements,
+    actor: Actor,
+    contents: Contents,
+    *,
+    prune: bool,
+    dry_run: bool,
+    pay: Callable[[int], None] = lambda _: None,
 ) -> list[ImportChange]:
     """Import what a file holds, inside the caller's transaction; return what is different.
 
-    A dry run does the same, and takes it back: so it meets each mistake that the import meets.
+    A dry run does the same, and takes it back: so it meets each mistake that the import meets. `pay` is called with the
+    cost before anything is made.
     """
     async with statements.undone() if dry_run else nullcontext():
         await statements.value(LOCK_DEVICES)
         stored = await stored_devices(statements)
-        await _add_profiles(statements, contents.entries, stored)
+        await _add_profiles(statements, contents.entries, stored, pay)
         steps = await aside(plan, contents.entries, stored, prune=prune)
         await aside(_notice, steps, stored)
         for step in steps:
@@ -202,8 +214,10 @@ def _notice(steps: list[Step], stored: list[Stored]) -> None:
         points = {point.key: point for point in device.points}
         moved = {c.point for c in changes if c.point in points and c.field in {None, "address", "register_table"}}
         _add(changes[0], notices.of_addresses(replace(device, points=[p for p in device.points if p.key in moved])))
-        for key in dict.fromkeys(change.point for change in changes if change.point in points):
-            _add(next(c for c in changes if c.point == key), notices.of_point(points[key]))
+        first = {change.point: change for change in reversed(changes)}
+        for key, point in points.items():
+            if key in first:
+                _add(first[key], notices.of_point(point))
 
 
 def _units(stored: list[DeviceInput], steps: list[Step]) -> dict[tuple[str, int], list[str]]:
@@ -226,10 +240,13 @@ def _add(change: ImportChange, sentences: Iterable[str]) -> None:
         change.notice = "; ".join([change.notice, *said] if change.notice else said)
 
 
-async def _add_profiles(statements: Statements, entries: list[Entry], stored: list[Stored]) -> None:
+async def _add_profiles(
+    statements: Statements, entries: list[Entry], stored: list[Stored], pay: Callable[[int], None]
+) -> None:
     """Give each device the points of its profile that the file does not write out; one without keeps what it has."""
     known = {one.device.name.lower(): one.device for one in stored}
     profiles: dict[str, Followed | DdmsError] = {}
+    following: list[tuple[DeviceInput, DeviceInput | None, Followed]] = []
     finder = Finder()
     for entry in entries:
         device, before = entry.device, known.get(entry.device.name.lower())
@@ -238,14 +255,22 @@ async def _add_profiles(statements: Statements, entries: list[Entry], stored: li
         profile = profiles[name] = profiles.get(name) or await _profile(statements, name)
         if isinstance(profile, DdmsError):
             finder.add(*entry.place_of("profile"), profile.message)
-            continue
-        if before and before.profile == profile.name:
-            own = {point.key for point in device.points}
-            device.points += [p for p in before.points if p.key in profile.keys - own]
         else:
-            device.points += profile.missing_in(device.points)
-        device.profile = profile.name
+            following.append((device, before, profile))
     finder.finish()
+    points = sum(len(one.device.points) for one in entries) + sum(len(profile.points) for *_, profile in following)
+    pay(_DEVICE_COST * len(entries) + _POINT_COST * points)
+    for device, before, profile in following:
+        _follow(device, before, profile)
+
+
+def _follow(device: DeviceInput, before: DeviceInput | None, profile: Followed) -> None:
+    if before and before.profile == profile.name:
+        theirs = profile.keys - {point.key for point in device.points}
+        device.points += [point for point in before.points if point.key in theirs]
+    else:
+        device.points += profile.missing_in(device.points)
+    device.profile = profile.name
 
 
 async def _profile(statements: Statements, name: str) -> Followed | DdmsError:
@@ -297,6 +322,21 @@ async def _connect(statements: Statements, actor: Actor, wanted: ConnectionEntry
     ]
 
 
+def _pay(context: Context, cost: int) -> None:
+    """Take the cost of an import out of the caller's budget."""
+    if cost > MOST_COST:
+        raise DdmsError(
+            Code.INVALID,
+            Sentence(
+                "the import costs {}, at most {} is served: import in parts, or by `ddms devices import`",
+                cost,
+                MOST_COST,
+            ),
+            field="text",
+        )
+    context.budgets.take(context.who, cost)
+
+
 @output_type
 class ImportDevicesPayload:
     """The answer of importDevices."""
@@ -332,7 +372,10 @@ class ImportMutations:
     ) -> ImportDevicesPayload:
         """Add and change devices from a file, all or nothing. A dry run, the default, shows the difference first: it does
         what the import does, and takes it back."""
+        context = info.context
         contents = await aside(read, text, format)
-        async with info.context.database.transaction() as statements:
-            changes = await import_devices(statements, info.context.actor, contents, prune=prune, dry_run=dry_run)
+        async with context.database.transaction() as statements:
+            changes = await import_devices(
+                statements, context.actor, contents, prune=prune, dry_run=dry_run, pay=partial(_pay, context)
+            )
         return ImportDevicesPayload(changes=changes, applied=not dry_run)

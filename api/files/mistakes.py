@@ -10,6 +10,8 @@ from ddms.inputs import shortened
 MOST_TOLD = 50
 """So many are told one by one; the others by their kind, with the lines that they are on."""
 _LINES_TOLD = 20
+_MOST_FOUND = 10_000
+"""After so many a file is not read any further: it is another kind of file, or meant to keep others waiting."""
 
 
 class Place(NamedTuple):
@@ -39,8 +41,10 @@ class Finder:
         return len(self._found)
 
     def add(self, place: Place, name: str, sentence: str) -> None:
-        """Note a mistake; `name` is the field, empty when it is none's."""
+        """Note a mistake; `name` is the field, empty when it is none's. Raises all of them when there are too many."""
         self._found.append(_Found(place, shortened(name), sentence))
+        if len(self._found) >= _MOST_FOUND:
+            self.finish()
 
     def finish(self) -> None:
         """Raise what was found, by line."""

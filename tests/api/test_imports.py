@@ -207,3 +207,35 @@ async def test_tokens_are_made_listed_and_revoked_on_the_command_line(settings, 
     assert await api.code("{ me { name } }", "cli") == "UNAUTHENTICATED"
     again = await ddms_on(settings, "token", "revoke", token["id"])
     assert (again.returncode, again.stderr.startswith("Error: no valid token")) == (1, True)
+
+
+PROFILE = "mutation ($input: ProfileInput!) { createProfile(input: $input) { errors { message } } }"
+
+
+async def test_an_import_is_priced_with_the_points_of_its_profiles(api: Api):
+    points = [{"key": f"p{n}", "registerTable": "HOLDING", "address": n, "dataType": "UINT16"} for n in range(1000)]
+    await api.ask(PROFILE, input={"name": "Large", "points": points})
+    lines = [f"Pump {n},tcp://10.0.0.{n},Large" for n in range(1, 51)]
+    text = "\n".join(["device,endpoint,profile", *lines])
+    payload = await api.ask(IMPORT, text=text, format="CSV", dry=True)
+    assert payload["errors"] == [
+        {
+            "code": "INVALID",
+            "field": "text",
+            "message": "the import costs 252500, at most 200000 is served: import in parts, or by `ddms devices import`",
+        }
+    ]
+
+
+async def test_what_an_import_costs_is_taken_out_of_the_budget(api: Api):
+    api.parts.budgets.per_second = 0
+    text = "device,endpoint\n" + "\n".join(f"Pump {n},tcp://10.0.0.1" for n in range(100))
+    told = await api.post(IMPORT, "admin", text=text, format="CSV", dry=True)
+    assert told["data"]["importDevices"]["errors"] == []
+    assert told["extensions"]["cost"]["limit"] - told["extensions"]["cost"]["available"] > 100 * 50
+
+
+def test_a_file_is_not_read_any_further_after_too_many_mistakes():
+    with pytest.raises(Mistakes) as told:
+        read("device,endpoint\n" + "a,b\n" * 4_000 + ",c\n" * 20_000, FileFormat.CSV)
+    assert told.value.count == 10_000
