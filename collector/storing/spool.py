@@ -123,9 +123,9 @@ class Spool:
         self._held = held
 
     def _look(self) -> None:
-        for unfinished in self.directory.glob("*.part"):
+        for unfinished in _files(self.directory, "*.part"):
             unfinished.unlink()
-        found = sorted(self.directory.glob("*.batch"))
+        found = _files(self.directory, "*.batch")
         self._files = {path: path.stat().st_size for path in found}
         ledger = Ledger.read(self.directory / "ledger")
         if ledger is None:
@@ -144,7 +144,7 @@ class Spool:
 
     def _inherit(self, folder: Path) -> None:
         """Take over batches that were written before each collector had its folder, as far as there is room."""
-        for path in sorted(folder.glob("*.batch")):
+        for path in _files(folder, "*.batch"):
             try:
                 body = path.read_bytes()
                 if body.startswith(_UNNUMBERED) and (batch := _decode(body)):
@@ -316,12 +316,17 @@ class Spool:
                 os.close(file)
 
 
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder by name; a pipe, a folder or a link to nothing is none, whatever it is called."""
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
+
+
 def abandoned(own: Path, seconds: float) -> list[Path]:
     """Return the folders beside a spool's own in which batches lie and nothing was done for so long."""
     found = []
     with suppress(OSError):
         for folder in sorted(own.parent.iterdir()):
-            if folder != own and folder.is_dir() and any(folder.glob("*.batch")):
+            if folder != own and folder.is_dir() and _files(folder, "*.batch"):
                 newest = max(path.stat().st_mtime for path in folder.iterdir())
                 if time.time() - newest > seconds:
                     found.append(folder)

@@ -205,3 +205,15 @@ def test_only_a_folder_in_which_nothing_is_done_for_long_is_nobodys(tmp_path):
     for path in (*own.iterdir(), *left.iterdir()):
         os.utime(path, (1, 1))
     assert abandoned(own, 600) == [left]
+
+
+def test_what_is_no_file_in_the_folder_stops_no_collector(folder):
+    with Opened(folder) as opened:
+        opened.write(1, 2)
+    (folder / "0000000000000000.batch").mkdir()
+    (folder / "0000000000000009.batch").symlink_to(folder / "gone")
+    os.mkfifo(folder / "a pipe.batch")
+    (folder / "a folder.part").mkdir()
+    with Opened(folder) as opened:
+        assert opened.replay() == [1, 2]
+        assert opened.lost == []
