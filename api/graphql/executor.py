@@ -15,11 +15,14 @@ from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     OperationType,
+    SelectionSetNode,
     VariableNode,
     is_leaf_type,
     value_from_ast_untyped,
@@ -76,6 +79,10 @@ def _short(declared: StrawberryField, function: Any, info_parameter: Any) -> Cal
 
 PART = 20
 """So many objects of a list are written before others are served."""
+
+
+LONGER = {("Device", "points"): 20, ("Profile", "points"): 10}
+"""Lists that may be longer than `api.execution.cost` can know, and how long they are there."""
 
 
 class PathFrom(Path):
@@ -192,10 +199,25 @@ class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
         items: Any,
         position_context: Any,
     ) -> Any:
-        """Write a list; a long one of a dear operation in parts."""
+        """Write a list; a long one of a dear operation in parts. One that is longer than its price is paid now."""
+        priced = LONGER.get((info.parent_type.name, info.field_name))
+        if priced is not None and isinstance(items, list) and len(items) > priced:
+            fields = sum(self._fields(details.node.selection_set) for details in field_details_list)
+            self.context_value.budgets.take(self.context_value.who, (len(items) - priced) * (1 + fields))
+            self.in_parts = True
         if self.in_parts and isinstance(items, list) and len(items) > PART:
             return self._written_in_parts(item_type, field_details_list, info, path, items, position_context)
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+
+    def _fields(self, selected: SelectionSetNode | None) -> int:
+        """Return how many fields are selected, those of fragments too; limits of depth and fields have been held before."""
+        found = 0
+        for node in selected.selections if selected else ():
+            if isinstance(node, FragmentSpreadNode):
+                found += self._fields(self.fragments[node.name.value].definition.selection_set)
+            else:
+                found += isinstance(node, FieldNode) + self._fields(cast("Any", node).selection_set)
+        return found
 
     async def _written_in_parts(  # noqa: PLR0917 - graphql-core's
         self, item_type: Any, field_details_list: Any, info: Any, path: Path, items: list[Any], position_context: Any

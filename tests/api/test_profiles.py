@@ -236,3 +236,14 @@ async def test_a_thousand_devices_follow_a_profile_of_fifty_points(api: Api, own
     assert applied["difference"]["added"] == changed["difference"]["changed"] == 50_000
     assert (len(changed["difference"]["changes"]), changed["difference"]["total"]) == (1000, 50_050)
     assert await owner.fetchval("SELECT count(*) FROM points WHERE unit = 'kV' AND from_profile") == 50_000
+
+
+async def test_points_beyond_what_was_priced_are_paid_when_they_are_there(api: Api):
+    points = [{"key": f"p{n}", "registerTable": "HOLDING", "address": n, "dataType": "UINT16"} for n in range(210)]
+    made = await api.ask("mutation ($input: ProfileInput!) { createProfile(input: $input) { errors { message } } }", input={"name": "Large", "points": points})  # fmt: skip
+    assert made["errors"] == []
+    api.parts.budgets.per_second = 0
+    answer = await api.post('{ profile(name: "Large") { points { ...named } } } fragment named on ProfilePoint { key name }', "viewer")  # fmt: skip
+    assert len(answer["data"]["profile"]["points"]) == 210
+    cost = answer["extensions"]["cost"]
+    assert cost["limit"] - cost["available"] >= cost["requested"] + 200 * 3
