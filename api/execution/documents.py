@@ -27,7 +27,7 @@ from graphql import (
 from graphql.execution import VariableValues, get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
 
-from api.execution.cost import brought, cost_of, told_cost, too_dear
+from api.execution.cost import cost_of, told_cost, too_dear
 from api.execution.extent import DocumentLimits, exceeded
 from api.execution.response import encode
 from api.graphql import errors
@@ -131,8 +131,6 @@ class Operation:
             raise BadDocument(values)
         bound = self._unbound.bound(context, values)
         bound.cost = self.priced(context, values)
-        if variables and self.kind is OperationType.MUTATION:
-            bound.cost += brought(variables)
         return bound
 
     def priced(self, context: Context, values: VariableValues = _NO_VARIABLES) -> int:
