@@ -41,6 +41,7 @@ _NO_VARIABLES = VariableValues({}, {})
 ONCE = "signIn"
 """The root field that costs so much that an operation has it once."""
 _CACHED_LENGTH = 20_000
+_REMEMBERED = 10_000  # documents that were read once
 _CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundred bytes
 
 
@@ -148,7 +149,7 @@ class Operation:
 
 
 class Documents:
-    """The good documents that were seen lately, by their text.
+    """The good documents that were seen twice lately, by their text.
 
     A bad one is not kept: its errors hold on to all that was read of it, and who sends many would fill the memory.
     """
@@ -159,6 +160,7 @@ class Documents:
         """Whether nothing is told of the schema, not even by suggestions."""
         self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._limits = limits
+        self._once_read: dict[int, None] = {}
         self._cache: dict[tuple[str, str | None], Operation] = {}
         self._cached_length = 0
 
@@ -169,7 +171,7 @@ class Documents:
     def read(self, text: str, name: str | None) -> Operation:
         """Read a document and return its operation; raises `BadDocument`."""
         operation = self._operation(text, name)
-        if len(text) <= _CACHED_LENGTH:
+        if len(text) <= _CACHED_LENGTH and self._seen(text):
             self._cache[text, name] = operation
             self._cached_length += len(text)
             while self._cached_length > _CACHED_ALTOGETHER:
@@ -177,6 +179,17 @@ class Documents:
                 self._cached_length -= len(oldest[0])
                 del self._cache[oldest]
         return operation
+
+    def _seen(self, text: str) -> bool:
+        """Say whether a document was read before: what is asked once would only drive out what is asked again."""
+        digest = hash(text)
+        if digest in self._once_read:
+            del self._once_read[digest]
+            return True
+        self._once_read[digest] = None
+        if len(self._once_read) > _REMEMBERED:
+            del self._once_read[next(iter(self._once_read))]
+        return False
 
     def _operation(self, text: str, name: str | None) -> Operation:
         document = self._validated(text)
