@@ -1,8 +1,17 @@
+-- Statements of Grafana's role compete with all others for the cores of the server, and PostgreSQL knows no priority: so
+-- it has few sessions, and none that is divided among cores.
+
+ALTER TABLE secrets ADD COLUMN grafana_sessions int NOT NULL DEFAULT 3 CONSTRAINT secrets_grafana_sessions CHECK (grafana_sessions BETWEEN 2 AND 100);
+COMMENT ON COLUMN secrets.grafana_sessions IS 'How many sessions ddms_grafana may have: one more than its data source opens. More than the server has cores are felt by everybody';
+GRANT SELECT (grafana_sessions) ON secrets TO ddms_app;
+
+-- As in 0017, with both.
 CREATE OR REPLACE FUNCTION role_faults() RETURNS TABLE (fault text, remedy text, vital boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     db CONSTANT text := quote_ident(current_database());
     config text[];
+    sessions CONSTANT int := (SELECT grafana_sessions FROM public.secrets);
 BEGIN
     RETURN QUERY SELECT format('there is no role %s', name), format('CREATE ROLE %I LOGIN', name), true
                    FROM unnest(ARRAY['ddms_app', 'ddms_grafana']) name WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name);
@@ -11,13 +20,13 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT 'ddms_grafana has other attributes than LOGIN CONNECTION LIMIT 3',
-           'ALTER ROLE ddms_grafana LOGIN CONNECTION LIMIT 3'
+    SELECT format('ddms_grafana has other attributes than LOGIN CONNECTION LIMIT %s', sessions),
+           format('ALTER ROLE ddms_grafana LOGIN CONNECTION LIMIT %s', sessions)
            || CASE WHEN rolsuper THEN ' NOSUPERUSER' ELSE '' END || CASE WHEN rolcreatedb THEN ' NOCREATEDB' ELSE '' END
            || CASE WHEN rolcreaterole THEN ' NOCREATEROLE' ELSE '' END || CASE WHEN rolreplication THEN ' NOREPLICATION' ELSE '' END
            || CASE WHEN rolbypassrls THEN ' NOBYPASSRLS' ELSE '' END, true
       FROM pg_roles WHERE rolname = 'ddms_grafana'
-       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls OR NOT rolcanlogin OR rolconnlimit <> 3);
+       AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls OR NOT rolcanlogin OR rolconnlimit <> sessions);
     RETURN QUERY
     SELECT format('ddms_grafana is a member of %s', g.rolname), format('REVOKE %I FROM ddms_grafana', g.rolname), true
       FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = 'ddms_grafana'::regrole;
@@ -84,8 +93,9 @@ BEGIN
     )
     SELECT format('ddms_app has other rights on %s than %s', c.name, coalesce(nullif(c.rights, ''), 'none')),
            format('REVOKE ALL ON %s FROM ddms_app', c.name) || CASE WHEN c.rights <> '' THEN format('; GRANT %s ON %s TO ddms_app', c.rights, c.name) ELSE '' END
-           || CASE WHEN c.name = 'public.secrets' THEN '; GRANT SELECT (channel) ON public.secrets TO ddms_app' ELSE '' END, true
-      FROM compared c WHERE c.wrong OR (c.name = 'public.secrets' AND NOT has_column_privilege('ddms_app', c.oid, 'channel', 'SELECT'))
+           || CASE WHEN c.name = 'public.secrets' THEN '; GRANT SELECT (channel, grafana_sessions) ON public.secrets TO ddms_app' ELSE '' END, true
+      FROM compared c WHERE c.wrong OR (c.name = 'public.secrets' AND NOT (has_column_privilege('ddms_app', c.oid, 'channel', 'SELECT')
+                                                                 AND has_column_privilege('ddms_app', c.oid, 'grafana_sessions', 'SELECT')))
     UNION ALL
     SELECT format('ddms_grafana may not read %s', c.name), format('GRANT SELECT ON %s TO ddms_grafana', c.name), true
       FROM compared c WHERE c.nspname = 'grafana' AND NOT has_table_privilege('ddms_grafana', c.oid, 'SELECT')
@@ -107,3 +117,16 @@ BEGIN
        AND (p.proname ~ '^pg_(try_)?advisory_' OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_open', 'pg_logical_emit_message'))
     HAVING count(*) > 0;
 END $$;
+
+CREATE OR REPLACE FUNCTION guard_grafana(longest interval DEFAULT '20 s') RETURNS TABLE (ended int, removed int)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT count(pg_terminate_backend(a.pid)) INTO ended FROM pg_stat_activity a
+     WHERE a.usename = 'ddms_grafana' AND a.datname = current_database() AND a.pid <> pg_backend_pid()
+       AND (a.xact_start < clock_timestamp() - longest
+            OR EXISTS (SELECT FROM pg_stat_activity worker WHERE worker.leader_pid = a.pid)
+            OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory'));
+    SELECT count(lo_unlink(o.oid)) INTO removed FROM (SELECT oid FROM pg_largeobject_metadata WHERE lomowner = 'ddms_grafana'::regrole LIMIT 500) o;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION guard_grafana(interval) IS 'Ends sessions of ddms_grafana that hold advisory locks, have parallel workers, or a transaction for longer than any dashboard''s, removes 500 of its large objects; returns how many';
