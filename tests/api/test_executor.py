@@ -96,7 +96,9 @@ def test_a_document_that_is_read_once_drives_out_none_that_is_asked_again():
     documents = Documents(SHORT, DocumentLimits())
     assert documents.known("{ __typename }", None) is None
     kept = [documents.read("{ __typename }", None) for _ in range(2)][1]
-    assert documents_alive(documents, "{ leaf { name " + " " * 5_000 + "} }", 200, times=1) == documents_alive(documents, "", 0)
+    assert documents_alive(documents, "{ leaf { name " + " " * 5_000 + "} }", 200, times=1) == documents_alive(
+        documents, "", 0
+    )
     assert documents.known("{ __typename }", None) is kept
 
 

@@ -173,10 +173,14 @@ async def test_the_owner_says_how_many_sessions_grafanas_role_gets(site, superus
 
 async def test_who_divides_a_statement_among_cores_is_ended(superuser, program, attacker):
     older = superuser.get_server_version().major < 16
-    await attacker.execute(f"SET max_parallel_workers_per_gather = 2; SET {'force_parallel_mode' if older else 'debug_parallel_query'} = on")
+    await attacker.execute(
+        f"SET max_parallel_workers_per_gather = 2; SET {'force_parallel_mode' if older else 'debug_parallel_query'} = on"
+    )
     running = asyncio.ensure_future(attacker.fetch("SELECT pg_sleep(60)"))
     async with asyncio.timeout(10):
-        while not await superuser.fetchval("SELECT count(*) FROM pg_stat_activity WHERE leader_pid = $1", attacker.get_server_pid()):
+        while not await superuser.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE leader_pid = $1", attacker.get_server_pid()
+        ):
             await asyncio.sleep(0.01)
     assert await program.fetchval("SELECT ended FROM guard_grafana()") > 0
     with pytest.raises((asyncpg.PostgresError, ConnectionError)):
