@@ -23,7 +23,7 @@ from api.execution.documents import Documents
 from api.execution.extent import DocumentLimits
 from api.execution.trusted import Trusted
 from api.graphql.context import Context
-from api.ground import tracing
+from api.ground import memory, tracing
 from api.ground.budget import Budgets
 from api.ground.callers import Callers
 from api.ground.database import Database
@@ -159,7 +159,8 @@ def create_app(
         endpoint.parts, endpoint.sockets.gate = parts, parts.gate
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_callers_changed = sweeper.wake.set
-        tasks = [asyncio.create_task(work()) for work in (parts.hub.run, sweeper.run, parts.scheduler.run)]
+        work = (parts.hub.run, sweeper.run, parts.scheduler.run, memory.give_back_now_and_then)
+        tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:
             task.add_done_callback(_died)
             task.add_done_callback(lambda task: None if task.cancelled() else stop())
@@ -265,6 +266,7 @@ def serve(settings: Settings) -> None:
         **how_to_serve(settings),
     )
     server = uvicorn.Server(config)
+    sys.setswitchinterval(0.001)  # what is done in a thread holds up the event loop for no longer
     gc.collect()
     gc.freeze()  # modules and schema stay: a full collection, which takes some 60 ms, need not look at them
     try:

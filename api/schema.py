@@ -13,7 +13,7 @@ from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
 from api.field.requests import FieldRequestMutations, FieldRequestQueries
 from api.field.trial import CommissioningMutations
-from api.graphql.executor import shorten
+from api.graphql.executor import convert_aside, shorten
 from api.graphql.scalars import SCALARS
 from api.groups.mutations import GroupMutations
 from api.groups.types import GroupQueries
@@ -82,5 +82,6 @@ def build() -> strawberry.Schema:
         Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
     )
     shorten(schema._schema)
+    convert_aside(schema)
     enforce(schema._schema)
     return schema

@@ -16,7 +16,7 @@ import zlib
 import asyncpg
 
 from bench.latest import free_port, prepared, until_ready
-from bench.processes import memory_mib, running
+from bench.processes import TRUSTING, memory_mib, running
 
 ROUNDS = 5
 POINTS = 10
@@ -128,7 +128,7 @@ def main() -> None:
     rows = asyncio.run(fill(url))
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     with running(sys.executable, "-m", "ddms", "api", env=environment) as api:

@@ -29,7 +29,7 @@ from api.ground.roles import Role
 from api.live.latest import READ_LATEST
 from api.readings.history import READ_SERIES
 from bench.latest import free_port, prepared
-from bench.processes import running
+from bench.processes import TRUSTING, running
 from bench.smallest import POSTGRAPHILE, asked, request_of, wait
 from collector.storing.decode import READINGS
 from collector.storing.flush import _COPY_END, _COPY_HEAD, rows
@@ -212,7 +212,7 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     ours, theirs = free_port(), free_port()
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(ours), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(ours), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     node = shutil.which("node")
     packages = [Path(folder) / "postgraphile" for folder in os.environ.get("NODE_PATH", "").split(":") if folder]
     has_peer = bool(node) and any(folder.is_dir() for folder in packages)

@@ -13,7 +13,7 @@ import time
 import httpx2
 
 from bench.latest import free_port, prepared
-from bench.processes import running
+from bench.processes import TRUSTING, running
 from bench.smallest import wait
 from tests.support.hostile import HOSTILE
 
@@ -36,7 +36,7 @@ def main() -> None:
     port = free_port()
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     headers = {"Authorization": f"Bearer {secret}"}
     with (
         running(sys.executable, "-m", "ddms", "api", env=environment),

@@ -21,7 +21,7 @@ from api.ground.database import Statements
 from api.ground.roles import Role
 from api.live.latest import READ_LATEST
 from bench.collector import fill, fresh_database
-from bench.processes import memory_mib, running
+from bench.processes import TRUSTING, memory_mib, running
 
 ROUNDS = 200
 QUERY = "{ latest { count columns { pointId time value quality } } }"
@@ -113,7 +113,7 @@ def main() -> None:
     server = os.environ["DDMS_TEST_DATABASE_URL"]
     url, secret = asyncio.run(prepared(server, "ddms_bench_latest"))
     port = free_port()
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     with running(sys.executable, "-m", "ddms", "api", env=environment) as api:

@@ -22,7 +22,7 @@ from starlette.routing import WebSocketRoute
 
 from bench.latest import free_port, prepared, until_ready
 from bench.live_clients import Asked
-from bench.processes import cpu_seconds, memory_mib, running
+from bench.processes import TRUSTING, cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
 from collector.storing.flush import MAKE_INCOMING, flush_batch
 
@@ -141,7 +141,7 @@ def main() -> None:
     server = os.environ["DDMS_TEST_DATABASE_URL"]
     url, secret = asyncio.run(prepared(server, "ddms_bench_live", endpoints=10, units=DEVICES // 10, registers=1))
     port = free_port()
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     rows = []

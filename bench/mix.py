@@ -29,7 +29,7 @@ from api.ground.database import Statements
 from api.ground.roles import Role
 from bench.collector import fill, fresh_database
 from bench.latest import free_port, until_ready
-from bench.processes import cpu_seconds, memory_mib, running
+from bench.processes import TRUSTING, cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
 from collector.storing.flush import MAKE_INCOMING, flush_batch
 from ddms.database import _prepare
@@ -251,7 +251,7 @@ def main() -> None:
     url = asyncio.run(fresh_database(os.environ["DDMS_TEST_DATABASE_URL"], "ddms_bench_mix"))
     secret, points = asyncio.run(prepare(url))
     port = free_port()
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "error"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "error"} | TRUSTING
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     with running(sys.executable, "-m", "ddms", "api", env=environment) as api:

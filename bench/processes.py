@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+TRUSTING = {"DDMS_COST_PER_SECOND": "1000000000"}
+"""The environment of an API whose callers' budgets do not end: what a request takes is measured, not what one may ask."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

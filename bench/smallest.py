@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncpg
 
 from bench.latest import free_port, prepared
-from bench.processes import cpu_seconds, running
+from bench.processes import TRUSTING, cpu_seconds, running
 
 CLIENTS, SECONDS, ROUNDS = 16, 2.0, 5
 SMALLEST = "{ __typename }"
@@ -136,7 +136,7 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith("DDMS_")]:
         del os.environ[name]
     ours, bare, theirs = free_port(), free_port(), free_port()
-    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(ours), "DDMS_LOG_LEVEL": "warning"}
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(ours), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
     node = shutil.which("node")
     packages = [Path(folder) / "postgraphile" for folder in os.environ.get("NODE_PATH", "").split(":") if folder]
     node_command = [node or "", "-e", POSTGRAPHILE, url, str(theirs)]

@@ -1,6 +1,9 @@
 """Users: signing in with name and password."""
 
 import asyncio
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,7 +29,15 @@ from ddms.errors import Code, DdmsError
 
 SESSION = timedelta(hours=12)
 ATTEMPTS = 5
-_HASHERS = ThreadPoolExecutor(HASHES, "argon2")
+
+
+def _come_after_requests() -> None:
+    """Give way to what else runs here: whoever guesses passwords must not slow down others (on Linux, where threads can)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+_HASHERS = ThreadPoolExecutor(HASHES, "argon2", _come_after_requests)
 TURNS = Turns(HASHES, each=1, waiting=HASHES_WAITING, seconds=HASH_SECONDS)
 """Whose password is checked next: addresses take turns, so that one that tries many keeps nobody else waiting."""
 

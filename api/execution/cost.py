@@ -96,7 +96,8 @@ ROW_BY_ROW = {"ReadingsEvent.readings"}
 
 
 DEAR = {"Mutation.signIn": 5_000.0}
-"""Fields that cost more than a statement: a password's check takes as long as so many fields."""
+"""Fields that cost more than others: a password's check takes as long as so many fields."""
+_CHANGE, _BROUGHT = 300.0, 5
 
 
 class Cost(NamedTuple):
@@ -134,14 +135,18 @@ def cost_of(
 
 
 def brought(value: Any) -> int:
-    """Return what it costs to take in what a change brings: one for each value, and for each hundred characters."""
+    """Return what it costs to take in what a change brings: five for each value, and for each hundred characters."""
+    return _BROUGHT * _values(value)
+
+
+def _values(value: Any) -> int:
     match value:
         case str():
             return 1 + len(value) // 100
         case dict():
-            return 1 + sum(map(brought, value.values()))
+            return 1 + sum(map(_values, value.values()))
         case list():
-            return 1 + sum(map(brought, value))
+            return 1 + sum(map(_values, value))
         case _:
             return 1
 
@@ -205,7 +210,7 @@ class _Measure:
             below = below._replace(page=length)
         inner = self.of(kind, node.selection_set, below) if isinstance(kind, GraphQLObjectType) else Cost()
         each = inner.plus(Cost(1.0))
-        own = Cost(DEAR.get(name, _STATEMENT if _asks_the_database(field) else 0.0))
+        own = Cost(DEAR.get(name, _statement(parent, field)))
         if not listed:
             return each.plus(own)
         if length is None:
@@ -255,6 +260,13 @@ def _has_variable(value: ValueNode) -> bool:
             return any(_has_variable(field.value) for field in value.fields)
         case _:
             return False
+
+
+def _statement(parent: GraphQLObjectType, field: GraphQLField) -> float:
+    """Return what asking the database costs: a change is a transaction with its line in the audit log."""
+    if not _asks_the_database(field):
+        return 0.0
+    return _CHANGE if parent.name == "Mutation" else _STATEMENT
 
 
 def _asks_the_database(field: GraphQLField) -> bool:

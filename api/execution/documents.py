@@ -27,7 +27,7 @@ from graphql import (
 from graphql.execution import VariableValues, get_variable_values
 from graphql.validation import NoSchemaIntrospectionCustomRule, recommended_rules, specified_rules
 
-from api.execution.cost import brought, cost_of, told_cost, too_dear
+from api.execution.cost import cost_of, told_cost, too_dear
 from api.execution.extent import DocumentLimits, exceeded
 from api.execution.response import encode
 from api.graphql import errors
@@ -41,6 +41,7 @@ _NO_VARIABLES = VariableValues({}, {})
 ONCE = "signIn"
 """The root field that costs so much that an operation has it once."""
 _CACHED_LENGTH = 20_000
+_REMEMBERED = 10_000  # documents that were read once
 _CACHED_ALTOGETHER = 500_000  # characters; what is made of one takes some hundred bytes
 
 
@@ -131,8 +132,6 @@ class Operation:
             raise BadDocument(values)
         bound = self._unbound.bound(context, values)
         bound.cost = self.priced(context, values)
-        if variables and self.kind is OperationType.MUTATION:
-            bound.cost += brought(variables)
         return bound
 
     def priced(self, context: Context, values: VariableValues = _NO_VARIABLES) -> int:
@@ -150,7 +149,7 @@ class Operation:
 
 
 class Documents:
-    """The good documents that were seen lately, by their text.
+    """The good documents that were seen twice lately, by their text.
 
     A bad one is not kept: its errors hold on to all that was read of it, and who sends many would fill the memory.
     """
@@ -161,6 +160,7 @@ class Documents:
         """Whether nothing is told of the schema, not even by suggestions."""
         self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._limits = limits
+        self._once_read: dict[int, None] = {}
         self._cache: dict[tuple[str, str | None], Operation] = {}
         self._cached_length = 0
 
@@ -171,7 +171,7 @@ class Documents:
     def read(self, text: str, name: str | None) -> Operation:
         """Read a document and return its operation; raises `BadDocument`."""
         operation = self._operation(text, name)
-        if len(text) <= _CACHED_LENGTH:
+        if len(text) <= _CACHED_LENGTH and self._seen(text):
             self._cache[text, name] = operation
             self._cached_length += len(text)
             while self._cached_length > _CACHED_ALTOGETHER:
@@ -179,6 +179,17 @@ class Documents:
                 self._cached_length -= len(oldest[0])
                 del self._cache[oldest]
         return operation
+
+    def _seen(self, text: str) -> bool:
+        """Say whether a document was read before: what is asked once would only drive out what is asked again."""
+        digest = hash(text)
+        if digest in self._once_read:
+            del self._once_read[digest]
+            return True
+        self._once_read[digest] = None
+        if len(self._once_read) > _REMEMBERED:
+            del self._once_read[next(iter(self._once_read))]
+        return False
 
     def _operation(self, text: str, name: str | None) -> Operation:
         document = self._validated(text)

@@ -5,11 +5,13 @@
 - A field that is only an attribute of its object is read on the spot, while graphql-core takes 8 µs for it: its path,
   its info, its checks for awaitables.
 - Long lists of a dear operation are written in parts: the event loop serves others in between.
+- Long lists that a change brings are converted in a thread.
 - A resolver without arguments is called as it is, without Strawberry's conversion of arguments and its extensions.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -30,7 +32,9 @@ from graphql import (
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path
+from strawberry import Schema
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import get_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
@@ -71,13 +75,42 @@ def shorten(schema: GraphQLSchema) -> None:
                     field.resolve = _short(declared, resolver.wrapped_func, resolver.info_parameter)
 
 
+def convert_aside(schema: Schema) -> None:
+    """Let long lists in what a change brings be converted in a thread: of 2,000 points it takes a quarter of a second."""
+    kind = schema._schema.mutation_type
+    for field in kind.fields.values() if kind else ():
+        declared = (field.extensions or {}).get("strawberry-definition")
+        if isinstance(declared, StrawberryField) and field.args and not declared.extensions and field.resolve:
+            field.resolve = _aside(schema, declared, field.resolve)
+
+
+def _aside(schema: Schema, declared: StrawberryField, usual: Callable[..., Any]) -> Callable[..., Any]:
+    async def resolve(source: Any, raw: Any, **given: Any) -> Any:
+        if not _has_many(given):
+            return await usual(source, raw, **given)
+        info = Info(_raw_info=raw, _field=declared)
+        read = partial(get_arguments, field=declared, source=source, info=info, kwargs=given)
+        registry = schema.schema_converter.scalar_registry
+        arguments, named = await asyncio.to_thread(read, config=schema.config, scalar_registry=registry)
+        return await declared.get_result(source, info=info, args=arguments, kwargs=named)
+
+    return resolve
+
+
+def _has_many(value: Any) -> bool:
+    """Whether there is a list in it of more than one part."""
+    if isinstance(value, dict):
+        return any(map(_has_many, value.values()))
+    return isinstance(value, list) and (len(value) > PART or any(map(_has_many, value)))
+
+
 def _short(declared: StrawberryField, function: Any, info_parameter: Any) -> Callable[[Any, Any], Any]:
     if info_parameter is None:
         return lambda source, _info: function(source)
     return lambda source, info: function(source, **{info_parameter.name: Info(_raw_info=info, _field=declared)})
 
 
-PART = 20
+PART = 10
 """So many objects of a list are written before others are served."""
 
 

@@ -19,6 +19,9 @@ MOST_COST = 200_000
 """An operation that may cost more is refused."""
 DEAR_COST = 1_000
 """An operation that may cost so much lets others be served while it is written."""
+DEAR = 4
+"""So many dear operations are executed at a time: who asks for many waits in a queue of its own, not in others'."""
+DEAR_EACH = 1
 BUDGET_SECONDS = 20
 """For so long a caller's budget is restored until it is full."""
 STRANGERS_SHARE = 4

@@ -4,6 +4,7 @@ Who asks (`caller`); how often (`passing`); what (`operation`, `export`); how de
 A new transport brings a token, an `Asked` and a key, and gets an answer or an error; it decides nothing itself.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from graphql import OperationType
 
 from api.execution import observed
-from api.execution.cost import told_cost
+from api.execution.cost import brought, told_cost
 from api.execution.documents import Documents, Operation
 from api.execution.response import encode
 from api.execution.run import execute
@@ -22,7 +23,9 @@ from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
 from api.ground.callers import of_header
 from api.ground.limits import (
+    DEAR,
     DEAR_COST,
+    DEAR_EACH,
     EXPORT_COST,
     EXPORTS,
     EXPORTS_EACH,
@@ -39,8 +42,10 @@ from api.transport.idempotency import claimed, fingerprint, key_of, succeeded
 from api.transport.request import Asked
 from ddms.errors import Code, DdmsError, Sentence
 
-_READING, _CHARACTERS = 100, 4
-"""What it costs to read a document that was not read lately: a hundred, and one for each four characters."""
+_READING = 200
+"""What it costs to read a document that was not read lately, besides one for each of its characters."""
+_LARGE_BODY, _BYTES = 10_000, 100
+"""From which size on a request costs one for each hundred bytes, before it is known what they say."""
 _TURN_SECONDS = 10.0
 
 Waited: TypeAlias = Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]]
@@ -64,6 +69,8 @@ class Gate:
         self._parts = parts
         self._running: Counter[Who] = Counter()
         self._unread: Counter[Who] = Counter()
+        self._reading = Turns(1, each=1, waiting=IN_FLIGHT, seconds=_TURN_SECONDS)
+        self._dear = Turns(DEAR, each=DEAR_EACH, waiting=IN_FLIGHT, seconds=_TURN_SECONDS)
         self.exports = Turns(EXPORTS, each=EXPORTS_EACH, waiting=EXPORTS_EACH, seconds=_TURN_SECONDS)
 
     def measure(self) -> None:
@@ -116,8 +123,10 @@ class Gate:
         documents = self._parts.documents
         if known := documents.known(text, asked.operation_name):
             return known
-        context.budgets.take(context.who, _READING + len(text) // _CHARACTERS)
-        return documents.read(text, asked.operation_name)
+        context.budgets.take(context.who, _READING + len(text))
+        async with self._reading.place(context.who):
+            await asyncio.sleep(0)  # others are served between two documents that are read
+            return documents.known(text, asked.operation_name) or documents.read(text, asked.operation_name)
 
     def export(self, context: Context, *, preview: bool) -> None:
         """What, and how dear: refuse who may not export."""
@@ -135,11 +144,21 @@ class Gate:
             context.budgets.take(context.who, cost)
             encoded = b'{"data":%b,"extensions":%b}' % (operation.constant, encode(told_cost(cost, context)))
         else:
-            executor = operation.executor(context, asked.variables)
-            cost = executor.cost
-            executor.in_parts = cost >= DEAR_COST
-            context.budgets.take(context.who, cost)
-            encoded, answer = await self._once(operation, context, executor, asked, waited)
+            paid = brought(asked.variables) if asked.variables and operation.kind is OperationType.MUTATION else 0
+            context.budgets.take(context.who, paid)
+            if paid >= DEAR_COST:
+                async with self._dear.place(context.who):
+                    executor = await asyncio.to_thread(operation.executor, context, asked.variables)
+            else:
+                executor = operation.executor(context, asked.variables)
+            context.budgets.take(context.who, executor.cost)
+            cost = executor.cost = executor.cost + paid
+            if cost < DEAR_COST:
+                encoded, answer = await self._once(operation, context, executor, asked, waited)
+            else:
+                executor.in_parts = True
+                async with self._dear.place(context.who):
+                    encoded, answer = await self._once(operation, context, executor, asked, waited)
         observed.answered(operation, context, time.perf_counter() - began, cost, answer)
         return encoded
 

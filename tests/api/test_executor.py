@@ -73,11 +73,12 @@ async def test_an_answer_is_the_same_as_by_the_long_way_each_time(document, vari
         assert list(answer["data"] or ()) == list(expected["data"] or ())
 
 
-def documents_alive(documents: Documents, text: str, count: int) -> int:
-    """Return how many parsed documents are left of `count` that differ in a comment."""
+def documents_alive(documents: Documents, text: str, count: int, times: int = 2) -> int:
+    """Return how many parsed documents are left of `count` that differ in a comment, each read so many times."""
     for number in range(count):
         with contextlib.suppress(BadDocument):
-            documents.read(f"{text} # {number}", None)
+            for _ in range(times):
+                documents.read(f"{text} # {number}", None)
     gc.collect()
     return sum(type(thing) is DocumentNode for thing in gc.get_objects())
 
@@ -88,7 +89,17 @@ def test_documents_are_kept_in_a_bounded_memory_and_bad_ones_not_at_all():
     assert documents_alive(documents, "{ leaf { name " + "wrong " * 500 + "} }", 100) == before
     long = "{ leaf { name " + " " * 5_000 + "} }"
     assert 90 <= documents_alive(documents, long, 200) - before <= 100
-    assert documents.read(f"{long} # 199", None) is documents.known(f"{long} # 199", None)
+    assert documents.known(f"{long} # 199", None) is not None
+
+
+def test_a_document_that_is_read_once_drives_out_none_that_is_asked_again():
+    documents = Documents(SHORT, DocumentLimits())
+    assert documents.known("{ __typename }", None) is None
+    kept = [documents.read("{ __typename }", None) for _ in range(2)][1]
+    assert documents_alive(documents, "{ leaf { name " + " " * 5_000 + "} }", 200, times=1) == documents_alive(
+        documents, "", 0
+    )
+    assert documents.known("{ __typename }", None) is kept
 
 
 def without_ids(answer):

@@ -149,12 +149,42 @@ async def test_the_server_refuses_grafanas_role(attacker, statement):
         await attacker.execute(statement)
 
 
-async def test_grafanas_role_gets_no_more_than_40_sessions(site):
-    sessions = [await grafana(site) for _ in range(40)]
+async def too_many(site: str, allowed: int) -> bool:
+    sessions = [await grafana(site) for _ in range(allowed)]
     with pytest.raises(asyncpg.TooManyConnectionsError):
         await grafana(site)
     for session in sessions:
         await session.close()
+    return True
+
+
+async def test_grafanas_role_gets_no_more_than_3_sessions(site):
+    assert await too_many(site, 3)
+
+
+async def test_the_owner_says_how_many_sessions_grafanas_role_gets(site, superuser):
+    await superuser.execute("UPDATE secrets SET grafana_sessions = 5; SELECT restore_roles()")
+    try:
+        assert await too_many(site, 5)
+        assert await superuser.fetch("SELECT * FROM role_faults()") == []
+    finally:  # a role belongs to all databases of the server
+        await superuser.execute("UPDATE secrets SET grafana_sessions = 3; SELECT restore_roles()")
+
+
+async def test_who_divides_a_statement_among_cores_is_ended(superuser, program, attacker):
+    older = superuser.get_server_version().major < 16
+    await attacker.execute(
+        f"SET max_parallel_workers_per_gather = 2; SET {'force_parallel_mode' if older else 'debug_parallel_query'} = on"
+    )
+    running = asyncio.ensure_future(attacker.fetch("SELECT pg_sleep(60)"))
+    async with asyncio.timeout(10):
+        while not await superuser.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE leader_pid = $1", attacker.get_server_pid()
+        ):
+            await asyncio.sleep(0.01)
+    assert await program.fetchval("SELECT ended FROM guard_grafana()") > 0
+    with pytest.raises((asyncpg.PostgresError, ConnectionError)):
+        await running
 
 
 async def test_a_password_that_grafanas_role_changed_is_changed_back(site, program, attacker):
@@ -176,6 +206,7 @@ async def test_settings_that_grafanas_role_changed_are_changed_back(site, progra
     for setting, wanted in {
         "search_path": "grafana", "statement_timeout": "15s", "default_transaction_read_only": "on",
         "idle_in_transaction_session_timeout": "15s", "temp_file_limit": "1GB", "work_mem": "4MB",
+        "max_parallel_workers_per_gather": "0",
     }.items():  # fmt: skip
         assert await fresh.fetchval(f"SHOW {setting}") == wanted
     await fresh.close()
