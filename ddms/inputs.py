@@ -63,11 +63,13 @@ def text(raw: str, *, most: int = MOST_TEXT) -> str:
     return text
 
 
-def whole(raw: str) -> int:
-    """Read a whole number: `17`, `17.0` as spreadsheets write it, `0x11`."""
+def whole(raw: str, *, decimal_comma: bool = False) -> int:
+    """Read a whole number: `17`, `17.0` as spreadsheets write it, `0x11`; with a decimal comma also `17,0`."""
     text = _joined(raw)
     if _HEXADECIMAL.fullmatch(text):
         return int(text, 16)
+    if decimal_comma and "." not in text:
+        text = text.replace(",", ".", 1)
     if not _WHOLE.fullmatch(text):
         raise ValueError(Sentence("{!r} is not a whole number: write 17, or 0x11", shortened(raw)))
     return int(text.partition(".")[0])

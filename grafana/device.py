@@ -35,9 +35,10 @@ from grafana.panels import (
 )
 from grafana.trends import qualities, timeline, trend, unit_variable
 
+# With its key where the name alone names several: Grafana shows one choice of each text only.
 POINT_CHOICES = """
-SELECT point AS __text, point_id AS __value FROM points
- WHERE device_id::text = '$device' AND kind = 'number' ORDER BY point_id
+SELECT point || CASE WHEN count(*) OVER (PARTITION BY point) > 1 THEN ' · ' || key ELSE '' END AS __text, point_id AS __value
+  FROM points WHERE device_id::text = '$device' AND kind = 'number' ORDER BY point_id
 """
 UNIT_CHOICES = """
 SELECT axis FROM points WHERE point_id::text = any (string_to_array('${points:csv}', ','))

@@ -30,7 +30,8 @@ from grafana.trends import trend, unit_variable
 _OF_GROUP = "device_id IN (SELECT device_id FROM group_devices WHERE group_id::text = '$group')"
 GROUP_CHOICES = "SELECT group_name AS __text, group_id AS __value FROM groups ORDER BY lower(group_name)"
 KEYS = f"""
-SELECT min(point) AS __text, key AS __value FROM points
+SELECT min(point) || CASE WHEN count(*) OVER (PARTITION BY min(point)) > 1 THEN ' · ' || key ELSE '' END AS __text, key AS __value
+  FROM points
  WHERE {_OF_GROUP} AND kind = 'number' GROUP BY key ORDER BY count(*) DESC, min(point_id)
 """
 _CHOSEN_KEYS = f"{_OF_GROUP} AND kind = 'number' AND key = any (array[${{keys:sqlstring}}]::text[])"

@@ -25,7 +25,9 @@ from grafana.trends import qualities, trend, unit_variable
 
 _CHOSEN = "point_id::text = any (array[${points:sqlstring}]::text[])"
 POINTS = """
-SELECT device || ' · ' || point AS __text, point_id AS __value FROM points
+SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device_id, point) > 1 THEN ' · ' || key ELSE '' END AS __text,
+       point_id AS __value
+  FROM points
  WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind = 'number' ORDER BY lower(device), point_id
 """
 UNITS = queries.unit_choices(_CHOSEN)

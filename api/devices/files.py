@@ -5,7 +5,7 @@ All mistakes are found before any is told, each with its place.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from api.connections.store import SETTINGS
 from api.connections.store import problems as problems_of_connection
 from api.connections.types import ConnectionChanges
 from api.devices.store import OWN_FIELDS, DeviceInput
-from api.files.cells import LIST, Cell, Reader, readers, values
+from api.files.cells import LIST, Cell, readers, values
 from api.files.mistakes import Finder, Place
 from api.files.spreadsheet import defused
 from api.files.table import Table
@@ -23,6 +23,7 @@ from api.graphql.payloads import snake
 from api.points.types import POINT_FIELDS, PointInput
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError, Sentence
+from ddms.registers import ADDRESSES, DataType, RegisterTable
 
 OWN_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
     name: name for name in OWN_FIELDS if name not in {"name", "enabled"}
@@ -31,7 +32,16 @@ OWN_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "
 CONNECTION_FIELDS = tuple(name for name in SETTINGS if name != "endpoint")
 DEVICE_COLUMNS = OWN_COLUMNS | {name: name for name in CONNECTION_FIELDS}
 COLUMNS = (*DEVICE_COLUMNS, *POINT_FIELDS)
-_DEVICE_NEEDS, _POINT_NEEDS = ("name", "endpoint"), ("key", "register_table", "address", "data_type")
+_DEVICE_NEEDS = ("name", "endpoint")
+_POINT_STAND_IN: dict[str, Any] = {
+    "key": "key",
+    "register_table": RegisterTable.HOLDING,
+    "address": 0,
+    "data_type": DataType.UINT16,
+}
+"""What a point needs; the values take the place of what could not be read, so that the rest can be checked."""
+_CHECKED_ALONE = {"key", "name", "unit", "scale", "interval_seconds", "deadband", "heartbeat_seconds"}
+"""Fields of a point that are right or wrong whatever the others are."""
 
 Cells = Mapping[str, Cell]
 
@@ -107,18 +117,25 @@ class _Reading:
 
     def point(self, cells: Cells, place: Place) -> PointInput | None:
         """Read a point; None when it has mistakes."""
-        found = self._whole(cells, self.of_points, _POINT_NEEDS, place)
-        return None if found is None else PointInput(**found)
-
-    def _whole(
-        self, cells: Cells, by: Mapping[str, Reader], needs: Iterable[str], place: Place
-    ) -> dict[str, Any] | None:
         before = len(self.finder)
-        found = values(cells, by, self.finder)
-        for name in needs:
+        found = values(cells, self.of_points, self.finder)
+        for name in _POINT_STAND_IN:
             if name not in cells or cells[name].is_empty:
                 self.finder.add(place, name, "this is needed")
-        return found if len(self.finder) == before else None
+        if len(self.finder) == before:
+            return PointInput(**found)
+        self._check_the_rest(cells, found)
+        return None
+
+    def _check_the_rest(self, cells: Cells, found: dict[str, Any]) -> None:
+        """Check the cells of a point that could be read, although others could not."""
+        unread = {name for name, cell in cells.items() if name not in found and not cell.is_empty}
+        unread |= {name for name in _POINT_STAND_IN if name not in found}
+        for path, sentence in PointInput(**(_POINT_STAND_IN | found)).problems():
+            name = snake(path)
+            alone = name in _CHECKED_ALONE or (name == "address" and not 0 <= found.get(name, 0) < ADDRESSES)
+            if name in found and (alone or unread <= _CHECKED_ALONE):
+                self.finder.add(cells[name].place, name, sentence)
 
     def add_point(self, draft: _Draft, cells: Cells, place: Place) -> None:
         """Read a point of a device."""

@@ -54,9 +54,10 @@ def _enum(kind: type[StrEnum]) -> Reader:
 def readers(kind: type, *, decimal_comma: bool, without: Iterable[str] = ()) -> dict[str, Reader]:
     """Return how the cells of each field of a dataclass are read."""
     number = partial(inputs.number, decimal_comma=decimal_comma)
+    whole = partial(inputs.whole, decimal_comma=decimal_comma)
     simple: dict[type, Reader] = {
         bool: lambda raw: inputs.switch(_text(raw)),
-        int: lambda raw: inputs.whole(_text(raw)),
+        int: lambda raw: whole(_text(raw)),
         float: lambda raw: number(_text(raw)),
         str: _text,
     }

@@ -7,6 +7,7 @@ and have an even length, and before a register is said to be missing it is asked
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -112,14 +113,27 @@ class _Scan:
         await self._find_units()
         units = self._result["units"]
         if len(units) == len(self._unit_ids) >= SAME_FOR_ALL:
-            self._result["notes"].append("every unit id answers: this device does not look at it; only one was scanned")
-            units = units[:1]
+            units = self._told_apart(units)
         span = (1 - UNITS_SHARE) / max(1, len(units) * len(self._tables))
         for unit in units:
             for table in self._tables:
                 await self._find_registers(unit, table, span)
         self._step(1 - self._progress)
         return self._result
+
+    def _told_apart(self, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return which units to scan when all answer: those that answer unlike most, or the first of all alike."""
+        told = Counter(unit["reason"] for unit in units)
+        reason, _ = told.most_common(1)[0]
+        others = [unit for unit in units if unit["reason"] != reason]
+        if reason is None or not others:
+            self._result["notes"].append("every unit id answers: this device does not look at it; only one was scanned")
+            return units[:1]
+        alike = len(units) - len(others)
+        note = f"{alike} units answer with the same exception ({reason}), as some gateways do for units that are not there: left out"
+        self._result["notes"].append(note)
+        self._result["units"][:] = others
+        return others
 
     def _step(self, by: float) -> None:
         self._progress = min(1.0, self._progress + by)
@@ -169,6 +183,7 @@ class _Scan:
                     unit["notes"].append(f"{table.value}: {error.reason.explanation}")
                     self._step(share * (self._last - address + 1) / (self._last - self._first + 1))
                     break
+                unit["notes"].append(f"{table.value} {address} – {address + count - 1}: {error.reason.explanation}")
                 parts = []
             else:
                 silences = 0

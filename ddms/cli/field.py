@@ -29,6 +29,12 @@ SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, 
 FIND_POINTS = "-- ddms:find_points\nSELECT * FROM points WHERE device_id = $1 ORDER BY register_table, address, bit"
 
 
+_KNOWN = (
+    "TABLE is one of {}; ADDRESS a whole number; TYPE one of {} (a string with its length, string/8, a bit with its number, bit/3); "
+    "ORDER one of {}"
+).format(*(", ".join(member.value for member in kind) for kind in (RegisterTable, DataType, ByteOrder)))
+
+
 class Asked(NamedTuple):
     """What is read."""
 
@@ -119,9 +125,9 @@ def parse_point(text: str) -> Register:
             bit=int(number) if data_type is DataType.BIT else None,
             length=int(number) if data_type is DataType.STRING else None,
         )
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError):
         raise DdmsError(
-            Code.INVALID, f"{text!r} is not TABLE:ADDRESS[:TYPE[:ORDER]] ({error})", field="--point"
+            Code.INVALID, f"{text!r} is not TABLE:ADDRESS[:TYPE[:ORDER]]; {_KNOWN}", field="--point"
         ) from None
     if problem := register.problem():
         raise DdmsError(Code.INVALID, f"{text!r}: {problem[1]}", field="--point")

@@ -162,7 +162,8 @@ def _troubles(answer: dict[str, Any]) -> list[str]:
     if own["state"] in _TROUBLE:
         since = f" since {own['since']:%Y-%m-%d %H:%M} UTC" if own["since"] and own["state"] != "disabled" else ""
         error = f": {own['last_error']}" if own["last_error"] and own["state"] != "disabled" else ""
-        told.append(f"{own['name']} is {own['state']}{since}{error}. {_TROUBLE[own['state']]}")
+        end = "" if error.endswith("?") else "."
+        told.append(f"{own['name']} is {own['state']}{since}{error}{end} {_TROUBLE[own['state']]}")
     if offline := [state["name"] for state in others if state["state"] == "offline"]:
         more = f" and {len(offline) - 5} more" if len(offline) > 5 else ""
         told.append(f"Offline on this line: {', '.join(offline[:5])}{more}; each costs a time-out when it is tried.")

@@ -31,7 +31,31 @@ def test_all_mistakes_of_a_table_are_told_at_once_with_their_cells():
         "C,,1,k,nowhere,70000,int17,one\n"
         "A,,3,k2,holding,1,,\n"
     )
-    assert found(text) == [(2, 3), (2, 6), (3, 2), (3, 4), (4, 1), (4, 5), (4, 7), (4, 8), (5, 1), (5, 3)]
+    assert found(text) == [
+        (2, 3),
+        (2, 6),
+        (2, 8),
+        (3, 2),
+        (3, 4),
+        (4, 1),
+        (4, 5),
+        (4, 6),
+        (4, 7),
+        (4, 8),
+        (5, 1),
+        (5, 3),
+    ]
+
+
+def test_a_cell_that_cannot_be_read_makes_no_mistake_of_the_right_cells_beside_it():
+    text = "device,endpoint,key,register_table,address,data_type,bit,valid_max\nA,tcp://a,k,holding,1,bitt,3,5\n"
+    assert found(text) == [(2, 6)]
+
+
+def test_with_a_decimal_comma_a_whole_number_may_have_one_too():
+    text = "device;endpoint;key;register_table;address;data_type;scale\nA;tcp://a;k;holding;17,0;int16;0,1\n"
+    (entry,) = read(text, FileFormat.CSV).entries
+    assert (entry.device.points[0].address, entry.device.points[0].scale) == (17, 0.1)
 
 
 def test_all_mistakes_of_yaml_are_told_at_once_with_their_characters():
@@ -51,7 +75,7 @@ elsewhere: 1
 
 def test_ten_thousand_mistakes_are_told_by_their_kind_after_the_first_fifty():
     rows = "".join(
-        f"D{n // 10},tcp://a,1,k{n % 10},holding,{'x' if n % 2 else 'y'},int16,{n % 3}\n" for n in range(10_000)
+        f"D{n // 10},tcp://a,1,k{n % 10},holding,{'x' if n % 2 else 'y'},int16,{n % 3 + 1}\n" for n in range(10_000)
     )
     with pytest.raises(Mistakes) as told:
         read(HEAD + rows, FileFormat.CSV)

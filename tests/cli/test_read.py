@@ -82,6 +82,10 @@ async def test_a_silent_block_does_not_hide_the_others(settings, owner, make_dev
         (["--endpoint", "tcp://127.0.0.1:9", "--point", "coil:0", "--parity", "none"], "--parity is for serial lines"),
         (["--endpoint", "serial:///dev/null", "--point", "coil:0", "--baud-rate", "5"], "not in the range"),
         (["--endpoint", "tcp://127.0.0.1", "--point", "holding:400001"], "400001 is a manual's number"),
+        (
+            ["--endpoint", "tcp://127.0.0.1", "--point", "holdin:1"],
+            "TABLE is one of coil, discrete_input, input, holding;",
+        ),
         (["Mixer", "--unit", "3"], "--unit goes with --endpoint"),
     ],
 )

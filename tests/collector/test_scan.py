@@ -95,7 +95,7 @@ async def test_a_table_that_never_answers_is_left_alone():
     async with scripted(lambda r: words(r) if r[4] == 1 else None) as device:
         result, _ = await found(device.port, unit_to=1, address_to=65_535)
     assert len(device.requests) < 10
-    assert result["units"][0]["notes"] == ["holding: the device did not answer in time"]
+    assert result["units"][0]["notes"][-1] == "holding: the device did not answer in time"
 
 
 async def test_where_nobody_listens_the_scan_ends_at_once():
@@ -111,6 +111,21 @@ async def test_a_foreign_server_that_ignores_the_unit_id_is_told():
     assert len(result["units"]) == 20
     assert "every unit id answers" in result["notes"][0]
     assert ranges(result["units"][0]) == [("holding", 0, 11)]
+
+
+async def test_the_unit_that_answers_unlike_all_others_is_the_one_that_is_scanned():
+    async with scripted(lambda r: having((100, 5))(r) if r[1] == 7 else exception(r, 4)) as device:
+        result, _ = await found(device.port, unit_to=20, address_to=199)
+    assert [unit["unit_id"] for unit in result["units"]] == [7]
+    assert ranges(result["units"][0]) == [("holding", 100, 5)]
+    assert result["notes"][0].startswith("19 units answer with the same exception (device_failure)")
+
+
+async def test_a_block_that_is_not_answered_is_told():
+    async with scripted(lambda r: words(r) if r[3] < 124 else None) as device:
+        result, _ = await found(device.port, unit_to=1, address_to=199)
+    assert ranges(result["units"][0]) == [("holding", 0, 124)]
+    assert result["units"][0]["notes"] == ["holding 124 – 199: the device did not answer in time"]
 
 
 @pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")

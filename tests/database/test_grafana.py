@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
+from grafana import queries as panel_queries
 from grafana.__main__ import FOLDER, dashboards, main, outdated
 
 BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in dashboards().items()}
@@ -357,6 +358,12 @@ def test_a_panel_that_is_empty_names_only_what_exists():
     schema = (FOLDER.parents[1] / "schema.graphql").read_text()
     for name in re.findall(r"(\w+) mutation\b", "".join(dashboards().values())):
         assert f"\n  {name}(" in schema
+
+
+async def test_points_of_one_name_are_told_apart_since_grafana_shows_each_text_once(filled, viewer):
+    await filled.execute("UPDATE points SET name = 'Flow' WHERE device_id = 1 AND key = 'ratio'")
+    choices = await viewer.fetch(as_grafana_sends(panel_queries.POINT_CHOICES))
+    assert [choice["__text"] for choice in choices] == ["Flow · m³/h", "Flow · ratio"]
 
 
 def test_dashboards_have_fixed_addresses_and_are_read_only():
