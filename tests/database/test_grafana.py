@@ -361,9 +361,10 @@ def test_a_panel_that_is_empty_names_only_what_exists():
 
 
 async def test_points_of_one_name_are_told_apart_since_grafana_shows_each_text_once(filled, viewer):
-    await filled.execute("UPDATE points SET name = 'Flow' WHERE device_id = 1 AND key = 'ratio'")
-    choices = await viewer.fetch(as_grafana_sends(panel_queries.POINT_CHOICES))
-    assert [choice["__text"] for choice in choices] == ["Flow · m³/h", "Flow · ratio"]
+    await filled.execute("UPDATE points SET name = 'Flow' WHERE key = 'ratio'")
+    for sql, before in (("POINT_CHOICES", ""), ("HISTORY_POINTS", "Pump · "), ("GROUP_KEYS", "")):
+        choices = await viewer.fetch(as_grafana_sends(getattr(panel_queries, sql), devices=["1"]))
+        assert [choice["__text"] for choice in choices] == [f"{before}Flow · flow", f"{before}Flow · ratio"], sql
 
 
 def test_dashboards_have_fixed_addresses_and_are_read_only():
