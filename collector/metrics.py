@@ -169,7 +169,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def _health(store: Store, tasks: Iterable[ConnectionTask], started: float) -> dict[str, Any]:
-    """Say whether what was promised is being done, and if not, why."""
+    """Say whether the collector does what it should, and if not, why."""
     tasks = list(tasks)
     states = [unit.state for task in tasks for unit in task.units]
     reasons, uptime = store.troubles(), round(time.monotonic() - started)

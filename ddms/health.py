@@ -1,4 +1,4 @@
-"""Whether what was promised is being done, as the database tells it: for `/health` of the API and for `ddms doctor`."""
+"""Whether DDMS does what it should, as far as the database shows it: for `/health` of the API and for `ddms doctor`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

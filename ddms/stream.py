@@ -23,7 +23,7 @@ _PAYLOAD_BYTES = 7_900  # PostgreSQL's limit is 7,999
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flush:
-    """What one collector committed in one transaction; a text that is None is there no more."""
+    """What one collector committed in one transaction; a text that is None was removed."""
 
     collector: str
     sequence: int

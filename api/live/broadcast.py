@@ -178,7 +178,7 @@ class Broadcast:
                 self._ended()
 
     def has_snapshot(self) -> bool:
-        """Whether who joins now gets what was executed already."""
+        """Whether a subscriber who joins now gets the result that was executed for the others."""
         return self._snapshot is not None and self._snapshot[:2] == (self._mirror.tick, "STARTED")
 
     def snapshot(self, reason: str) -> Result:

@@ -124,7 +124,7 @@ async def bring(
     """Do what `differing` said: bring these devices to the profile of this number."""
     gone = await statements.value(REMOVE_POINTS, devices, [point["key"] for point in after])
     if gone:
-        await forget(statements, actor, gone, subject=f"{len(gone)} points that the profile has no more")
+        await forget(statements, actor, gone, subject=f"{len(gone)} points that left the profile")
     await statements.value(WRITE_POINTS, devices, after, before)
     touched = sorted({change.device_number for change in changes if change.device_number is not None})
     await statements.value(FOLLOW_PROFILE, devices, number, touched)

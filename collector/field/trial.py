@@ -12,7 +12,7 @@ from ddms import lines
 from ddms.plan import Block, PolledPoint, RequestLimits, plan, split, without_gaps
 from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
-MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing is asked no more
+MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing so far is left alone
 _LIMITS = ("max_words", "max_bits", "max_gap")
 _LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 

@@ -123,7 +123,7 @@ class PollState:
             self.heard = True
 
     def set_aside(self, request: BlockRequest, reason: Reason, *, but: BlockRequest | None = None) -> None:
-        """Poll a silent block no more; its parts are asked for in the quiet, but one that was answered."""
+        """Stop polling a silent block; its parts are asked for while the line is idle, except those that were answered."""
         if request in self.silent:
             self._forget_parts(request)
         self.active = [other for other in self.active if other is not request]
@@ -151,7 +151,7 @@ class PollState:
             self.active = [*self.active, request]
 
     def still_silent(self, request: BlockRequest, reason: Reason) -> None:
-        """Part what was not answered again; what cannot be parted is bad."""
+        """Split a block that was not answered again; what cannot be split is bad."""
         if request in self.silent:
             self.silent[request] = time.monotonic() + WHOLE_AGAIN_SECONDS
             return

@@ -130,7 +130,7 @@ class UnitState:
 
     @property
     def demoted(self) -> bool:
-        """Whether it is polled no more, only tried again from time to time."""
+        """Whether it is no longer polled, only tried again from time to time."""
         return self.failures >= FAILURES_UNTIL_OFFLINE
 
     @property

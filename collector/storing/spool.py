@@ -35,7 +35,7 @@ _ASIDE = (".damaged", ".refused")
 
 
 class SpoolFullError(Exception):
-    """The spool, or the disk, takes no more."""
+    """The spool, or its disk, is full."""
 
 
 class SpoolUnreadableError(Exception):

@@ -156,7 +156,7 @@ def _shown(answer: dict[str, Any]) -> str:
 
 
 def _troubles(answer: dict[str, Any]) -> list[str]:
-    """Say what is not as the plan supposes: that its units answer, and that somebody asks them."""
+    """Say where the plan's assumptions do not hold: that the units answer, and that a collector polls them."""
     own, *others = answer["states"]
     told = []
     if own["state"] in _TROUBLE:

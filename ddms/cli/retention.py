@@ -1,4 +1,4 @@
-"""`ddms retention`: what will be erased, erase it now, what was erased."""
+"""`ddms retention`: show what will be erased, erase it now, show what was erased."""
 
 import dataclasses
 from typing import Any
@@ -28,7 +28,7 @@ def preview(as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @AS_JSON
 def run(yes: bool, as_json: bool) -> None:
-    """Erase at once what is expired by now, also what is not announced yet; asks first."""
+    """Erase at once all that has expired, announced or not; asks first."""
     from api.retention.run import run_by_hand  # noqa: PLC0415
     from api.retention.types import read_preview, read_runs  # noqa: PLC0415 - GraphQL is slow to import
 
