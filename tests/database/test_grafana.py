@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
-from grafana import queries as panel_queries
+from grafana import device, group, history
 from grafana.__main__ import FOLDER, dashboards, main, outdated
 
 BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in dashboards().items()}
@@ -362,8 +362,8 @@ def test_a_panel_that_is_empty_names_only_what_exists():
 
 async def test_points_of_one_name_are_told_apart_since_grafana_shows_each_text_once(filled, viewer):
     await filled.execute("UPDATE points SET name = 'Flow' WHERE key = 'ratio'")
-    for sql, before in (("POINT_CHOICES", ""), ("HISTORY_POINTS", "Pump · "), ("GROUP_KEYS", "")):
-        choices = await viewer.fetch(as_grafana_sends(getattr(panel_queries, sql), devices=["1"]))
+    for sql, before in ((device.POINT_CHOICES, ""), (history.POINTS, "Pump · "), (group.KEYS, "")):
+        choices = await viewer.fetch(as_grafana_sends(sql, devices=["1"]))
         assert [choice["__text"] for choice in choices] == [f"{before}Flow · flow", f"{before}Flow · ratio"], sql
 
 
