@@ -16,7 +16,7 @@ import asyncpg
 from bench.latest import free_port, prepared
 from bench.live import SECONDS, clients, collect
 from bench.live_clients import Asked
-from bench.processes import cpu_seconds, running
+from bench.processes import TRUSTING, cpu_seconds, running
 from bench.smallest import SECONDS as ASKED_SECONDS
 from bench.smallest import SMALL, SMALLEST, asked, wait
 from ddms.settings import Settings
@@ -144,7 +144,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         for kind in SERVERS:
             port = free_port()
-            environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"}
+            environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(port), "DDMS_LOG_LEVEL": "warning"} | TRUSTING
             with running(sys.executable, "-m", "bench.stock", kind, env=environment) as api:
                 wait(port, SMALLEST, secret)
                 for label, query in queries.items():

@@ -34,7 +34,7 @@ ATTEMPTS = 5
 def _come_after_requests() -> None:
     """Give way to what else runs here: whoever guesses passwords must not slow down others (on Linux, where threads can)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 3)
 
 
 _HASHERS = ThreadPoolExecutor(HASHES, "argon2", _come_after_requests)

@@ -98,6 +98,11 @@ class Operation:
         about_itself = all(isinstance(field, FieldNode) and field.name.value.startswith("__") for field in asked)
         return self.kind is OperationType.QUERY and about_itself and not self.node.variable_definitions
 
+    @cached_property
+    def signs_in(self) -> bool:
+        """Whether it waits in the queue of sign-ins, and so in no other one."""
+        return _times(self.document, self.node.selection_set, ONCE) > 0
+
     @property
     def constant(self) -> bytes:
         """The data of a constant answer, encoded."""

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from strawberry import Schema
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import get_arguments
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
@@ -33,6 +34,8 @@ SIGNATURES = [
     (EXECUTOR, CollectedErrors.__init__, "self"),
     (EXECUTOR, CollectedErrors.add, "self error path"),
     (EXECUTOR, Info.__init__, "self _raw_info _field"),
+    (EXECUTOR, get_arguments, "field source info kwargs config scalar_registry"),
+    (EXECUTOR, StrawberryField.get_result, "self source info args kwargs"),
     (HTTP, HttpToolsProtocol.connection_made, "self transport"),
     (HTTP, HttpToolsProtocol.connection_lost, "self exc"),
     (HTTP, HttpToolsProtocol.on_response_complete, "self"),
@@ -55,6 +58,7 @@ ATTRIBUTES = [
     (EXECUTOR, Executor, "collected_errors pending_incremental_futures background_futures _relevant_sub_fields"),
     (EXECUTOR, Executor, "schema fragments variable_values operation root_value context_value"),
     ("api/schema.py", Schema, "_schema"),
+    (EXECUTOR, Schema, "config schema_converter"),
     (HTTP, HttpToolsProtocol, "transport loop client"),
     (WEBSOCKET, WebSocketsSansIOProtocol, "scope writable disconnected close_sent transport"),
     (SOCKET, BaseGraphQLTransportWSHandler, "view websocket context operations connection_acknowledged"),
