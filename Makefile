@@ -15,7 +15,7 @@ demo: $(READY) ## Start a whole DDMS with a simulated plant, no Docker needed; C
 	@$(BIN)/ddms demo
 
 test: lint ## Lint, types, import contracts, all tests on a real database, coverage
-	$(BIN)/python -m pytest --cov --numprocesses=4 --dist=worksteal
+	$(BIN)/python -m pytest --cov --numprocesses=4 --dist=worksteal --durations=10
 
 lint: $(READY) ## Check format, rules, types and who imports whom; changes nothing
 	@$(BIN)/python --version

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from graphql import OperationType
 
 from api.execution import observed
-from api.execution.cost import brought, told_cost
+from api.execution.cost import brought
 from api.execution.documents import Documents, Operation
 from api.execution.response import encode
 from api.execution.run import execute
@@ -30,6 +30,7 @@ from api.ground.limits import (
     EXPORTS,
     EXPORTS_EACH,
     IN_FLIGHT,
+    MOST_COST,
     PREVIEW_COST,
     STRANGERS_IN_FLIGHT,
     UNREAD_BYTES,
@@ -47,6 +48,8 @@ _READING = 200
 _LARGE_BODY, _BYTES = 10_000, 100
 """From which size on a request costs one for each hundred bytes, before it is known what they say."""
 _TURN_SECONDS = 10.0
+_CONSTANT = b'{"data":%b,"extensions":{"cost":{"requested":%d,"limit":%d,"available":%d,"restoredPerSecond":%d}}}'
+"""The answer to a question about the schema alone: what `told_cost` tells, written at once, as it is asked most."""
 
 Waited: TypeAlias = Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]]
 """Waits for an answer as its transport can: one that sees its client leave ends the work."""
@@ -141,8 +144,9 @@ class Gate:
         began = time.perf_counter()
         answer: dict[str, Any] = {}
         if operation.is_constant and (cost := operation.priced(context)) < DEAR_COST:
-            context.budgets.take(context.who, cost)
-            encoded = b'{"data":%b,"extensions":%b}' % (operation.constant, encode(told_cost(cost, context)))
+            who = context.who
+            left = context.budgets.take(who, cost)
+            encoded = _CONSTANT % (operation.constant, cost, MOST_COST, left, context.budgets.restored(who))
         else:
             paid = brought(asked.variables) if asked.variables and operation.kind is OperationType.MUTATION else 0
             context.budgets.take(context.who, paid)
