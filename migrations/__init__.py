@@ -113,7 +113,7 @@ async def _prepare(url: str) -> None:
             raise DdmsError(Code.FORBIDDEN, Sentence(sentence, place["role"], place["role"], made))
         await refuse_newer_schema(connection)
         # Where two come at once, the one that is later may stumble over the other's table, which is as good.
-        with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+        with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
             await connection.execute(MAKE_LOCK)
     finally:
         await connection.close()
