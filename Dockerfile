@@ -1,4 +1,4 @@
-# One image for the three programs, `ddms migrate`, `ddms api`, `ddms collector`, and the simulated plant. About 142 MB
+# One image for the three programs, `ddms migrate`, `ddms api`, `ddms collector`, and the simulated plant. About 148 MB
 # unpacked; what that takes is in docs/decisions/0004-a-small-image.md.
 ARG PYTHON=3.13.7-alpine3.22
 
@@ -24,7 +24,11 @@ RUN find /opt/ddms -type d -name tests -prune -exec rm -rf {} + \
     && /opt/ddms/bin/python -B -c 'import api.app, collector.app, demo.plant, migrations'
 
 FROM python:${PYTHON}
-RUN adduser -D -H -u 10001 ddms && install -d -o ddms -g ddms /var/lib/ddms /var/lib/ddms/spool
+# pg_dump and pg_restore of the database's version, for backups; of the other programs none is needed.
+RUN apk add --no-cache postgresql17-client \
+    && find /usr/libexec/postgresql17 -type f ! -name pg_dump ! -name pg_restore -delete
+RUN adduser -D -H -u 10001 ddms && install -d -o ddms -g ddms /run/edge /var/lib/ddms /var/lib/ddms/spool /var/lib/ddms/notifications \
+    && install -d -o ddms -g ddms -m 700 /var/lib/ddms/keys /var/lib/ddms/backups
 COPY --from=build /opt/ddms /opt/ddms
 ENV PATH=/opt/ddms/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /var/lib/ddms

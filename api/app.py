@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import asyncpg
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from api.access.openid import Providers
+from api.alarms.feed import AlarmFeed
+from api.backups.apart import done_apart
+from api.backups.work import may_back_up
 from api.execution.documents import Documents
 from api.execution.extent import DocumentLimits
 from api.execution.trusted import Trusted
@@ -26,21 +31,30 @@ from api.graphql.context import Context
 from api.ground import memory, tracing
 from api.ground.budget import Budgets
 from api.ground.callers import Callers
-from api.ground.database import Database
+from api.ground.database import LIMITED_PATH, LIMITED_ROLE, Database
 from api.ground.limits import CONNECTIONS, IDLE_SECONDS, MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
-from api.ground.scheduler import Job, Scheduler
+from api.ground.scheduler import BACKUP_JOBS, SITE_JOBS, Job, Scheduler
+from api.ground.signing import Keys
 from api.live.hub import Hub
 from api.schema import build
-from api.site.jobs import jobs_of
+from api.site.jobs import ROWS as JOB_ROWS
+from api.site.jobs import follow_jobs, jobs_of
+from api.subscriptions.backups import follow_backups
+from api.transport import actions, identity, in_sight
 from api.transport import http as over_http
 from api.transport.export import Exports
 from api.transport.gate import Gate
+from api.transport.grafana_paths import EMPTY, QUERY
 from api.transport.graphiql import page
 from api.transport.health import Health
+from api.transport.pages.account import ACCOUNT
+from api.transport.pages.openid import OPENID
+from api.transport.pages.sign_in import SIGN_IN, SIGN_OUT
+from api.transport.pages.start import START
 from api.transport.server_sent_events import EventStreams
 from api.transport.uvicorn_http import HttpProtocol
 from api.transport.uvicorn_websocket import WebSocketProtocol
-from api.transport.websocket import Sockets, end_invalid
+from api.transport.websocket import Live, Sockets, end_invalid, end_out_of_sight
 from ddms.addresses import listen_on
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
@@ -58,12 +72,23 @@ class Parts:
         self.database = database
         self.callers = Callers(database)
         self.trusted = Trusted(database)
+        self.openid = Providers(settings)
         self.budgets = Budgets(settings.cost_per_second)
         self.gate = Gate(self)
+        self.keys = Keys(settings.keys_directory)
+        self.grafana = in_sight.open_grafana(settings)
         self.streams = EventStreams()
-        self.hub = Hub(settings, database, self.callers)
-        self.health = Health(database, self.measure, is_live=self.hub.connected.is_set, jobs=jobs)
+        self.alarms = AlarmFeed()
+        followed = {JOB_ROWS: follow_jobs(settings), **follow_backups()}
+        self.hub = Hub(settings, database, self.callers, self.alarms, followed)
+        self.health = Health(
+            database,
+            self.measure,
+            is_live=self.hub.connected.is_set,
+            jobs=[job for job in jobs if job.claim == SITE_JOBS],
+        )
         self.scheduler = Scheduler(settings, jobs)
+        self.backups = Scheduler(settings, [done_apart(settings, job) for job in jobs], BACKUP_JOBS)
 
     def measure(self) -> None:
         """Tell the metrics what is read when somebody asks for them."""
@@ -74,7 +99,7 @@ class Parts:
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
         return Context(
-            database=self.database,
+            everything=self.database,
             hub=self.hub,
             callers=self.callers,
             budgets=self.budgets,
@@ -98,7 +123,7 @@ class GraphQLEndpoint:
         assert self.parts is not None  # noqa: S101 - requests come after the start
         if scope["type"] == "websocket":
             await self.sockets(scope, receive, send)
-        elif response := _besides(scope):
+        elif scope["method"] != "POST" and (response := _besides(scope)):
             await response(scope, receive, send)
         else:
             await over_http.serve(scope, receive, send, self.parts)
@@ -106,10 +131,7 @@ class GraphQLEndpoint:
 
 def _besides(scope: Scope) -> Response | None:
     """Return the answer to what is no GraphQL request: another method, or a browser that opens the page."""
-    method = scope["method"]
-    if method == "POST":
-        return None
-    if method != "GET":
+    if scope["method"] != "GET":
         return Response("GraphQL is served by GET and POST", 405, {"Allow": "GET, POST"}, "text/plain")
     request = Request(scope)
     wants_page = "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
@@ -136,6 +158,12 @@ def _with_statement_timeout(settings: Settings) -> Settings:
     return replace(settings, database_url=url._replace(query=urlencode(query)).geturl())
 
 
+async def _open_limited(settings: Settings) -> asyncpg.Pool:
+    """Open the pool for limited people; it has connections only while there are some."""
+    theirs = replace(_with_statement_timeout(settings), database_role=LIMITED_ROLE)
+    return await open_pool(theirs, "api", size=CONNECTIONS, stateless=True, fewest=0, search_path=LIMITED_PATH)
+
+
 def _died(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception():
         logger.critical("a part of the program died, so the program ends", exc_info=task.exception())
@@ -152,14 +180,17 @@ def create_app(
         end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
         pool = await open_pool(_with_statement_timeout(settings), "api", size=CONNECTIONS, stateless=True)
+        limited = await _open_limited(settings)
         parts = Parts(
-            settings, Database(pool, edition), endpoint.documents, jobs_of(settings) if jobs is None else jobs
+            settings, Database(pool, edition, limited), endpoint.documents, jobs_of(settings) if jobs is None else jobs
         )
         app.state.health, app.state.parts = parts.health, parts
         endpoint.parts, endpoint.sockets.gate = parts, parts.gate
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_callers_changed = sweeper.wake.set
-        work = (parts.hub.run, sweeper.run, parts.scheduler.run, memory.give_back_now_and_then)
+        parts.hub.on_sights_changed = sweeper.look_twice
+        work = [parts.hub.run, sweeper.run, parts.scheduler.run, memory.give_back_now_and_then]
+        work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:
             task.add_done_callback(_died)
@@ -171,24 +202,44 @@ def create_app(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await pool.close()
+            await asyncio.gather(pool.close(), limited.close())
+            if parts.grafana:
+                await parts.grafana.aclose()
             if end_tracing:
                 await asyncio.to_thread(end_tracing)
 
-    app = Application(
-        lifespan=lifespan,
-        routes=[
-            Route("/", lambda _request: RedirectResponse("graphql")),
-            WebSocketRoute("/graphql", endpoint),
-            Route("/export", Exports(settings)),
-            Mount("/export/page", _Cached(directory=Path(__file__).parent / "static" / "export")),
-            Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),
-            Route("/health", _health),
-            Route("/metrics", _metrics),
-        ],
-    )
+    app = Application(lifespan=lifespan, routes=_routes(settings, endpoint))
     app.endpoint = endpoint
     return app
+
+
+def _routes(settings: Settings, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
+    return [
+        Route("/", START),
+        Route("/sign-in", SIGN_IN),
+        Route("/sign-out", SIGN_OUT),
+        Route("/account", ACCOUNT),
+        Mount("/pages", _Cached(directory=Path(__file__).parent / "static" / "pages")),
+        WebSocketRoute("/graphql", endpoint),
+        Route("/export", Exports(settings)),
+        Route("/openid-{provider}", OPENID),
+        Mount("/export/page", _Cached(directory=Path(__file__).parent / "static" / "export")),
+        Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),
+        Route("/actions/{name}", _Action()),
+        Route("/auth/grafana", identity.of_grafana),
+        Route(QUERY, in_sight.query, methods=["POST"]),
+        *(Route(path, in_sight.empty) for path in EMPTY),
+        Route("/.well-known/jwks.json", identity.published),
+        Route("/health", _health),
+        Route("/metrics", _metrics),
+    ]
+
+
+class _Action:
+    """The endpoint of the buttons: an object, to which Starlette gives the bare request, whatever its method."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await actions.serve(scope, receive, send)
 
 
 async def _health(request: Request) -> Response:
@@ -211,22 +262,31 @@ class _Cached(StaticFiles):
 
 
 class _Sweeper:
-    """Closes websockets and event streams whose tokens are no longer valid, as soon as tokens change."""
+    """Closes websockets and event streams whose tokens are no longer valid, as soon as tokens change or a session is idle too long."""
 
     def __init__(self, sockets: Sockets, parts: Parts) -> None:
         self._sockets = sockets
         self._parts = parts
         self.wake = asyncio.Event()
 
+    def look_twice(self) -> None:
+        """Look now, and once more for who was just reading what is in sight."""
+        self.wake.set()
+        asyncio.get_running_loop().call_later(0.5, self.wake.set)
+
     async def run(self) -> None:
+        seconds = 0.0
         while True:
-            await self.wake.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.wake.wait()
             self.wake.clear()
             try:
-                await end_invalid(self._parts.callers, [*self._sockets.open, *self._parts.streams.open])
+                connections: list[Live] = [*self._sockets.open, *self._parts.streams.open]
+                seconds = await end_invalid(self._parts.callers, connections)
+                await end_out_of_sight(self._parts.database, connections)
             except DdmsError:
-                await asyncio.sleep(1)
-                self.wake.set()
+                seconds = 1.0
 
 
 def how_to_serve(settings: Settings) -> dict[str, Any]:

@@ -1,10 +1,24 @@
 """The schema: what the nouns bring, joined, with the permissions before it."""
 
+from functools import cache
+
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from api.access.mutations import SignInMutations, UserMutations
+from api.access.rights import RightsMutations
+from api.access.session_list import SessionMutations, SessionQueries
 from api.access.tokens import TokenMutations, TokenQueries
-from api.access.users import UserMutations, UserQueries
+from api.access.users import UserQueries
+from api.alarms.journal import JournalQueries
+from api.alarms.listed import AlarmQueries
+from api.alarms.mutations import AlarmMutations
+from api.alarms.performance import PerformanceQueries
+from api.alarms.preview import PreviewQueries
+from api.audit.types import AuditQueries
+from api.backups.mutations import BackupMutations
+from api.backups.restores import RestoreQueries
+from api.backups.store import BackupQueries
 from api.connections.mutations import ConnectionMutations
 from api.connections.plan import PlanQueries
 from api.connections.types import ConnectionQueries
@@ -12,11 +26,13 @@ from api.devices.imports import ImportMutations
 from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
 from api.field.requests import FieldRequestMutations, FieldRequestQueries
+from api.field.testing import TestMutations
 from api.field.trial import CommissioningMutations
 from api.graphql.executor import convert_aside, shorten
 from api.graphql.scalars import SCALARS
 from api.groups.mutations import GroupMutations
 from api.groups.types import GroupQueries
+from api.limits.mutations import LimitMutations
 from api.permissions import enforce
 from api.points.mutations import PointMutations
 from api.points.types import PointQueries
@@ -30,12 +46,15 @@ from api.site.configuration import ConfigurationMutations, ConfigurationQueries
 from api.site.jobs import JobMutations, JobQueries
 from api.site.notices import NoticeQueries
 from api.site.storage import StorageQueries
-from api.site.system import SystemQueries
+from api.site.system import SystemMutations, SystemQueries
 from api.subscriptions.root import Subscription
 
 
 @strawberry.type(description="What can be read.")
 class Query(
+    AlarmQueries,
+    AuditQueries,
+    BackupQueries,
     ConfigurationQueries,
     ConnectionQueries,
     DeviceQueries,
@@ -43,15 +62,20 @@ class Query(
     FieldRequestQueries,
     GroupQueries,
     JobQueries,
+    JournalQueries,
+    PerformanceQueries,
     PlanQueries,
     PointQueries,
+    PreviewQueries,
     ProfileQueries,
+    RestoreQueries,
     LatestQueries,
     NoticeQueries,
     RetentionQueries,
     SeriesQueries,
     StorageQueries,
     SystemQueries,
+    SessionQueries,
     TokenQueries,
     UserQueries,
 ):
@@ -60,6 +84,8 @@ class Query(
 
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
 class Mutation(
+    AlarmMutations,
+    BackupMutations,
     ConfigurationMutations,
     ConnectionMutations,
     DeviceMutations,
@@ -68,16 +94,23 @@ class Mutation(
     GroupMutations,
     ImportMutations,
     JobMutations,
+    LimitMutations,
     PointMutations,
     ProfileMutations,
+    RightsMutations,
+    SignInMutations,
+    SessionMutations,
+    SystemMutations,
+    TestMutations,
     TokenMutations,
     UserMutations,
 ):
     """What can be changed."""
 
 
+@cache
 def build() -> strawberry.Schema:
-    """Build the schema; a root field without a permission stops the program."""
+    """Build the schema, once; a root field without a permission stops the program."""
     schema = strawberry.Schema(
         Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
     )

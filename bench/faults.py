@@ -7,7 +7,8 @@ the reads that it answered, and two collectors that share one spool folder. In r
 fills the disk of the database, makes the database read only, starts a third collector under a name that is taken, or lets
 the disk of the spool be full (RLIMIT_FSIZE) or its folder unusable while the database is away. In the end each number
 that a unit sent must be in the database once. Numbers sent in the last second before a kill of a collector are the flush
-in flight; what could not even be spooled must be exactly what the collectors counted as lost.
+in flight; what could not even be spooled must be exactly what the collectors counted as lost. And no alarm may be lost, stuck
+or told twice (`bench.faults_alarms`).
 """
 
 import argparse
@@ -32,6 +33,7 @@ import asyncpg
 import httpx2
 import uvloop
 
+from bench import faults_alarms
 from demo.postgres import Postgres
 from migrations import migrate
 
@@ -334,6 +336,7 @@ async def fill(url: str) -> None:
         "INSERT INTO points (device_id, key, name, register_table, address, data_type, interval_s)"
         " SELECT id, 'count', 'Count', 'holding', 0, 'uint32', 1 FROM devices"
     )
+    await connection.execute(faults_alarms.ADD_LIMITS)
     await connection.close()
 
 
@@ -418,7 +421,7 @@ def _go(run: Run, plant: Plant, arguments: argparse.Namespace) -> int:
                 collector.process.wait(30)
         finally:
             run.end()
-        bad = report(run, plant, asyncio.run(stored(url)), end)
+        bad = report(run, plant, asyncio.run(stored(url)), end) + asyncio.run(faults_alarms.check(url))
         if bad:
             print(run.log.read_text()[-6000:])
         return bad

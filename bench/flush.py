@@ -14,7 +14,8 @@ import numpy as np
 
 from bench.collector import fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import MAKE_INCOMING, flush_batch, newest, replay_batch, rows
+from collector.storing.flush import MAKE_INCOMING, flush_batch, newest, replay_batch
+from ddms.storing import rows
 
 ROUNDS = 12
 INSERT = (

@@ -32,9 +32,9 @@ from bench.latest import free_port, prepared
 from bench.processes import TRUSTING, running
 from bench.smallest import POSTGRAPHILE, asked, request_of, wait
 from collector.storing.decode import READINGS
-from collector.storing.flush import _COPY_END, _COPY_HEAD, rows
 from ddms.database import connect
 from ddms.settings import Settings
+from ddms.storing import COPY_END, COPY_HEAD, rows
 
 DAYS, STEP, POINTS, ROUNDS = 90, 10, 10, 3
 PEER = """
@@ -69,7 +69,7 @@ async def fill(connection: asyncpg.Connection, end: datetime) -> None:
         readings["value"] = np.round(50 + np.cumsum(random.normal(0, 0.1, each * POINTS)), 1)
 
         async def source(content: bytes = rows(readings)):
-            yield _COPY_HEAD + content + _COPY_END
+            yield COPY_HEAD + content + COPY_END
 
         await connection.copy_to_table(
             "readings", source=source(), columns=("time", "point_id", "value", "quality"), format="binary"

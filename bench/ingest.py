@@ -24,9 +24,10 @@ from bench.collector import fill, fresh_database
 from bench.latest import free_port
 from bench.processes import cpu_seconds, memory_mib, running
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, flush_batch, rows
+from collector.storing.flush import MAKE_INCOMING, flush_batch
 from ddms.database import Edition, open_pool
 from ddms.settings import Settings
+from ddms.storing import COPY_END, COPY_HEAD, rows
 
 POINTS, PAST_POINTS, PAST_DAYS, PAST_STEP = 10_000, 600, 10, 30
 COMPRESSION = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' ORDER BY job_id"
@@ -54,7 +55,7 @@ async def fill_past(connection: asyncpg.Connection, points: list[int]) -> int:
         readings["value"] = np.round(50 + np.cumsum(random.normal(0, 0.1, (steps, len(points))), axis=0), 1)
 
         async def source(content: bytes = rows(readings.reshape(-1))):
-            yield _COPY_HEAD + content + _COPY_END
+            yield COPY_HEAD + content + COPY_END
 
         await connection.copy_to_table("readings", source=source(), columns=columns, format="binary")
     await connection.execute(

@@ -21,9 +21,10 @@ from api.ground.database import Database
 from api.retention.run import run
 from bench.collector import fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, flush_batch, rows
+from collector.storing.flush import MAKE_INCOMING, flush_batch
 from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
+from ddms.storing import COPY_END, COPY_HEAD, rows
 
 DEVICES, POINTS, STEP, EACH = 20, 10, 10, 12_096
 AGE = timedelta(days=14)
@@ -47,7 +48,7 @@ async def fill(connection: asyncpg.Connection, points: list[int], start: datetim
         readings["point_id"], readings["value"] = point, np.round(np.cumsum(random.normal(0, 0.1, EACH)), 1)
 
         async def source(content: bytes = rows(readings)) -> AsyncIterator[bytes]:
-            yield _COPY_HEAD + content + _COPY_END
+            yield COPY_HEAD + content + COPY_END
 
         columns = ("time", "point_id", "value", "quality")
         await connection.copy_to_table("readings", source=source(), columns=columns, format="binary")

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from api.readings.history import READ_SERIES
 from bench.collector import fill, fresh_database
 from collector.storing.decode import READINGS, Batch
-from collector.storing.flush import _COPY_END, _COPY_HEAD, MAKE_INCOMING, replay_batch, rows
+from collector.storing.flush import MAKE_INCOMING, replay_batch
 from ddms.quality import Reason
+from ddms.storing import COPY_END, COPY_HEAD, rows
 
 DEVICES, POINTS, STEP, DAYS, CHUNK_DAYS = 6, 10, 10, 29, 60
 A_DAY, AN_HOUR = 86_400 // STEP, 3600 // STEP
@@ -53,9 +54,9 @@ def registers(random: np.random.Generator, count: int) -> NDArray[np.float64]:
     return np.stack([np.floor(column) * scale for column, scale in columns], axis=1)
 
 
-def plant_of(days: int, start: datetime, points: list[int]) -> NDArray[np.void]:
+def plant_of(days: int, start: datetime, points: list[int], seed: int = 20261123) -> NDArray[np.void]:
     """Return all readings by poll, device, point."""
-    random = np.random.default_rng(20261123)
+    random = np.random.default_rng(seed)
     count = days * A_DAY
     readings = np.zeros((count, DEVICES, POINTS), READINGS)
     due = int(start.timestamp() * 1e6) + np.arange(count) * STEP * 1_000_000
@@ -76,7 +77,7 @@ async def copy(connection: asyncpg.Connection, readings: NDArray[np.void]) -> No
     """Store readings as a flush does."""
 
     async def source():
-        yield _COPY_HEAD + rows(readings.reshape(-1)) + _COPY_END
+        yield COPY_HEAD + rows(readings.reshape(-1)) + COPY_END
 
     columns = ("time", "point_id", "value", "quality")
     await connection.copy_to_table("readings", source=source(), columns=columns, format="binary")

@@ -15,11 +15,12 @@ from collector.polling.clock import Clock
 from collector.polling.leases import TICK_SECONDS, Leases
 from collector.polling.polled_lines import PolledLines
 from collector.polling.poller import ConnectionTask
+from collector.report import Report
 from collector.storing.known import Known
 from collector.storing.spool import Spool
 from collector.storing.store import Store
 from ddms.addresses import listen_on
-from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, Connection, connect, explain, listen
+from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, connect, explain, listen
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
 from ddms.lines import ConnectionConfiguration
@@ -29,10 +30,6 @@ RELOAD_SECONDS = 30.0  # a look at the configuration even if no NOTIFY came
 NAME_SECONDS = 6.0  # for which the name may still be another's
 SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
 
-TELL_TROUBLE = """-- ddms:tell_trouble
-UPDATE collectors SET trouble = left($2, 2000), refused_readings = $3
- WHERE name = $1 AND (trouble, refused_readings) IS DISTINCT FROM (left($2, 2000), $3)
-"""
 ARE_OTHERS_ALIVE = """-- ddms:are_other_collectors_alive
 SELECT EXISTS (SELECT FROM collectors WHERE name <> $1 AND stopped_at IS NULL AND seen_at > now() - interval '20 s')
 """
@@ -50,6 +47,7 @@ class CollectorProgram:
         self.known = Known(settings.spool_folder)
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self.leases = Leases(settings.collector_name)
+        self.report = Report(settings, self.store, self.clock)
         self._configuration = PolledLines()
         self._changed = asyncio.Event()
         self._lease_wanted = asyncio.Event()
@@ -81,11 +79,13 @@ class CollectorProgram:
 
     async def _work(self) -> None:
         known = await asyncio.to_thread(self.known.read)
+        await asyncio.to_thread(self.store.alarms.open)
         await self._begin(has_work=bool(known))
         async with asyncio.TaskGroup() as group:
             if known and not self.store.connected:
                 logger.info("%d connections are polled as they were last known", len(known))
                 self.leases.held = frozenset(known)
+                self.store.alarms.fit(known, None)
                 self._fit(known, group)
             group.create_task(self.store.run(), name="flush")
             group.create_task(self.store.stay_connected(), name="stay connected")
@@ -175,7 +175,7 @@ class CollectorProgram:
                         if await self.leases.tick(connection, self._stop):
                             self._changed.set()
                         self._has_leases = True
-                        await self._tell_trouble(connection)
+                        await self.report.tell(connection)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(TICK_SECONDS):
                             await self._lease_wanted.wait()
@@ -185,13 +185,9 @@ class CollectorProgram:
             finally:
                 connection.terminate()
 
-    async def _tell_trouble(self, connection: Connection) -> None:
-        """Say in our row what keeps us from storing; a database that takes no readings may well take that."""
-        said = "; ".join(self.store.troubles()) or None
-        await connection.execute(TELL_TROUBLE, self.settings.collector_name, said, self.store.statistics.refused)
-
     async def _stop(self, connection_ids: frozenset[int]) -> None:
         """End the polling of connections that another collector takes over."""
+        self.store.alarms.drop(connection_ids)
         ended = [self.tasks.pop(connection_id)[1] for connection_id in connection_ids & self.tasks.keys()]
         for task in ended:
             task.cancel()
@@ -220,6 +216,7 @@ class CollectorProgram:
         try:
             async with asyncio.timeout(20):
                 wanted = await self._configuration.read(connection, self.leases.held)
+                self.store.alarms.fit(wanted, await self.store.alarms.ask(connection, wanted))
             self.store.complaints.over("configuration")
         except TROUBLE as error:
             sentence = f"the configuration could not be read, so the last one is kept: {explain(error).message}"

@@ -13,7 +13,7 @@ import orjson
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0022"
+SCHEMA_VERSION = "0045"
 """The migration that this program was written for: the newest in migrations/versions."""
 
 EMPTY = "the database is empty: run `ddms migrate` first"
@@ -55,18 +55,8 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') AS made,
 READ_CHUNKED = """-- ddms:read_chunked
 SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public' AND hypertable_name = 'readings')
 """
-ADVICE = {
-    TimescaleDb.NOT_LOADED: (
-        "TimescaleDB is installed on the server but not loaded, so history is kept in plain tables, uncompressed: set "
-        "shared_preload_libraries = 'timescaledb', restart PostgreSQL, then run `ddms migrate --to-timescaledb`"
-    ),
-    TimescaleDb.READY: (
-        "TimescaleDB is on the server, but history is kept in plain tables, uncompressed: run "
-        "`ddms migrate --to-timescaledb`, which keeps all readings"
-    ),
-}
-"""How to come to a better edition, where there is one to come to."""
 READ_CHANNEL = "-- ddms:read_channel\nSELECT channel($1)"
+IS_BEING_RESTORED = "-- ddms:is_being_restored\nSELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ddms_restore')"
 READ_SCHEMA_VERSION = "-- ddms:read_schema_version\nSELECT version_num FROM alembic_version"
 
 
@@ -80,18 +70,19 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-def _session(settings: Settings, program: str) -> dict[str, str]:
+def _session(settings: Settings, program: str, search_path: str | None = None) -> dict[str, str]:
     session = {"application_name": f"ddms-{program}", "timezone": "UTC", "intervalstyle": "iso_8601"}
     # A session whose program is gone with its machine or its network ends within a minute, and so do its locks.
     session |= {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+    session |= {"search_path": search_path} if search_path else {}
     return session | ({"role": settings.database_role} if settings.database_role else {})
 
 
-async def connect(settings: Settings, program: str) -> asyncpg.Connection:
+async def connect(settings: Settings, program: str, *, search_path: str | None = None) -> asyncpg.Connection:
     """Open one connection; trouble is a `DdmsError` that says what to do."""
     with explained():
         connection = await asyncpg.connect(
-            settings.dsn(), timeout=CONNECT_SECONDS, server_settings=_session(settings, program)
+            settings.dsn(), timeout=CONNECT_SECONDS, server_settings=_session(settings, program, search_path)
         )
         try:
             async with asyncio.timeout(SESSION_SECONDS):
@@ -103,23 +94,30 @@ async def connect(settings: Settings, program: str) -> asyncpg.Connection:
 
 
 async def open_pool(
-    settings: Settings, program: str, *, size: int = 8, command_timeout: float | None = 30, stateless: bool = False
+    settings: Settings,
+    program: str,
+    *,
+    size: int = 8,
+    command_timeout: float | None = 30,
+    stateless: bool = False,
+    fewest: int = 1,
+    search_path: str | None = None,
 ) -> asyncpg.Pool:
     """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do.
 
     `stateless` says that no statement leaves anything in its session (a lock, a setting, a temporary table), so that
-    giving a connection back needs no round trip to the database.
+    giving a connection back needs no round trip to the database. `search_path` is where tables are looked for.
     """
     with explained():
         return await asyncpg.create_pool(
             settings.dsn(),
-            min_size=1,
+            min_size=fewest,
             max_size=size,
             timeout=CONNECT_SECONDS,
             command_timeout=command_timeout,
             init=_prepare,
             reset=_leave if stateless else None,
-            server_settings=_session(settings, program),
+            server_settings=_session(settings, program, search_path),
         )
 
 
@@ -206,7 +204,8 @@ def unused(found: asyncpg.Record) -> TimescaleDb:
 
 
 async def check_schema(connection: Connection) -> None:
-    """Stop a program that meets a schema older or newer than itself."""
+    """Stop a program that meets a schema older or newer than itself, or a database that is not restored whole."""
+    await refuse_unfinished(connection)
     found = await refuse_newer_schema(connection)
     if found is None:
         raise DdmsError(Code.SCHEMA_VERSION, EMPTY)
@@ -215,6 +214,13 @@ async def check_schema(connection: Connection) -> None:
             Code.SCHEMA_VERSION,
             Sentence("the database has schema {}, this program needs {}: run `ddms migrate`", found, SCHEMA_VERSION),
         )
+
+
+async def refuse_unfinished(connection: Connection) -> None:
+    """Stop whoever meets a database that a backup is being restored into."""
+    if await connection.fetchval(IS_BEING_RESTORED):
+        sentence = "a backup is being restored into this database, or was until something cut it off: wait, or go on by `ddms backup restore --again`"
+        raise DdmsError(Code.SCHEMA_VERSION, sentence)
 
 
 async def refuse_newer_schema(connection: Connection) -> str | None:

@@ -1,14 +1,19 @@
 """Endpoints: where a Modbus connection leads."""
 
 import re
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+from posixpath import normpath
 
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.inputs import shortened
 
 _NETWORK = re.compile(r"(?P<scheme>tcp|rtu\+tcp)://(?P<host>[\w.-]{1,253}|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{1,5}))?")
 _SERIAL = re.compile(r"serial://(?P<path>/[\w./:@+-]{1,250})")
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
 _ADVICE = "write tcp://host:port, rtu+tcp://host:port (RTU frames over TCP) or serial:///dev/ttyUSB0; the port is 502 if omitted"
 
 
@@ -37,13 +42,26 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str, *, field: str = "endpoint") -> "Endpoint":
-        """Read an endpoint; host names are lower-cased, so that two spellings share one connection."""
+        """Read an endpoint; all spellings of a host or a path become one, so that they share one connection and its rights."""
         if match := _SERIAL.fullmatch(text.strip()):
-            return cls(Transport.SERIAL, match["path"])
+            return cls(Transport.SERIAL, "/" + normpath(match["path"]).lstrip("/"))
         match = _NETWORK.fullmatch(text.strip())
         port = int(match["port"] or 502) if match else 0
-        if not match or not 1 <= port <= 65535:
+        host = _host(match["host"]) if match else ""
+        if not match or not host or not 1 <= port <= 65535:
             raise DdmsError(
                 Code.INVALID, Sentence("{!r} is not an endpoint: {}", shortened(text), _ADVICE), field=field
             )
-        return cls(Transport(match["scheme"]), match["host"].strip("[]").lower(), port)
+        return cls(Transport(match["scheme"]), host, port)
+
+
+def _host(given: str) -> str:
+    """Return a host in its one spelling: 0x0a000005, 10.5 and 10.0.0.05 are 10.0.0.5 to the system too."""
+    host = given.strip("[]").lower().rstrip(".")
+    if _NUMBERS.fullmatch(host):
+        with suppress(OSError):
+            return socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        ip = ip_address(host)
+        return str((isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip)
+    return host

@@ -68,10 +68,10 @@ class Mistake(DdmsError):  # noqa: N818 - it is a mistake of the file
         self.column = column
 
 
-class Mistakes(DdmsError):  # noqa: N818 - they are the file's
-    """All mistakes of a file: `each` tells them, `count` says how many there are, since those of a kind are told together."""
+class Mistakes(DdmsError):  # noqa: N818 - they are the caller's
+    """All mistakes of a file, or of a change: `each` tells them, `count` says how many there are, since those of a kind are told together."""
 
-    def __init__(self, each: Sequence[Mistake], *, count: int) -> None:
+    def __init__(self, each: Sequence[DdmsError], *, count: int) -> None:
         super().__init__(Code.INVALID, each[0].message, field=each[0].field)
         self.each = each
         self.count = count

@@ -63,6 +63,16 @@ def text(raw: str, *, most: int = MOST_TEXT) -> str:
     return text
 
 
+def key(raw: str) -> str:
+    """Return a key, by which files and programs call something: `flow_rate`."""
+    if len(raw) > 63 or not (raw.isascii() and raw.isidentifier() and raw == raw.lower()) or raw[0] == "_":
+        sentence = Sentence(
+            "{!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63", raw[:70]
+        )
+        raise ValueError(sentence)
+    return raw
+
+
 def whole(raw: str, *, decimal_comma: bool = False) -> int:
     """Read a whole number: `17`, `17.0` as spreadsheets write it, `0x11`; with a decimal comma also `17,0`."""
     text = _joined(raw)

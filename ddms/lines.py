@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddms.endpoints import Endpoint
+from ddms.limits import Limit
 from ddms.plan import PolledPoint, RequestLimits
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, as_read
 
@@ -52,11 +53,12 @@ class LineSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionConfiguration:
-    """One endpoint and the units behind it."""
+    """One endpoint, the units behind it and the limits of their points."""
 
     id: int
     line: LineSettings
     units: tuple[Unit, ...]
+    limits: tuple[Limit, ...] = ()
 
 
 def of_rows(rows: Iterable[Any]) -> dict[int, ConnectionConfiguration]:

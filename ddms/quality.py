@@ -31,6 +31,7 @@ class Reason(IntEnum):
     GOOD = 0, "read and in order"
     CLOCK = 1, "the server's clock was set while this was read: the time may be wrong"
     ROUNDED = 2, "the number has more digits than can be computed with: its text has all of them"
+    IMPORTED_UNCERTAIN = 3, "imported: the system that it comes from was uncertain of it"
     TIMEOUT = 16, "the device did not answer in time"
     REFUSED = 17, "the connection was refused: is the port right, is another master connected?"
     UNREACHABLE = 18, "the address cannot be reached: check network, host name and port"
@@ -52,6 +53,7 @@ class Reason(IntEnum):
     SENTINEL = 64, "the device says that it has no value"
     OUT_OF_RANGE = 65, "the value is outside the valid range of the point"
     NOT_A_NUMBER = 66, "the registers do not hold a finite number"
+    IMPORTED_BAD = 67, "imported: the system that it comes from called it bad"
 
     @property
     def quality(self) -> Quality:

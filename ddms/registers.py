@@ -100,6 +100,15 @@ class DataType(StrEnum):
         """The numpy type of its bytes in big-endian order."""
         return _SHAPES[self].dtype
 
+    @property
+    def bits(self) -> int | None:
+        """How many bits its whole number has, at most the 53 that a value holds; None where it is none."""
+        if self in {DataType.BOOL, DataType.BIT}:
+            return 1
+        if "int" not in self.value:
+            return None
+        return 8 if _SHAPES[self].byte is not None else min(53, 16 * self.words)
+
 
 class _Shape(NamedTuple):
     words: int

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from hashlib import sha256
 from ipaddress import ip_network
@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from ddms.errors import Code, DdmsError
+from ddms.openid import Provider, is_safe
 
 PREFIX = "DDMS_"
 _LONGEST_FILE_NAME = 200
@@ -96,6 +97,19 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _copy(text: str) -> str:
+    """Return a folder, or a bucket of an S3-compatible store."""
+    if not text.strip() or (
+        text.startswith("s3:") and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,62}(/[^\s?#]*)?", text)
+    ):
+        raise ValueError("it is a folder, or a bucket as s3://bucket/folder")
+    return text
+
+
+def _files(text: str) -> tuple[Path, ...]:
+    return tuple(_folder(part.strip()) for part in text.split(",") if part.strip())
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(part.strip() for part in text.split(",") if part.strip())
     for origin in origins:
@@ -123,6 +137,20 @@ def _http_url(text: str) -> str:
     if not _is_url(text, {"http", "https"}) or not urlsplit(text).hostname:
         raise ValueError("it looks like http://127.0.0.1:4318")
     return text
+
+
+def _public_url(text: str) -> str:
+    url = text.strip().removesuffix("/")
+    parts = urlsplit(url)
+    if not is_safe(url) or parts.path or parts.query or parts.fragment:
+        raise ValueError("it looks like https://ddms.example, without a path; http is for this machine alone")
+    return url
+
+
+def _providers(text: str) -> tuple[Provider, ...]:
+    from ddms.openid_file import parse  # noqa: PLC0415 - most programs have none to read
+
+    return parse(text)
 
 
 def _database_url(text: str) -> str:
@@ -172,8 +200,20 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         _proxies, (), "Addresses or networks of the proxies that are believed who asks (X-Forwarded-For), or *"
     )
+    keys_directory: Path | None = _setting(
+        _folder, None, "Folder of the keys with which the API tells Grafana who somebody is; all replicas share it"
+    )
+    public_url: str | None = _setting(
+        _public_url, None, "Where browsers find DDMS, such as https://ddms.example; OpenID Connect needs it"
+    )
+    openid_providers: tuple[Provider, ...] = _setting(
+        _providers, (), "Providers that people may sign in by (OpenID Connect), in YAML or JSON; better as a file"
+    )
+    grafana_url: str | None = _setting(
+        _http_url, None, "Where the API reaches Grafana, to which it brings what people ask whose rights are limited"
+    )
     cost_per_second: int = _setting(
-        _budget, 20_000, "Cost of operations that is restored to each caller's budget every second"
+        _budget, 10_000, "Cost of operations that is restored to each caller's budget every second"
     )
     introspection: Switch = _setting(
         Switch, Switch.ON, "Whether the API tells its schema, on or off; GraphiQL and code generators need it"
@@ -190,8 +230,36 @@ class Settings:
     )
     spool_max_bytes: int = _setting(_positive, 2 * 1024**3, "Largest size of the spool, in bytes")
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
+    backup_database_url: str | None = _setting(
+        _database_url,
+        None,
+        "PostgreSQL as a superuser, for backups, verification and restores; only where these are made",
+    )
+    backup_database_password: str | None = _setting(str, None, "Password for the database URL of backups")
+    verify_database_url: str | None = _setting(
+        _database_url,
+        None,
+        "Another server, as a superuser, where backups are restored to try them; else that of backups",
+    )
+    verify_database_password: str | None = _setting(str, None, "Password for the URL of that server")
+    backup_directory: Path = _setting(_folder, Path("/var/lib/ddms/backups"), "Folder of the backups")
+    backup_copy: str | None = _setting(
+        _copy, None, "Where each backup is copied to: another folder, or s3://bucket/folder"
+    )
+    backup_s3_endpoint: str | None = _setting(
+        _http_url, None, "The S3-compatible store of the copies, such as https://minio.example:9000; else Amazon's"
+    )
+    backup_s3_region: str = _setting(str, "us-east-1", "The region of that store")
+    backup_s3_access_key: str | None = _setting(str, None, "The access key for that store")
+    backup_s3_secret_key: str | None = _setting(str, None, "The secret key for that store")
+    postgres_programs: Path | None = _setting(
+        _folder, None, "Folder of pg_dump and pg_restore; else they are looked for"
+    )
     disk_path: Path | None = _setting(
         _folder, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
+    )
+    certificate_files: tuple[Path, ...] = _setting(
+        _files, (), "Certificates whose expiry the API watches, as PEM files, separated by commas"
     )
     otlp_endpoint: str | None = _setting(
         _http_url, None, "Where the API sends its traces, an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]"
@@ -217,7 +285,23 @@ class Settings:
                 raise DdmsError(Code.SETTINGS, f"{name} and {variable} are both set: keep one of them", field=variable)
             text = environment[variable] if name == variable else _read_file(variable, environment[variable])
             values[known[name].name] = _parse(variable, text, known[name].metadata["parse"])
-        return cls(**values)
+        settings = cls(**values)
+        if settings.openid_providers and settings.public_url is None:
+            sentence = "DDMS_OPENID_PROVIDERS needs DDMS_PUBLIC_URL: where providers send people back, such as https://ddms.example"
+            raise DdmsError(Code.SETTINGS, sentence, field="DDMS_PUBLIC_URL")
+        return settings
+
+    @property
+    def for_backups(self) -> Self:
+        """The settings with which backups are made: the login that may read everything, where there is one."""
+        if self.backup_database_url is None:
+            return self
+        return replace(
+            self,
+            database_url=self.backup_database_url,
+            database_password=self.backup_database_password,
+            database_role=None,
+        )
 
     @property
     def spool_folder(self) -> Path:
@@ -257,4 +341,9 @@ def _parse(variable: str, text: str, parse: Callable[[str], Any]) -> Any:
 
 
 def _holds_secret(variable: str, text: str) -> bool:
-    return "PASSWORD" in variable or (variable.endswith("_URL") and "@" in text)
+    return (
+        "PASSWORD" in variable
+        or "SECRET" in variable
+        or "OPENID" in variable
+        or (variable.endswith("_URL") and "@" in text)
+    )

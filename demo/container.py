@@ -47,11 +47,13 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment({}), capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def command(*, name: str, port: int, ini: Path, sockets: Path, variables: dict[str, str]) -> list[str]:
+def command(
+    *, name: str, port: int, ini: Path, provisioning: Path, sockets: Path, variables: dict[str, str]
+) -> list[str]:
     """Return the `docker run` of it: of the database it gets the socket alone, and no other folder of the demo."""
     mounts = {
         ini: "/etc/grafana/grafana.ini:ro",
-        home.provisioning(): "/etc/grafana/provisioning:ro",
+        provisioning: "/etc/grafana/provisioning:ro",
         home.dashboards(): "/etc/ddms/dashboards:ro",
         sockets / _SOCKET: f"/run/ddms/{_SOCKET}",
     }
@@ -66,9 +68,9 @@ def command(*, name: str, port: int, ini: Path, sockets: Path, variables: dict[s
     return [*arguments, IMAGE]
 
 
-def start(*, port: int, ini: Path, sockets: Path, variables: dict[str, str], log: Path) -> Child:
+def start(*, port: int, ini: Path, provisioning: Path, sockets: Path, variables: dict[str, str], log: Path) -> Child:
     """Start it; it ends with the demo, and leaves nothing."""
     name = f"ddms-demo-grafana-{port}"
     _docker("rm", "--force", name)  # of a demo that was killed; nobody else has our port
-    run = command(name=name, port=port, ini=ini, sockets=sockets, variables=variables)
+    run = command(name=name, port=port, ini=ini, provisioning=provisioning, sockets=sockets, variables=variables)
     return Child("Grafana", run, log=log, end=signal.SIGTERM)

@@ -17,7 +17,6 @@ from pymodbus.simulator import SimData, SimDevice
 from ddms.registers import RegisterTable
 from demo.inventory import PlantDevice, Spell
 from demo.model import Plant
-from demo.signals import within
 
 _TABLES = {table.function: table for table in RegisterTable}
 
@@ -65,7 +64,7 @@ class Units:
 
     def on(self, spell: Spell | None) -> bool:
         """Whether a fault is there now."""
-        return spell is not None and within(self._plant.now, spell.every, spell.lasting)
+        return spell is not None and spell.since(self._plant.now, self._plant.begun) is not None
 
 
 class Handler(ServerRequestHandler):

@@ -1,11 +1,13 @@
 """A Grafana for the demo: the provisioned dashboards, open to anybody on this computer, or how to get one."""
 
+import os
 import platform
 import shutil
 import signal
 import sys
 from pathlib import Path
 
+from ddms.cli.notifying import files, wishes
 from ddms.errors import Code, DdmsError
 from demo import container, home
 from demo.postgres import Postgres
@@ -73,8 +75,23 @@ enabled = false
 [log]
 mode = console
 level = warn
+[feature_toggles]
+localeFormatPreference = true
 [dashboards]
 default_home_dashboard_path = {dashboards}/fleet.json
+[unified_alerting]
+alertmanager_config_poll_interval = 10s
+resolved_alert_retention = 0s
+[unified_alerting.state_history]
+enabled = false
+[emails]
+templates_pattern = emails/*.html, emails/*.txt, ../../../../../../../../../../../..{provisioning}/emails/*
+content_types = text/html,text/plain
+[smtp]
+enabled = {mail}
+host = {smtp}
+from_address = {sender}
+from_name = DDMS
 """
 
 
@@ -143,11 +160,12 @@ def start(grafana: Path, postgres: Postgres, *, port: int, directory: Path) -> C
         "GRAFANA_DATABASE_SSLMODE": "disable",
         "PROMETHEUS_URL": "http://127.0.0.1:9090",
     }
+    provisioning = _provision(folder, others=grafana == DOCKER)
     if grafana == DOCKER:
         _write(ini, address="0.0.0.0", port=3000, public_port=port, folder="/var/lib/grafana", provisioning="/etc/grafana/provisioning", dashboards="/etc/ddms/dashboards")  # fmt: skip  # noqa: S104 - in a container of which one port of loopback is published
-        return container.start(port=port, ini=ini, sockets=postgres.socket_directory, variables=variables, log=log)
+        return container.start(port=port, ini=ini, provisioning=provisioning, sockets=postgres.socket_directory, variables=variables, log=log)  # fmt: skip
     dashboards = home.dashboards()
-    _write(ini, address="127.0.0.1", port=port, public_port=port, folder=folder, provisioning=home.provisioning(), dashboards=dashboards)  # fmt: skip
+    _write(ini, address="127.0.0.1", port=port, public_port=port, folder=folder, provisioning=provisioning, dashboards=dashboards)  # fmt: skip
     own = {"GRAFANA_DATABASE_HOST": str(postgres.socket_directory), "GRAFANA_DASHBOARDS": str(dashboards)}
     return Child(
         "Grafana",
@@ -158,6 +176,27 @@ def start(grafana: Path, postgres: Postgres, *, port: int, directory: Path) -> C
     )
 
 
+def _provision(folder: Path, *, others: bool) -> Path:
+    """Make what Grafana reads at its start: what is shipped, and whom the variables NOTIFY_* notify; nobody by default.
+
+    `others`: another user reads it too, in a container.
+    """
+    provisioning = folder / "provisioning"
+    shutil.rmtree(provisioning, ignore_errors=True)
+    shutil.copytree(home.provisioning(), provisioning)
+    files.write(provisioning / "alerting", wishes.read(os.environ))
+    for path in (provisioning, *provisioning.rglob("*")):
+        mode = 0o755 if path.is_dir() else 0o644
+        path.chmod(mode if others else mode & 0o700)
+    return provisioning
+
+
 def _write(ini: Path, **values: object) -> None:
-    ini.write_text(_INI.format(**values))
+    smtp = os.environ.get("SMTP_HOST", "")
+    mail = {
+        "mail": str(bool(smtp)).lower(),
+        "smtp": smtp,
+        "sender": os.environ.get("SMTP_FROM", "ddms@localhost.localdomain"),
+    }
+    ini.write_text(_INI.format(**mail, **values))
     ini.chmod(0o644)  # in a container it is somebody else who reads it; there are no secrets in it

@@ -3,27 +3,24 @@
 from random import Random
 
 from demo.electrical import hours_since_commissioning
-from demo.signals import EPOCH, Noise, approach, load, ramp, within
+from demo.signals import EPOCH, Noise, approach, load, ramp
 
 _RATED_RPM = 1480.0
-_TRIP_EVERY, _TRIP_FOR = 1020.0, 75.0
 _OVERCURRENT = 14
 
 
 class Pump:
     """A centrifugal pump with a drive: flow follows speed, torque its square (the affinity laws).
 
-    `wanted` is the speed it is told, 0 to 1; a tank or the demand of a network sets it.
+    `wanted` is the speed it is told, 0 to 1; a tank or the demand of a network sets it. `trips`: its drive switched off.
     """
 
-    def __init__(
-        self, random: Random, *, rated_kw: float, rated_flow: float, trips: bool = False, follows_demand: bool = False
-    ) -> None:
+    def __init__(self, random: Random, *, rated_kw: float, rated_flow: float, follows_demand: bool = False) -> None:
         self.rated_flow = rated_flow
         self.firmware = f"V{random.randint(2, 4)}.{random.randint(0, 9)}.{random.randint(0, 9)}"
         self.wanted = 0.0
+        self.trips = False
         self._rated_kw = rated_kw
-        self._trips = trips
         self._follows_demand = follows_demand
         self._noise = Noise(random, 0.008, 3)
         self._speed = 0.0
@@ -38,7 +35,7 @@ class Pump:
     def step(self, now: float, dt: float) -> None:
         """Move on to `now`."""
         self.starts = self.starts or int((now - EPOCH) / 300)
-        self._supervise(now)
+        self._supervise()
         if self._follows_demand:
             self.wanted = 0.55 + 0.45 * load(now)
         target = 0.0 if self.fault else self.wanted
@@ -49,13 +46,12 @@ class Pump:
         self.at_setpoint = self.running and abs(self._speed - target) < 0.01
         self._measure(now, dt)
 
-    def _supervise(self, now: float) -> None:
-        tripped = self._trips and within(now, _TRIP_EVERY, _TRIP_FOR)
-        self.fault = tripped
-        self.fault_code = _OVERCURRENT if tripped else 0
+    def _supervise(self) -> None:
+        self.fault = self.trips
+        self.fault_code = _OVERCURRENT if self.trips else 0
         self.warning = self.drive_temperature > 58
         self.warning_code = 21 if self.warning else 0
-        self.ready = not tripped
+        self.ready = not self.trips
 
     def _measure(self, now: float, dt: float) -> None:
         speed = self._speed

@@ -9,7 +9,6 @@ from typing import Any
 
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
 from demo.inventory import PlantDevice, PlantPoint
-from demo.signals import within
 
 _CODES = {
     DataType.UINT16: "H", DataType.INT16: "h", DataType.UINT32: "I", DataType.INT32: "i", DataType.UINT64: "Q",
@@ -27,23 +26,28 @@ Words = dict[int, int]
 """Register (or bit) by address."""
 
 
-def image(device: PlantDevice, model: Any, now: float) -> dict[RegisterTable, Words]:
-    """Return all registers of a device at `now`, with the values that a fault took away left out or marked."""
+def image(device: PlantDevice, model: Any, now: float, begun: float) -> dict[RegisterTable, Words]:
+    """Return all registers of a device at `now`, with what the faults of a plant started at `begun` make of its values."""
     tables: dict[RegisterTable, Words] = {table: {} for table in RegisterTable}
-    gone = _gone(device, now)
     composed = {p.register.address for p in device.points if p.register.data_type is DataType.BIT}
     for point in device.points:
         register = point.register
         if register.data_type is DataType.UINT16 and register.address in composed:
             continue  # its bits make it
-        value = None if point.key in gone else getattr(model, point.key)
-        _write(tables[register.table], register, point, value)
+        _write(tables[register.table], register, point, value_of(device, model, point.key, now, begun))
     return tables
 
 
-def _gone(device: PlantDevice, now: float) -> tuple[str, ...]:
-    spell = device.faults.no_value
-    return spell.points if spell and within(now, spell.every, spell.lasting) else ()
+def value_of(device: PlantDevice, model: Any, key: str, now: float, begun: float) -> Any:
+    """Return a point's value, faults included; None: it has none."""
+    lost = device.faults.no_value
+    if lost and key in lost.points and lost.since(now, begun) is not None:
+        return None
+    value = getattr(model, key)
+    for shift in device.faults.shifts:
+        if shift.point == key and value is not None and (since := shift.spell.since(now, begun)) is not None:
+            value += shift.size(since)
+    return value
 
 
 def _write(words: Words, register: Register, point: PlantPoint, value: Any) -> None:

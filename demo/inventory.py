@@ -1,5 +1,6 @@
-"""The demo's plant as a table: gateways, devices, points and faults, read from devices.yaml."""
+"""The demo's plant as a table: gateways, devices, points and faults, read from devices.yaml, and limits, from limits.yaml."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -42,7 +43,34 @@ class Spell:
 
     every: float
     lasting: float
+    first: float | None = None
     points: tuple[str, ...] = ()
+
+    def since(self, now: float, begun: float) -> float | None:
+        """Return for how many seconds it is there, in a plant that was started at `begun`; None while it is not.
+
+        `first`: how long after that start it comes first; else it goes by the clock.
+        """
+        gone_by = now if self.first is None else now - begun - self.first
+        return gone_by % self.every if gone_by >= 0 and gone_by % self.every < self.lasting else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shift:
+    """A point that goes wrong by so much: within `over` seconds and as slowly back, or to and fro in waves of `wave` seconds."""
+
+    point: str
+    by: float
+    spell: Spell
+    over: float = 0.0
+    wave: float = 0.0
+
+    def size(self, since: float) -> float:
+        """Return by how much, so many seconds after it came."""
+        if self.wave:
+            return self.by * math.sin(2 * math.pi * since / self.wave)
+        edge = min(since, self.spell.lasting - since)
+        return self.by * (min(1.0, edge / self.over) if self.over else 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +80,18 @@ class Faults:
     silent: Spell | None = None
     closes: Spell | None = None
     no_value: Spell | None = None
+    trips: Spell | None = None
+    shifts: tuple[Shift, ...] = ()
     slow: float = 0.0
     refuses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlantLimit:
+    """A limit of a point: `fields` are columns of the table `limits`, the texts included."""
+
+    point: str
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +105,7 @@ class PlantDevice:
     model: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[PlantPoint, ...]
+    limits: tuple[PlantLimit, ...] = ()
     faults: Faults = Faults()
 
 
@@ -84,8 +123,8 @@ class Inventory:
 
 @cache
 def read() -> Inventory:
-    """Read devices.yaml; a slip in it raises `ValueError` or `TypeError`, which the tests see first."""
-    table = yaml.safe_load(files("demo").joinpath("devices.yaml").read_text(encoding="utf-8"))
+    """Read devices.yaml and limits.yaml; a slip in them raises `ValueError` or `TypeError`, which the tests see first."""
+    table, limits = _table("devices.yaml"), _table("limits.yaml")
     gateways = tuple(Gateway(key=key, **values) for key, values in table["gateways"].items())
     maps = {name: tuple(_point(p, kind["table"]) for p in kind["points"]) for name, kind in table["kinds"].items()}
     devices = tuple(
@@ -97,11 +136,21 @@ def read() -> Inventory:
             model=table["kinds"][row["kind"]]["class"],
             arguments=row.get("with", {}),
             points=maps[row["kind"]],
+            limits=tuple(_limit(limit) for limit in limits if row["name"].startswith(tuple(limit["devices"]))),
             faults=_faults(row.get("faults", {})),
         )
         for row in table["devices"]
     )
     return Inventory(gateways=gateways, devices=devices)
+
+
+def _table(name: str) -> Any:
+    return yaml.safe_load(files("demo").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _limit(row: Mapping[str, Any]) -> PlantLimit:
+    texts = {name: row[name] for name in ("cause", "consequence", "action")}
+    return PlantLimit(point=row["point"], fields=row["limit"] | texts)
 
 
 def _point(row: Mapping[str, Any], table: str) -> PlantPoint:
@@ -133,6 +182,8 @@ def _faults(row: Mapping[str, Any]) -> Faults:
         silent=_spell(row.get("silent")),
         closes=_spell(row.get("closes")),
         no_value=_spell(row.get("no_value")),
+        trips=_spell(row.get("trips")),
+        shifts=tuple(_shift(shift) for shift in row.get("shifts", ())),
         slow=float(row.get("slow", 0)),
         refuses=tuple(row.get("refuses", ())),
     )
@@ -141,4 +192,20 @@ def _faults(row: Mapping[str, Any]) -> Faults:
 def _spell(row: Mapping[str, Any] | None) -> Spell | None:
     if row is None:
         return None
-    return Spell(every=float(row["every"]), lasting=float(row["for"]), points=tuple(row.get("points", ())))
+    first = row.get("first")
+    return Spell(
+        every=float(row["every"]),
+        lasting=float(row["for"]),
+        first=None if first is None else float(first),
+        points=tuple(row.get("points", ())),
+    )
+
+
+def _shift(row: Mapping[str, Any]) -> Shift:
+    return Shift(
+        point=row["point"],
+        by=float(row["by"]),
+        spell=Spell(every=float(row["every"]), lasting=float(row["for"]), first=float(row["first"])),
+        over=float(row.get("over", 0)),
+        wave=float(row.get("wave", 0)),
+    )

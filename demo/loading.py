@@ -1,14 +1,17 @@
 # ruff: noqa: S105 - the constants are statements
 """Brings the plant's devices into the database, and its token; what a person changed since stays."""
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import astuple
 from hashlib import sha256
 
 import asyncpg
 
-from demo.inventory import Inventory, PlantDevice, PlantPoint
+from demo import past
+from demo.inventory import Inventory, PlantDevice, PlantLimit, PlantPoint
 
 INSERT_CONNECTION = (
     "-- ddms:demo_insert_connection\nINSERT INTO connections (endpoint) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -22,6 +25,17 @@ INSERT INTO points (device_id, key, name, unit, register_table, address, data_ty
                     value_offset, interval_s, deadband, valid_min, valid_max, sentinels)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
+INSERT_LIMIT = """-- ddms:demo_insert_limit
+INSERT INTO limits (point_id, key, kind, threshold, direction, reference_key, period_s, bit, alarm_values, inverted, hysteresis, on_delay_s,
+                    off_delay_s, priority, latched, cause, consequence, action, respond_within_s)
+SELECT p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
+  FROM points p WHERE p.device_id = $1 AND p.key = $2
+"""
+_LIMIT_FIELDS: dict[str, object] = {
+    "key": None, "kind": None, "threshold": None, "direction": "either", "reference_key": None, "period_s": 60, "bit": None,
+    "alarm_values": (), "inverted": False, "hysteresis": 0.0, "on_delay_s": 0, "off_delay_s": 0, "priority": None,
+    "latched": False, "cause": None, "consequence": None, "action": None, "respond_within_s": None,
+}  # fmt: skip
 INSERT_GROUP = "-- ddms:demo_insert_group\nINSERT INTO groups (name, description) VALUES ($1, $2) RETURNING id"
 JOIN_GROUP = "-- ddms:demo_join_group\nINSERT INTO device_groups (group_id, device_id) VALUES ($1, $2)"
 HAS_DEVICES = "-- ddms:demo_has_devices\nSELECT EXISTS (SELECT FROM devices)"
@@ -51,25 +65,30 @@ def endpoint(port: int, host: str = "127.0.0.1") -> str:
 
 async def load(
     connection: asyncpg.Connection, inventory: Inventory, ports: Mapping[str, int], before: Mapping[str, int]
-) -> None:
-    """Insert all devices at the first start, those of a gateway as a group; later let those of a gateway follow it from its port `before`."""
+) -> bool:
+    """Insert all devices at the first start, those of a gateway as a group; later let those of a gateway follow it from its port `before`.
+
+    Returns whether they were inserted.
+    """
     async with connection.transaction():
         for port in ports.values():
             await connection.execute(INSERT_CONNECTION, endpoint(port))
         if await connection.fetchval(HAS_DEVICES):
             await _move(connection, ports, before)
-            return
+            return False
         await _insert_all(connection, inventory, {key: endpoint(port) for key, port in ports.items()})
+    return True
 
 
 async def load_once(connection: asyncpg.Connection, inventory: Inventory, host: str) -> bool:
-    """Insert all devices, as behind gateways on `host`, unless there are devices; return whether they were inserted."""
+    """Insert all devices, as behind gateways on `host`, with a past, unless there are devices; return whether they were inserted."""
     async with connection.transaction():
         if await connection.fetchval(HAS_DEVICES):
             return False
         endpoints = {gateway.key: endpoint(gateway.port, host) for gateway in inventory.gateways}
         await connection.executemany(INSERT_CONNECTION, [(where,) for where in endpoints.values()])
         await _insert_all(connection, inventory, endpoints)
+        await past.store(connection, await asyncio.to_thread(past.remember, inventory, time.time()))
     return True
 
 
@@ -93,7 +112,12 @@ async def _move(connection: asyncpg.Connection, ports: Mapping[str, int], before
 async def _insert(connection: asyncpg.Connection, device: PlantDevice, where: str) -> int:
     device_id: int = await connection.fetchval(INSERT_DEVICE, device.name, device.description, where, device.unit_id)
     await connection.executemany(INSERT_POINT, [(device_id, *_row(point)) for point in device.points])
+    await connection.executemany(INSERT_LIMIT, [(device_id, *_limit_row(limit)) for limit in device.limits])
     return device_id
+
+
+def _limit_row(limit: PlantLimit) -> tuple[object, ...]:
+    return (limit.point, *(_LIMIT_FIELDS | dict(limit.fields)).values())
 
 
 def _row(point: PlantPoint) -> tuple[object, ...]:

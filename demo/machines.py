@@ -54,13 +54,13 @@ class Conveyor:
 
     def step(self, now: float, dt: float) -> None:
         """Move on to `now`."""
-        self.jam = within(now, 660, 35, self._start)
-        self.pull_cord = within(now, 2900, 50, self._start)
+        self.jam = within(now, 2400, 35, self._start)
+        self.pull_cord = within(now, 14_700, 50, self._start)
         self.running = not (self.jam or self.pull_cord)
         self.speed = ramp(self.speed, 1.6 if self.running else 0.0, dt * 0.4)
         share = self.speed / 1.6
         self.throughput = max(0.0, self._rated * share * load(now) * (1 + self._feed.step(dt)))
-        blocked = within(now + 4, 660, 4, self._start)  # the motor pushes before the jam is seen
+        blocked = within(now + 4, 2400, 4, self._start)  # the motor pushes before the jam is seen
         self.current = 4 * share + 38 * self.throughput / self._rated + (30 if blocked else 0)
         self.motor_temperature = approach(self.motor_temperature, 30 + 0.9 * self.current, dt, 400)
         if not self.total:  # a little too much, so that a restarted plant never counts backwards

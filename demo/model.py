@@ -46,12 +46,14 @@ class Plant:
 
     def __init__(self, start: float, *, seed: int = 1, table: inventory.Inventory | None = None) -> None:
         self.inventory = table or inventory.read()
+        self.begun = start
         self.models: dict[str, Any] = {}
         for device in self.inventory.devices:
             self.models[device.name] = self._model(device, seed)
         self._ticks = math.floor((start - _WARM_UP) / 600) * 600 / TICK
         self._images: dict[str, dict[RegisterTable, Words]] = {}
         self._devices = {device.name: device for device in self.inventory.devices}
+        self._trips = [(self.models[d.name], d.faults.trips) for d in self.inventory.devices if d.faults.trips]
         self._step_until(start - 60, _WARM_UP_TICKS)
         self._step_until(start)
 
@@ -67,15 +69,17 @@ class Plant:
         """The time of the state, a multiple of `TICK`."""
         return self._ticks * TICK
 
-    def advance(self, now: float) -> None:
-        """Move all models on to `now`; after a long sleep of the computer they jump."""
+    def advance(self, now: float, step: float = TICK) -> None:
+        """Move all models on to `now` in steps of so many seconds; after a long sleep of the computer they jump."""
         if now - self.now > _LONGEST_LAG:
             self._ticks = math.floor((now - TICK) / TICK)
-        self._step_until(now)
+        self._step_until(now, round(step / TICK))
 
     def _step_until(self, now: float, ticks: int = 1) -> None:
         while self.now + ticks * TICK <= now:
             self._ticks += ticks
+            for model, spell in self._trips:
+                model.trips = spell.since(self.now, self.begun) is not None
             for model in self.models.values():
                 model.step(self.now, ticks * TICK)
             self._images.clear()
@@ -83,5 +87,5 @@ class Plant:
     def registers(self, name: str) -> dict[RegisterTable, Words]:
         """Return the registers of a device in the state of now."""
         if name not in self._images:
-            self._images[name] = image(self._devices[name], self.models[name], self.now)
+            self._images[name] = image(self._devices[name], self.models[name], self.now, self.begun)
         return self._images[name]

@@ -13,9 +13,17 @@ from demo.gateway import listen
 from demo.model import TICK, Plant
 
 
-async def serve(host: str, ports: dict[str, int], stop: asyncio.Event) -> None:
-    """Serve the plant until `stop`; the first line on standard output says where."""
-    plant = Plant(time.time())
+async def serve(
+    host: str,
+    ports: dict[str, int],
+    stop: asyncio.Event,
+    *,
+    table: inventory.Inventory | None = None,
+    begun: float | None = None,
+) -> None:
+    """Serve the plant until `stop`; the first line on standard output says where. `begun`: from when on its faults count."""
+    plant = Plant(time.time(), table=table)
+    plant.begun = begun or plant.begun
     servers = {key: await listen(plant, key, host, port) for key, port in ports.items()}
     print(json.dumps({key: server.port for key, server in servers.items()}), flush=True)
     try:

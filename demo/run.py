@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
 import asyncpg
 
 from ddms.errors import Code, DdmsError
-from demo import extra, grafana_program, inventory, loading, ports
+from demo import extra, grafana_program, inventory, loading, past, ports
 from demo.graphql import ask, reachable
 from demo.postgres import Postgres
 from demo.processes import Child, environment
@@ -44,12 +45,15 @@ class Demo:
         self._words: list[str] = []
         self._token = ""
         self._begun_ms = time.time() * 1000
+        self._past: Future[past.Past] | None = None
 
     def start(self) -> Running:
         """Start everything, and wait for the first value in GraphQL."""
         begun = time.monotonic()
         self.directory.mkdir(parents=True, exist_ok=True)
         plant = self._start_plant()  # it warms up while the database is made
+        if not (self.directory / "token").exists():  # the first start
+            self._past = ThreadPoolExecutor(1).submit(past.remember, inventory.read(), time.time())
         self.postgres.start()
         self._watch_postgres()
         asyncio.run(self._ensure_database())
@@ -109,7 +113,8 @@ class Demo:
     async def _fill(self, gateways: dict[str, int]) -> None:
         connection = await asyncpg.connect(self.postgres.url(database=_DATABASE))
         try:
-            await loading.load(connection, inventory.read(), gateways, self._remembered())
+            if await loading.load(connection, inventory.read(), gateways, self._remembered()) and self._past:
+                await past.store(connection, await asyncio.wrap_future(self._past))
             self._token = await loading.token(connection, self._known_token())
         finally:
             await connection.close()
@@ -156,8 +161,12 @@ class Demo:
             "DDMS_SPOOL_DIRECTORY": spool,
         }
         self._child("Collector", ["ddms", "collector"], env=settings | collector)
+        backups = {
+            "DDMS_BACKUP_DATABASE_URL": self.postgres.url(database=_DATABASE),
+            "DDMS_BACKUP_DIRECTORY": str((self.directory / "backups").absolute()),
+        }
         allowed = {"DDMS_ALLOWED_ORIGINS": f"http://127.0.0.1:{CHART_PORT},http://localhost:{CHART_PORT}"}
-        self._child("API", ["ddms", "api"], env=settings | allowed | {"DDMS_API_PORT": str(api)})
+        self._child("API", ["ddms", "api"], env=settings | allowed | backups | {"DDMS_API_PORT": str(api)})
         grafana = self._start_grafana()
         running = Running(
             directory=self.directory,
@@ -172,7 +181,9 @@ class Demo:
         )
         (self.directory / "addresses.json").write_text(json.dumps({"api": running.graphql, "grafana": grafana}))
         # For the command line: `. .ddms/demo/environment`, then `ddms devices export` and the like.
-        (self.directory / "environment").write_text(f"export DDMS_DATABASE_URL={shlex.quote(running.database)}\n")
+        told = {"DDMS_DATABASE_URL": running.database} | backups
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in told.items())
+        (self.directory / "environment").write_text("".join(lines))
         return running
 
     def _start_grafana(self) -> int | None:

@@ -62,7 +62,10 @@ def _addresses(running: Running) -> list[str]:
         f"  Metrics    {base}/metrics and http://127.0.0.1:{running.metrics}/metrics (collector)",
     ]
     if running.grafana:
-        return [*lines, f"  Grafana    http://127.0.0.1:{running.grafana}/ (starting; no sign-in needed)"]
+        return [
+            *lines,
+            f"  Grafana    http://127.0.0.1:{running.grafana}/ (starting; open to anybody on this computer)",
+        ]
     how = grafana_program.how_to_get_one()
     return [
         *lines,

@@ -6,25 +6,42 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from grafana.alarm_history import alarm_history
+from grafana.alarm_performance import alarm_performance
+from grafana.alarms import alarms
 from grafana.api import api
+from grafana.audit import audit
+from grafana.backups import backups
 from grafana.device import device
 from grafana.fleet import fleet
 from grafana.group import group
 from grafana.history import history
+from grafana.jobs import jobs
+from grafana.languages import LANGUAGES
 from grafana.storage import storage
 
 FOLDER = Path(__file__).parent / "dashboards"
+BOARDS = {
+    "fleet": fleet,
+    "group": group,
+    "device": device,
+    "history": history,
+    "alarms": alarms,
+    "alarm-history": alarm_history,
+    "alarm-performance": alarm_performance,
+    "storage": storage,
+    "backups": backups,
+    "jobs": jobs,
+    "api": api,
+    "audit": audit,
+}
+"""Each dashboard, a function of its language, by the name of its file."""
 
 
 def dashboards() -> dict[str, str]:
     """Return each dashboard's JSON by the name of its file."""
     boards = {
-        "fleet.json": fleet(),
-        "device.json": device(),
-        "group.json": group(),
-        "history.json": history(),
-        "storage.json": storage(),
-        "api.json": api(),
+        f"{name}{language.suffix}.json": make(language) for language in LANGUAGES for name, make in BOARDS.items()
     }
     return {
         name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana import texts
 from grafana import texts_api as words
+from grafana.languages import Language
 from grafana.panels import (
     API_UID,
     GREEN,
@@ -12,8 +13,10 @@ from grafana.panels import (
     YELLOW,
     Place,
     column,
+    link_languages,
     link_to_fleet,
     name_columns,
+    named,
     new_dashboard,
     place_panels,
     sentence,
@@ -36,22 +39,22 @@ def _most(expression: str) -> str:
     return f"topk(10, {expression} > 0)"
 
 
-def _now() -> list[stat.Panel]:
-    plain = thresholds((None, GREEN))
+def _now(language: Language) -> list[stat.Panel]:
+    says, plain = language.says, thresholds((None, GREEN))
     return [
-        number(words.RATE, Place(0, 0, 4, 4), _RATE, unit="ops", steps=plain),
-        number(words.P99, Place(4, 0, 4, 4), _quantile(0.99, SECONDS), unit="s", steps=thresholds((None, GREEN), (0.25, YELLOW), (1, RED))),
-        number(words.FAILED, Place(8, 0, 4, 4), f"clamp_max({_FAILED} / ({_RATE} + {_UNREADABLE} > 0), 1)", unit="percentunit", steps=thresholds((None, GREEN), (0.01, YELLOW), (0.1, RED))),
-        number(words.SLOW, Place(12, 0, 4, 4), "sum(increase(ddms_api_slow_operations_total[$__range]))", unit="none", steps=thresholds((None, GREEN), (1, YELLOW))),
-        number(words.IN_FLIGHT, Place(16, 0, 4, 4), "sum(ddms_api_requests_in_flight)", unit="none", steps=plain),
-        number(words.SUBSCRIPTIONS, Place(20, 0, 4, 4), "sum(ddms_active_subscriptions)", unit="none", steps=plain),
+        number(says(words.RATE), Place(0, 0, 4, 4), _RATE, unit="ops", steps=plain),
+        number(says(words.P99), Place(4, 0, 4, 4), _quantile(0.99, SECONDS), unit="s", steps=thresholds((None, GREEN), (0.25, YELLOW), (1, RED))),
+        number(says(words.FAILED), Place(8, 0, 4, 4), f"clamp_max({_FAILED} / ({_RATE} + {_UNREADABLE} > 0), 1)", unit="percentunit", steps=thresholds((None, GREEN), (0.01, YELLOW), (0.1, RED))),
+        number(says(words.SLOW), Place(12, 0, 4, 4), "sum(increase(ddms_api_slow_operations_total[$__range]))", unit="none", steps=thresholds((None, GREEN), (1, YELLOW))),
+        number(says(words.IN_FLIGHT), Place(16, 0, 4, 4), "sum(ddms_api_requests_in_flight)", unit="none", steps=plain),
+        number(says(words.SUBSCRIPTIONS), Place(20, 0, 4, 4), "sum(ddms_active_subscriptions)", unit="none", steps=plain),
     ]  # fmt: skip
 
 
-def _operations(place: Place) -> table.Panel:
+def _operations(language: Language, place: Place) -> table.Panel:
     by, over = "sum by (operation, name)", "[$__range]"
     shown = by_labels(
-        words.OPERATIONS,
+        language.says(words.OPERATIONS),
         place,
         f"{by} (increase({SECONDS}_count{over})) > 0",
         f"{by} (rate({SECONDS}_sum{over})) / ({by} (rate({SECONDS}_count{over})) > 0)",
@@ -61,84 +64,86 @@ def _operations(place: Place) -> table.Panel:
     )
     shown.override_by_name("Time", [dashboard.DynamicConfigValue("custom.hideFrom.viz", True)])
     columns = {
-        "operation": column(110),
-        "name": sentence(),
+        "operation": [*column(110), *named(language.table(words.OPERATION_KINDS))],
+        "name": [*sentence(), *named(language.table(words.REFUSED))],
         "Value #A": [*column(110, unit="locale"), _WHOLE],
         "Value #B": column(110, unit="s"),
         "Value #C": column(120, unit="s"),
         "Value #D": [*column(120, unit="locale"), _WHOLE],
         "Value #E": [*column(110, unit="locale"), _WHOLE],
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _asked() -> list[timeseries.Panel]:
+def _asked(language: Language) -> list[timeseries.Panel]:
+    says = language.says
     by_name = "sum by (name) (rate({}[$__rate_interval]))"
     durations = [PrometheusSeries(_quantile(share, SECONDS), label) for share, label in ((0.5, "50 %"), (0.99, "99 %"))]
     errors = PrometheusSeries("sum by (code) (rate(ddms_api_errors_total[$__rate_interval])) > 0", "{{code}}")
     return [
-        lines(words.RATES, Place(0, 4, 12, 8), PrometheusSeries(_most(by_name.format(f"{SECONDS}_count")), "{{name}}"), unit="ops"),
-        lines(words.DURATIONS, Place(12, 4, 12, 8), *durations, unit="s"),
-        lines(words.ERRORS, Place(0, 22, 12, 8), errors, unit="ops"),
-        lines(words.COST, Place(12, 22, 12, 8), PrometheusSeries(_most(by_name.format("ddms_api_cost_total")), "{{name}}"), unit="short"),
+        lines(says(words.RATES), Place(0, 4, 12, 8), PrometheusSeries(_most(by_name.format(f"{SECONDS}_count")), "{{name}}"), unit="ops"),
+        lines(says(words.DURATIONS), Place(12, 4, 12, 8), *durations, unit="s"),
+        lines(says(words.ERRORS), Place(0, 22, 12, 8), errors, unit="ops"),
+        lines(says(words.COST), Place(12, 22, 12, 8), PrometheusSeries(_most(by_name.format("ddms_api_cost_total")), "{{name}}"), unit="short"),
     ]  # fmt: skip
 
 
-def _live() -> list[timeseries.Panel]:
+def _live(language: Language) -> list[timeseries.Panel]:
+    says = language.says
     followers = [
-        PrometheusSeries(f"sum(ddms_active_{name})", label)
-        for name, label in (
-            ("subscriptions", "subscriptions"),
-            ("broadcasts", "different ones"),
-            ("websockets", "websockets"),
-            ("event_streams", "event streams"),
-        )
+        PrometheusSeries(f"sum(ddms_active_{name})", says(label)) for name, label in words.FOLLOWER_LINES.items()
     ]
     messages = [
-        PrometheusSeries(f"sum(rate(ddms_live_{name}_total[$__rate_interval]))", label)
-        for name, label in (("readings", "readings"), ("messages", "messages"), ("skipped", "skipped forward"))
+        PrometheusSeries(f"sum(rate(ddms_live_{name}_total[$__rate_interval]))", says(label))
+        for name, label in words.MESSAGE_LINES.items()
     ]
     lag = [
         PrometheusSeries(_quantile(share, "ddms_live_lag_seconds"), label)
         for share, label in ((0.5, "50 %"), (0.99, "99 %"))
     ]
     waiting = [
-        PrometheusSeries("sum(ddms_live_queued_bytes)", "messages"),
-        PrometheusSeries("sum(ddms_api_unread_bytes)", "large answers"),
+        PrometheusSeries("sum(ddms_live_queued_bytes)", says(words.QUEUED)),
+        PrometheusSeries("sum(ddms_api_unread_bytes)", says(words.UNREAD)),
     ]
     return [
-        lines(words.FOLLOWERS, Place(0, 30, 12, 8), *followers, unit="none"),
-        lines(words.MESSAGES, Place(12, 30, 12, 8), *messages, unit="ops"),
-        lines(words.LAG, Place(0, 38, 12, 8), *lag, unit="s"),
-        lines(words.WAITING, Place(12, 38, 12, 8), *waiting, unit="bytes"),
+        lines(says(words.FOLLOWERS), Place(0, 30, 12, 8), *followers, unit="none"),
+        lines(says(words.MESSAGES), Place(12, 30, 12, 8), *messages, unit="ops"),
+        lines(says(words.LAG), Place(0, 38, 12, 8), *lag, unit="s"),
+        lines(says(words.WAITING), Place(12, 38, 12, 8), *waiting, unit="bytes"),
     ]
 
 
-def _below() -> list[timeseries.Panel]:
+def _below(language: Language) -> list[timeseries.Panel]:
+    says = language.says
     statements = "sum by (statement) (rate(ddms_database_query_duration_seconds_sum[$__rate_interval]))"
     connections = [
-        PrometheusSeries("sum by (state) (ddms_database_connections)", "{{state}}"),
-        PrometheusSeries("sum(ddms_database_waiting)", "operations that wait"),
+        *(
+            PrometheusSeries(f'sum(ddms_database_connections{{state="{state}"}})', says(label))
+            for state, label in words.CONNECTION_STATES.items()
+        ),
+        PrometheusSeries("sum(ddms_database_waiting)", says(words.WAITING_OPERATIONS)),
     ]
     memory = PrometheusSeries('process_resident_memory_bytes{job="api"}', "{{instance}}")
     cpu = PrometheusSeries('rate(process_cpu_seconds_total{job="api"}[$__rate_interval])', "{{instance}}")
     return [
         lines(
-            words.STATEMENTS,
+            says(words.STATEMENTS),
             Place(0, 46, 12, 8),
             PrometheusSeries(_most(statements), "{{statement}}"),
             unit="percentunit",
         ),
-        lines(words.CONNECTIONS, Place(12, 46, 12, 8), *connections, unit="none"),
-        lines(words.MEMORY, Place(0, 54, 12, 8), memory, unit="bytes"),
-        lines(words.CPU, Place(12, 54, 12, 8), cpu, unit="none"),
+        lines(says(words.CONNECTIONS), Place(12, 46, 12, 8), *connections, unit="none"),
+        lines(says(words.MEMORY), Place(0, 54, 12, 8), memory, unit="bytes"),
+        lines(says(words.CPU), Place(12, 54, 12, 8), cpu, unit="none"),
     ]
 
 
-def api() -> dashboard.Dashboard:
+def api(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of the API."""
-    board = new_dashboard(API_UID, texts.API_TITLE, texts.API_DESCRIPTION).link(link_to_fleet())
-    asked = _asked()
-    return place_panels(
-        board, [*_now(), *asked[:2], _operations(Place(0, 12, 24, 10)), *asked[2:], *_live(), *_below()]
-    )
+    says = language.says
+    board = new_dashboard(f"{API_UID}{language.suffix}", says(texts.API_TITLE), says(texts.API_DESCRIPTION))
+    link_languages(board.link(link_to_fleet(language)), API_UID, language)
+    first, *others = _asked(language), _live(language), _below(language)
+    operations = _operations(language, Place(0, 12, 24, 10))
+    below = [one for each in others for one in each]
+    return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below])

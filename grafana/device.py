@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """One device: how it does, its latest readings, their history and their quality."""
 
 from grafana_foundation_sdk.builders import common as build
@@ -5,13 +6,18 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import queries, texts
+from grafana import limits, queries, sentences, standing, texts
+from grafana import texts_plant as words
+from grafana.buttons import button
+from grafana.languages import Language
 from grafana.panels import (
     DEVICE_UID,
     GREEN,
+    HISTORY_UID,
     QUALITY_COLOURS,
     RED,
     STATE_COLOURS,
+    TEST_COLOURS,
     YELLOW,
     Place,
     Property,
@@ -20,6 +26,9 @@ from grafana.panels import (
     column,
     everything,
     last_values,
+    link,
+    link_languages,
+    link_to_alarms,
     link_to_export,
     link_to_fleet,
     link_to_history,
@@ -32,6 +41,7 @@ from grafana.panels import (
     sentence,
     text_table,
     thresholds,
+    url,
 )
 from grafana.trends import qualities, timeline, trend, unit_variable
 
@@ -40,27 +50,16 @@ POINT_CHOICES = """
 SELECT point || CASE WHEN count(*) OVER (PARTITION BY point) > 1 THEN ' · ' || key ELSE '' END AS __text, point_id AS __value
   FROM points WHERE device_id::text = '$device' AND kind = 'number' ORDER BY point_id
 """
-UNIT_CHOICES = """
-SELECT axis FROM points WHERE point_id::text = any (string_to_array('${points:csv}', ','))
- GROUP BY axis ORDER BY min(point_id)
-"""
 HEADER = """
-SELECT state, extract(epoch FROM last_seen) * 1000 AS last_seen, offline_seconds, failures
-  FROM devices WHERE device_id::text = '$device'
+SELECT d.state, extract(epoch FROM d.last_seen) * 1000 AS last_seen, d.offline_seconds, d.failures,
+       extract(epoch FROM a.out_of_service_until) * 1000 AS out_of_service_until
+  FROM devices d LEFT JOIN device_alarms a USING (device_id) WHERE d.device_id::text = '$device'
 """
-CONNECTION = """
-SELECT endpoint, unit_id, answer_seconds, nullif(concat_ws('; ', last_error, overrun), '') AS last_error, description
-  FROM devices LEFT JOIN polling USING (device_id) WHERE device_id::text = '$device'
-"""
-LATEST = """
-SELECT point, shown, quality, time, CASE WHEN quality <> 'good' THEN explanation END AS explanation
-  FROM latest WHERE device_id::text = '$device' ORDER BY point_id
-"""
+_CHOSEN = "point_id::text = any (string_to_array('${points:csv}', ','))"
 # The unit becomes the axis' own by Grafana's transformation "Config from query results".
-READINGS_UNIT = """
-SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points
- WHERE point_id::text = any (string_to_array('${points:csv}', ',')) AND axis = any (array[${unit:sqlstring}]::text[])
-"""
+TREND_UNIT = queries.unit(_CHOSEN)
+# The trends also show alarms of what they do not draw: switches and texts.
+_ALARMED = f"device_id::text = '$device' AND (kind <> 'number' OR {_CHOSEN})"
 SWITCHES = """
 WITH states AS (
     SELECT point_id, time, CASE WHEN lowest < highest THEN 0.5 ELSE value END AS state
@@ -81,8 +80,37 @@ WITH changes AS (
 SELECT c.time, point_id::text, p.point, c.quality_code FROM changes c JOIN points p USING (point_id)
  WHERE c.quality_code IS DISTINCT FROM c.before ORDER BY c.point_id, c.time
 """
-TEXTS = """
-SELECT t.time AS changed, p.point, coalesce(t.text, q.explanation) AS text
+
+
+def connection(language: Language) -> str:
+    """Return where the device is, and what went wrong last."""
+    error = sentences.told(language, "nullif(concat_ws('; ', last_error, overrun), '')")
+    return f"""
+SELECT endpoint, unit_id, answer_seconds, {error} AS last_error, description
+  FROM devices LEFT JOIN polling USING (device_id) WHERE device_id::text = '$device'
+"""
+
+
+def last_test(language: Language) -> str:
+    """Return how the last test went."""
+    return f"""
+SELECT device_id AS do_test, outcome, tested_at, requested_by, good_points, tested_points, seconds AS took_seconds, {sentences.told(language, "explanation")} AS explanation
+  FROM device_tests WHERE device_id::text = '$device'
+"""
+
+
+def latest(language: Language) -> str:
+    """Return the newest reading of each point, and why it is not good."""
+    return f"""
+SELECT CASE WHEN p.kind = 'number' THEN l.point_id::text ELSE chr(36) || '__all' END AS point_id, l.point, {queries.latest_shown(language)} AS shown, l.quality, l.time, CASE WHEN l.quality <> 'good' THEN {sentences.told(language, "l.explanation")} END AS explanation
+  FROM latest l JOIN points p USING (point_id) WHERE l.device_id::text = '$device' ORDER BY l.point_id
+"""
+
+
+def received(language: Language) -> str:
+    """Return the texts that the device gave, or why it gave none."""
+    return f"""
+SELECT t.time AS changed, p.point, coalesce(t.text, {sentences.told(language, "q.explanation")}) AS text
   FROM points p
  CROSS JOIN LATERAL (SELECT * FROM texts t WHERE t.point_id = p.point_id AND t.time <= $__timeTo()
                       ORDER BY t.time DESC LIMIT 20) t
@@ -92,7 +120,7 @@ SELECT t.time AS changed, p.point, coalesce(t.text, q.explanation) AS text
 """
 
 
-def _header() -> stat.Panel:
+def _header(language: Language) -> stat.Panel:
     blank = (
         stat.Panel()
         .with_target(Sql(HEADER))
@@ -108,10 +136,10 @@ def _header() -> stat.Panel:
         )
     )
     fields = {
-        "state": [Property("mappings", mappings(texts.STATES, STATE_COLOURS))],
+        "state": [Property("mappings", mappings(language.table(texts.STATES), STATE_COLOURS))],
         "last_seen": [Property("unit", "dateTimeFromNow"), Property("noValue", "–")],
         "offline_seconds": [
-            Property("unit", "s"),
+            Property("unit", language.duration),
             Property("noValue", "–"),
             Property("thresholds", thresholds((None, "text"), (0, RED))),
         ],
@@ -119,12 +147,15 @@ def _header() -> stat.Panel:
             Property("noValue", "0"),
             Property("thresholds", thresholds((None, "text"), (1, YELLOW), (3, RED))),
         ],
+        "out_of_service_until": [Property("unit", "dateTimeFromNow"), Property("noValue", "–")],
     }
-    return name_columns(panel(blank, texts.HEADER, Place(0, 0, 13, 4)), fields)
+    return name_columns(
+        panel(blank, language.says(words.HEADER), Place(0, 0, 13, 4)), fields, language.table(texts.COLUMNS)
+    )
 
 
-def _connection() -> table.Panel:
-    shown = text_table(texts.CONNECTION, Place(13, 0, 11, 4), CONNECTION)
+def _connection(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.CONNECTION), Place(13, 0, 11, 4), connection(language))
     columns = {
         "endpoint": column(165),
         "unit_id": column(65),
@@ -132,57 +163,85 @@ def _connection() -> table.Panel:
         "last_error": sentence(),
         "description": sentence(),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _latest() -> table.Panel:
-    shown = text_table(texts.LATEST, Place(0, 4, 24, 12), LATEST).cell_height(common.TableCellHeight.SM)
+def _test(language: Language) -> table.Panel:
     columns = {
-        "point": column(),
+        "do_test": button(language.says(words.TEST_NOW), "testDevice", {"id": "dev_${device}"}),
+        "outcome": coloured(language.table(texts.TEST_OUTCOMES), TEST_COLOURS, 90),
+        "tested_at": column(150, unit="dateTimeFromNow"),
+        "requested_by": column(120),
+        "good_points": column(110, unit="none"),
+        "tested_points": column(90, unit="none"),
+        "took_seconds": column(80, unit="s"),
+        "explanation": sentence(),
+    }
+    return name_columns(
+        text_table(language.says(words.TEST), Place(0, 4, 24, 4), last_test(language)),
+        columns,
+        language.table(texts.COLUMNS),
+    )
+
+
+def _latest(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.LATEST), Place(0, 15, 24, 12), latest(language), hidden=["point_id"])
+    shown.cell_height(common.TableCellHeight.SM)
+    # History has numbers only: of another point it shows the whole device.
+    trend_of_point = url(HISTORY_UID, language, "devices=${device}", "points=${__data.fields.point_id}")
+    columns = {
+        "point": [*column(), link(language.says(texts.OPEN_TREND), trend_of_point)],
         "shown": column(160, align="right"),
-        "quality": coloured(texts.QUALITIES, QUALITY_COLOURS, 110),
+        "quality": coloured(language.table(texts.QUALITIES), QUALITY_COLOURS, 110),
         "time": column(150, unit="dateTimeFromNow"),
         "explanation": sentence(),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _trend() -> timeseries.Panel:
-    return trend(texts.TREND, Place(0, 16, 24, 9), queries.READINGS, READINGS_UNIT)
+def _trend(language: Language) -> timeseries.Panel:
+    sql = queries.trend(language, _CHOSEN, "p.point", "p.point")
+    return trend(language.says(words.TREND), Place(0, 27, 24, 9), sql, TREND_UNIT, language)
 
 
-def _switches() -> statetimeline.Panel:
+def _switches(language: Language) -> statetimeline.Panel:
     colours = {"0": "rgba(123, 128, 135, 0.35)", "1": GREEN, "0.5": YELLOW}
-    shown = timeline(texts.SWITCHES_OVER_TIME, Place(0, 25, 24, 6), SWITCHES)
-    return shown.per_page(25).mappings(mappings(texts.SWITCHES, colours))
+    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 36, 24, 6), SWITCHES)
+    return shown.per_page(25).mappings(mappings(language.table(texts.SWITCHES), colours))
 
 
-def _quality() -> statetimeline.Panel:
-    return qualities(texts.QUALITY_OVER_TIME, Place(0, 31, 24, 9), QUALITY)
+def _quality(language: Language) -> statetimeline.Panel:
+    return qualities(language.says(words.QUALITY_OVER_TIME), Place(0, 42, 24, 9), QUALITY, language)
 
 
-def _texts() -> table.Panel:
-    shown = text_table(texts.TEXTS, Place(0, 40, 24, 5), TEXTS).cell_height(common.TableCellHeight.SM)
+def _texts(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.TEXTS), Place(0, 51, 24, 5), received(language))
+    shown.cell_height(common.TableCellHeight.SM)
     columns = {"changed": column(180, unit="dateTimeAsSystem"), "point": column(), "text": sentence()}
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _variables() -> list[dash.QueryVariable]:
-    points = query_variable("points", texts.POINTS, POINT_CHOICES).multi(multi=True).include_all(include_all=True)
+def _variables(language: Language) -> list[dash.QueryVariable]:
+    says = language.says
+    points = query_variable("points", says(texts.POINTS), POINT_CHOICES).multi(multi=True).include_all(include_all=True)
     return [
-        query_variable("device", texts.DEVICE, queries.DEVICE_CHOICES),
+        query_variable("device", says(texts.DEVICE), queries.DEVICE_CHOICES),
         points.current(everything()),
-        unit_variable(UNIT_CHOICES),
+        unit_variable(language, queries.unit_choices(language, _CHOSEN, "min(point_id)")),
     ]
 
 
-def device() -> dashboard.Dashboard:
+def device(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of one device."""
-    board = new_dashboard(DEVICE_UID, texts.DEVICE_TITLE, texts.DEVICE_DESCRIPTION)
-    board.link(link_to_fleet()).link(link_to_history("var-devices=${device}")).link(
-        link_to_export("device=dev_${device}")
-    )
-    for variable in _variables():
+    says = language.says
+    board = new_dashboard(f"{DEVICE_UID}{language.suffix}", says(texts.DEVICE_TITLE), says(texts.DEVICE_DESCRIPTION))
+    board.link(link_to_fleet(language)).link(link_to_history(language, "var-devices=${device}"))
+    board.link(link_to_alarms(language, "var-device=${device}")).link(link_to_export(language, "device=dev_${device}"))
+    link_languages(board, DEVICE_UID, language)
+    for variable in _variables(language):
         board.with_variable(variable)
-    panels = [_header(), _connection(), _latest(), _trend(), _switches(), _quality(), _texts()]
-    return place_panels(board, panels)
+    alarms = standing.of_device(Place(0, 8, 24, 7), language)
+    above = [_header(language), _connection(language), _test(language), alarms, _latest(language)]
+    below = [_trend(language), _switches(language), _quality(language), _texts(language)]
+    limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
+    return place_panels(board, [*above, *below])

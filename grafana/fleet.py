@@ -1,33 +1,41 @@
+# ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """The fleet: all devices, which answer and which do not, and what is wrong now."""
 
-from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import texts
+from grafana import sentences, standing, texts
+from grafana import texts_plant as words
+from grafana.languages import Language
 from grafana.panels import (
     COLLECTOR_COLOURS,
     FLEET_UID,
     GREY,
-    GROUP_URL,
+    GROUP_UID,
+    PRIORITY_COLOURS,
     QUALITY_COLOURS,
     RED,
     STATE_COLOURS,
     Place,
     Property,
     Sql,
+    choices,
     coloured,
     column,
     counts,
-    everything,
     link,
+    link_languages,
+    link_to_alarms,
     name_columns,
     name_of_device,
     new_dashboard,
+    of_row,
     place_panels,
+    search,
     sentence,
     text_table,
     thresholds,
+    url,
 )
 
 COUNTS = """
@@ -45,119 +53,134 @@ COLLECTORS = """
 SELECT CASE WHEN silent_seconds > 30 THEN 'silent' ELSE 'running' END AS state, collector, seen_at, version
   FROM collectors ORDER BY silent_seconds DESC
 """
-OFFLINE = """
-SELECT device_id, device, offline_seconds, last_error
+ALARMS = standing.counts_sql()
+GROUPS = f"""
+WITH a AS (
+    SELECT DISTINCT ON (m.group_id) m.group_id, a.priority, a.acknowledged, a.there, a.out_of_service_until, a.hidden,
+           sum(a.alarms) OVER (PARTITION BY m.group_id) AS alarms, sum(a.returned) OVER (PARTITION BY m.group_id) AS returned
+      FROM group_devices m JOIN device_alarms a USING (device_id) WHERE a.priority IS NOT NULL ORDER BY m.group_id, {standing.BY_WORST}
+)
+SELECT g.group_id, g.group_name, {standing.WORST} AS worst_alarm, devices, online, error, offline, unknown, disabled, description
+  FROM groups g LEFT JOIN a USING (group_id) ORDER BY lower(g.group_name)
+"""
+
+
+def offline(language: Language) -> str:
+    """Return who does not answer, the longest first."""
+    return f"""
+SELECT device_id, device, offline_seconds, {sentences.told(language, "last_error")} AS last_error
   FROM devices WHERE state = 'offline' ORDER BY offline_seconds DESC
 """
-BAD_NOW = """
-SELECT l.device_id, l.device, l.point, l.quality, l.explanation
+
+
+def bad_now(language: Language) -> str:
+    """Return which points have no trustworthy value, and why."""
+    return f"""
+SELECT l.device_id, l.device, l.point, l.quality, {sentences.told(language, "l.explanation")} AS explanation
   FROM latest l JOIN devices d USING (device_id)
  WHERE l.quality IN ('bad', 'uncertain', 'stale') AND d.state IN ('online', 'error')
  ORDER BY l.quality, lower(l.device), l.point_id LIMIT 200
 """
-DEVICES = """
-SELECT device_id, state, device, last_seen, offline_seconds, failures,
-       nullif(concat_ws('; ', last_error, overrun), '') AS last_error, points, endpoint
-  FROM devices LEFT JOIN polling USING (device_id)
- WHERE state = any (string_to_array('${state:csv}', ','))
+
+
+def devices(language: Language) -> str:
+    """Return all devices that pass the filters, the worst alarm first."""
+    error = sentences.told(language, "nullif(concat_ws('; ', last_error, overrun), '')")
+    return f"""
+SELECT device_id, state, {standing.WORST} AS alarm, a.since AS alarm_since, device, last_seen, offline_seconds, failures,
+       {error} AS last_error, points, endpoint
+  FROM devices LEFT JOIN polling USING (device_id) LEFT JOIN device_alarms a USING (device_id)
+ WHERE state = any (string_to_array('${{state:csv}}', ','))
    AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)
- ORDER BY lower(device)
-"""
-GROUPS = """
-SELECT group_id, group_name, devices, online, error, offline, unknown, disabled, description FROM groups ORDER BY lower(group_name)
+ ORDER BY {standing.BY_WORST}, lower(device)
 """
 
 
-def _show_state(state: str) -> Property:
-    return link(texts.SHOW_STATE, f"/d/{FLEET_UID}?var-state={state}&${{__url_time_range}}")
-
-
-def _counts() -> stat.Panel:
-    shown = counts(texts.COUNTS, Place(0, 0, 15, 5), Sql(COUNTS))
-    for state in ("$__all", *STATE_COLOURS):
-        shown.override_by_name("devices" if state == "$__all" else state, [_show_state(state)])
+def _counts(language: Language) -> stat.Panel:
+    shown = counts(language.says(words.COUNTS), Place(0, 0, 15, 5), Sql(COUNTS), language)
+    for column_, state in ({"devices": "$__all"} | {state: state for state in STATE_COLOURS}).items():
+        shown.override_by_name(
+            column_, [link(language.says(texts.SHOW_STATE), url(FLEET_UID, language, f"state={state}"))]
+        )
     return shown
 
 
-def _collectors() -> table.Panel:
-    shown = text_table(texts.COLLECTORS, Place(15, 0, 9, 5), COLLECTORS)
+def _alarms(language: Language) -> stat.Panel:
+    shown = standing.counts(language.says(words.ALARM_COUNTS), Place(0, 5, 24, 4), ALARMS, language)
+    for priority in PRIORITY_COLOURS:
+        shown.override_by_name(priority, [standing.show_alarms_link(language, f"priority={priority}")])
+    return shown
+
+
+def _collectors(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.COLLECTORS), Place(15, 0, 9, 5), COLLECTORS)
     columns = {
-        "state": coloured(texts.COLLECTOR_STATES, COLLECTOR_COLOURS, 85),
+        "state": coloured(language.table(texts.COLLECTOR_STATES), COLLECTOR_COLOURS, 85),
         "collector": column(),
         "seen_at": column(145, unit="dateTimeFromNow"),
         "version": column(75),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _offline() -> table.Panel:
-    shown = text_table(texts.OFFLINE, Place(0, 5, 12, 8), OFFLINE, hidden=["device_id"])
+def _offline(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.OFFLINE), Place(0, 9, 12, 8), offline(language), hidden=["device_id"])
     columns = {
-        "device": name_of_device(),
-        "offline_seconds": column(150, unit="s", cellOptions={"type": "color-text"}),
+        "device": name_of_device(language),
+        "offline_seconds": column(150, unit=language.duration, cellOptions={"type": "color-text"}),
         "last_error": sentence(),
     }
     columns["offline_seconds"].append(Property("thresholds", thresholds((None, RED))))
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _bad_now() -> table.Panel:
-    shown = text_table(texts.BAD_NOW, Place(12, 5, 12, 8), BAD_NOW, hidden=["device_id"])
+def _bad_now(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.BAD_NOW), Place(12, 9, 12, 8), bad_now(language), hidden=["device_id"])
     columns = {
-        "device": name_of_device(),
+        "device": name_of_device(language),
         "point": sentence(),
-        "quality": coloured(texts.QUALITIES, QUALITY_COLOURS, 90),
+        "quality": coloured(language.table(texts.QUALITIES), QUALITY_COLOURS, 90),
         "explanation": sentence(),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _devices() -> table.Panel:
-    shown = text_table(texts.DEVICES, Place(0, 13, 24, 18), DEVICES, hidden=["device_id"])
+def _devices(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.DEVICES), Place(0, 17, 24, 18), devices(language), hidden=["device_id"])
     columns = {
-        "state": coloured(texts.STATES, STATE_COLOURS, 100),
-        "device": name_of_device(),
+        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 100),
+        **standing.worst(language),
+        "device": name_of_device(language),
         "last_seen": column(145, unit="dateTimeFromNow"),
-        "offline_seconds": column(120, unit="s"),
+        "offline_seconds": column(120, unit=language.duration),
         "failures": column(90, unit="none"),
         "last_error": sentence(),
         "points": column(80, unit="none"),
         "endpoint": column(190),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _groups() -> table.Panel:
-    shown = text_table(texts.GROUPS, Place(0, 31, 24, 8), GROUPS, hidden=["group_id"])
-    columns = {"group_name": [*sentence(), link(texts.OPEN_GROUP, GROUP_URL)], "devices": column(90, unit="none")}
+def _groups(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.GROUPS), Place(0, 35, 24, 8), GROUPS, hidden=["group_id"])
+    columns = {
+        "group_name": [*sentence(), link(language.says(texts.OPEN_GROUP), url(GROUP_UID, language, of_row("group")))],
+        "worst_alarm": standing.coloured_worst(language),
+        "devices": column(90, unit="none"),
+    }
     for state, colour in STATE_COLOURS.items():
         columns[state] = column(90, unit="none", cellOptions={"type": "color-text"})
         columns[state].append(Property("thresholds", thresholds((None, GREY), (1, colour))))
     columns["description"] = sentence()
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _state_filter() -> dash.CustomVariable:
-    label, description = texts.STATE_FILTER
-    return (
-        dash.CustomVariable("state")
-        .label(label)
-        .description(description)
-        .values(",".join(f"{text} : {state}" for state, text in texts.STATES.items()))
-        .multi(multi=True)
-        .include_all(include_all=True)
-        .allow_custom_value(allow_custom_value=False)
-        .current(everything())
-    )
-
-
-def _search() -> dash.TextBoxVariable:
-    label, description = texts.SEARCH
-    return dash.TextBoxVariable("search").label(label).description(description).default_value("")
-
-
-def fleet() -> dashboard.Dashboard:
+def fleet(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of all devices."""
-    board = new_dashboard(FLEET_UID, texts.FLEET_TITLE, texts.FLEET_DESCRIPTION)
-    board.with_variable(_state_filter()).with_variable(_search())
-    return place_panels(board, [_counts(), _collectors(), _offline(), _bad_now(), _devices(), _groups()])
+    says = language.says
+    board = new_dashboard(f"{FLEET_UID}{language.suffix}", says(texts.FLEET_TITLE), says(texts.FLEET_DESCRIPTION))
+    link_languages(board.link(link_to_alarms(language)), FLEET_UID, language)
+    board.with_variable(choices("state", says(texts.STATE_FILTER), language.table(texts.STATES)))
+    board.with_variable(search(says(texts.SEARCH)))
+    panels = [_counts, _collectors, _alarms, _offline, _bad_now, _devices, _groups]
+    return place_panels(board, [one(language) for one in panels])

@@ -5,7 +5,9 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import queries, texts
+from grafana import limits, queries, sentences, standing, texts
+from grafana import texts_plant as words
+from grafana.languages import Language
 from grafana.panels import (
     GROUP_UID,
     STATE_COLOURS,
@@ -15,6 +17,8 @@ from grafana.panels import (
     coloured,
     column,
     counts,
+    link_languages,
+    link_to_alarms,
     link_to_export,
     link_to_fleet,
     name_columns,
@@ -35,8 +39,6 @@ SELECT min(point) || CASE WHEN count(*) OVER (PARTITION BY min(point)) > 1 THEN 
  WHERE {_OF_GROUP} AND kind = 'number' GROUP BY key ORDER BY count(*) DESC, min(point_id)
 """
 _CHOSEN_KEYS = f"{_OF_GROUP} AND kind = 'number' AND key = any (array[${{keys:sqlstring}}]::text[])"
-UNITS = queries.unit_choices(_CHOSEN_KEYS)
-TREND = queries.trend(_CHOSEN_KEYS)
 UNIT = queries.unit(_CHOSEN_KEYS)
 COUNTS = """
 SELECT devices, online, error, offline, disabled, unknown,
@@ -44,16 +46,30 @@ SELECT devices, online, error, offline, disabled, unknown,
          WHERE a.group_id = g.group_id AND l.quality IN ('bad', 'stale') AND a.state IN ('online', 'error')) AS bad_points
   FROM groups g WHERE group_id::text = '$group'
 """
-MEMBERS = """
-SELECT d.device_id, d.state, d.device, d.last_seen, d.offline_seconds, d.last_error,
+# With those of the connections by which members are suppressed.
+ALARMS = standing.counts_sql(
+    f"({_OF_GROUP} OR device_id IS NULL AND alarm_id IN (SELECT alarm_id FROM device_alarms WHERE {_OF_GROUP}))"
+)
+
+
+def members(language: Language) -> str:
+    """Return the devices of the group, the worst alarm first."""
+    return f"""
+SELECT d.device_id, d.state, {standing.WORST} AS alarm, a.since AS alarm_since, d.device, d.last_seen, d.offline_seconds, {sentences.told(language, "d.last_error")} AS last_error,
        (SELECT count(*) FROM latest l WHERE l.device_id = d.device_id AND l.quality IN ('bad', 'stale')) AS bad_points
-  FROM group_devices d WHERE group_id::text = '$group' ORDER BY lower(device)
+  FROM group_devices d LEFT JOIN device_alarms a USING (device_id)
+ WHERE group_id::text = '$group' ORDER BY {standing.BY_WORST}, lower(device)
 """
-# The twelve points that most members have become columns by Grafana's transformation "Grouping to matrix".
-KEY_VALUES = f"""
+
+
+def key_values(language: Language) -> str:
+    """Return the newest values of the twelve points that most members have; "Grouping to matrix" makes columns of them."""
+    shown = queries.latest_shown(language)
+    quality = language.word("l.quality", texts.QUALITIES)
+    return f"""
 SELECT l.device, l.point,
-       CASE l.quality WHEN 'good' THEN l.shown WHEN 'uncertain' THEN '? ' || l.shown WHEN 'stale' THEN '⌛ ' || l.shown
-                      WHEN 'none' THEN '–' ELSE '✗ ' || coalesce(replace(l.reason, '_', ' '), l.quality) END AS shown
+       CASE l.quality WHEN 'good' THEN {shown} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || {shown}
+                      WHEN 'none' THEN '–' ELSE '✗ ' || coalesce({sentences.reason(language, "l.reason")}, {quality}) END AS shown
   FROM latest l
   JOIN (SELECT key, count(*) AS members, min(point_id) AS first FROM points WHERE {_OF_GROUP} GROUP BY key
          ORDER BY count(*) DESC, min(point_id) LIMIT 12) few USING (key)
@@ -62,47 +78,58 @@ SELECT l.device, l.point,
 """
 
 
-def _counts() -> stat.Panel:
-    return counts(texts.GROUP_COUNTS, Place(0, 0, 24, 4), Sql(COUNTS))
+def _counts(language: Language) -> stat.Panel:
+    return counts(language.says(words.GROUP_COUNTS), Place(0, 0, 24, 4), Sql(COUNTS), language)
 
 
-def _members() -> table.Panel:
-    shown = text_table(texts.MEMBERS, Place(0, 4, 24, 9), MEMBERS, hidden=["device_id"])
+def _alarms(language: Language) -> stat.Panel:
+    return standing.counts(language.says(words.GROUP_ALARM_COUNTS), Place(0, 4, 24, 4), ALARMS, language)
+
+
+def _members(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.MEMBERS), Place(0, 8, 24, 9), members(language), hidden=["device_id"])
     columns = {
-        "state": coloured(texts.STATES, STATE_COLOURS, 100),
-        "device": name_of_device(),
+        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 100),
+        **standing.worst(language),
+        "device": name_of_device(language),
         "last_seen": column(145, unit="dateTimeFromNow"),
-        "offline_seconds": column(120, unit="s"),
+        "offline_seconds": column(120, unit=language.duration),
         "last_error": sentence(),
         "bad_points": column(100, unit="none"),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _key_values() -> table.Panel:
-    shown = text_table(texts.KEY_VALUES, Place(0, 13, 24, 9), KEY_VALUES)
+def _key_values(language: Language) -> table.Panel:
+    shown = text_table(language.says(words.KEY_VALUES), Place(0, 17, 24, 9), key_values(language))
     options = {"rowField": "device", "columnField": "point", "valueField": "shown", "emptyValue": "empty"}
     shown.with_transformation(dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=options))
     shown.override_by_regexp("/.*/", [Property("noValue", "–"), Property("custom.minWidth", 110)])
-    return name_columns(shown, {"device\\point": sentence()})
+    return name_columns(shown, {"device\\point": sentence()}, language.table(texts.COLUMNS))
 
 
-def _trend() -> timeseries.Panel:
-    return trend(texts.GROUP_TREND, Place(0, 22, 24, 10), TREND, UNIT)
+def _trend(language: Language) -> timeseries.Panel:
+    sql = queries.trend(language, _CHOSEN_KEYS)
+    return trend(language.says(words.GROUP_TREND), Place(0, 26, 24, 10), sql, UNIT, language)
 
 
-def _variables() -> list[dash.QueryVariable]:
+def _variables(language: Language) -> list[dash.QueryVariable]:
     return [
-        query_variable("group", texts.GROUP, GROUP_CHOICES),
-        query_variable("keys", texts.KEYS, KEYS).multi(multi=True).include_all(include_all=True),
-        unit_variable(UNITS),
+        query_variable("group", language.says(texts.GROUP), GROUP_CHOICES),
+        query_variable("keys", language.says(texts.KEYS), KEYS).multi(multi=True).include_all(include_all=True),
+        unit_variable(language, queries.unit_choices(language, _CHOSEN_KEYS)),
     ]
 
 
-def group() -> dashboard.Dashboard:
+def group(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of one group."""
-    board = new_dashboard(GROUP_UID, texts.GROUP_TITLE, texts.GROUP_DESCRIPTION)
-    board.link(link_to_fleet()).link(link_to_export("group=grp_${group}"))
-    for variable in _variables():
+    says = language.says
+    board = new_dashboard(f"{GROUP_UID}{language.suffix}", says(texts.GROUP_TITLE), says(texts.GROUP_DESCRIPTION))
+    board.link(link_to_fleet(language)).link(link_to_alarms(language, "var-group=${group}"))
+    board.link(link_to_export(language, "group=grp_${group}"))
+    link_languages(board, GROUP_UID, language)
+    for variable in _variables(language):
         board.with_variable(variable)
-    return place_panels(board, [_counts(), _members(), _key_values(), _trend()])
+    panels = [one(language) for one in (_counts, _alarms, _members, _key_values, _trend)]
+    limits.show_alarms(board, language, len(panels), _CHOSEN_KEYS, whose=True, drawn="urgent")
+    return place_panels(board, panels)

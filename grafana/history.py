@@ -5,12 +5,15 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import queries, texts
+from grafana import limits, queries, texts
+from grafana import texts_plant as words
+from grafana.languages import Language
 from grafana.panels import (
     HISTORY_UID,
     Place,
     column,
     everything,
+    link_languages,
     link_to_export,
     link_to_fleet,
     name_columns,
@@ -30,8 +33,6 @@ SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device
   FROM points
  WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind = 'number' ORDER BY lower(device), point_id
 """
-UNITS = queries.unit_choices(_CHOSEN)
-TREND = queries.trend(_CHOSEN)
 UNIT = queries.unit(_CHOSEN)
 SHOWN = f"""
 SELECT p.device_id, p.device, p.point, p.unit,
@@ -50,38 +51,42 @@ SELECT c.time, point_id::text, p.device || ' · ' || p.point AS point, c.quality
 """
 
 
-def _trend() -> timeseries.Panel:
-    place = Place(0, 0, 24, 11)
-    return trend(texts.HISTORY_TREND, place, TREND, UNIT, per_row=2)
+def _trend(language: Language) -> timeseries.Panel:
+    sql = queries.trend(language, _CHOSEN)
+    return trend(language.says(words.HISTORY_TREND), Place(0, 0, 24, 11), sql, UNIT, language)
 
 
-def _shown() -> table.Panel:
-    shown = text_table(texts.HISTORY_SHOWN, Place(0, 11, 24, 8), SHOWN, hidden=["device_id"]).interval("1s")
+def _shown(language: Language) -> table.Panel:
+    place = Place(0, 11, 24, 8)
+    shown = text_table(language.says(words.HISTORY_SHOWN), place, SHOWN, hidden=["device_id"]).interval("1s")
     columns = {
-        "device": name_of_device(),
+        "device": name_of_device(language),
         "point": sentence(),
         "unit": column(80),
         "lowest": column(140, unit="none", align="right"),
         "highest": column(140, unit="none", align="right"),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _quality() -> statetimeline.Panel:
-    return qualities(texts.HISTORY_QUALITY, Place(0, 19, 24, 9), QUALITY)
+def _quality(language: Language) -> statetimeline.Panel:
+    return qualities(language.says(words.HISTORY_QUALITY), Place(0, 19, 24, 9), QUALITY, language)
 
 
-def _variables() -> list[dash.QueryVariable]:
-    devices = query_variable("devices", texts.DEVICES_SHOWN, queries.DEVICE_CHOICES).multi(multi=True)
-    points = query_variable("points", texts.POINTS_SHOWN, POINTS).multi(multi=True)
+def _variables(language: Language) -> list[dash.QueryVariable]:
+    devices = query_variable("devices", language.says(texts.DEVICES_SHOWN), queries.DEVICE_CHOICES).multi(multi=True)
+    points = query_variable("points", language.says(texts.POINTS), POINTS).multi(multi=True)
     points = points.include_all(include_all=True).current(everything())
-    return [devices, points, unit_variable(UNITS)]
+    return [devices, points, unit_variable(language, queries.unit_choices(language, _CHOSEN))]
 
 
-def history() -> dashboard.Dashboard:
+def history(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of any points over any time."""
-    board = new_dashboard(HISTORY_UID, texts.HISTORY_TITLE, texts.HISTORY_DESCRIPTION).time("now-24h", "now")
-    board.link(link_to_fleet()).link(link_to_export("points=${points:csv}"))
-    for variable in _variables():
+    says = language.says
+    board = new_dashboard(f"{HISTORY_UID}{language.suffix}", says(texts.HISTORY_TITLE), says(texts.HISTORY_DESCRIPTION))
+    board.time("now-24h", "now").link(link_to_fleet(language)).link(link_to_export(language, "points=${points:csv}"))
+    link_languages(board, HISTORY_UID, language)
+    for variable in _variables(language):
         board.with_variable(variable)
-    return place_panels(board, [_trend(), _shown(), _quality()])
+    limits.show_alarms(board, language, 1, _CHOSEN, whose=True)
+    return place_panels(board, [_trend(language), _shown(language), _quality(language)])

@@ -11,7 +11,8 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import texts
-from grafana.texts import COLUMNS, Words
+from grafana.languages import LANGUAGES, Language
+from grafana.texts import Words
 
 SOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="ddms")
 FLEET_UID = "ddms-fleet"
@@ -20,13 +21,19 @@ HISTORY_UID = "ddms-history"
 GROUP_UID = "ddms-group"
 STORAGE_UID = "ddms-storage"
 API_UID = "ddms-api"
-GROUP_URL = f"/d/{GROUP_UID}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
-DEVICE_URL = f"/d/{DEVICE_UID}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
+AUDIT_UID = "ddms-audit"
+JOBS_UID = "ddms-jobs"
+BACKUPS_UID = "ddms-backups"
+ALARMS_UID = "ddms-alarms"
+ALARM_HISTORY_UID = "ddms-alarm-history"
+ALARM_PERFORMANCE_UID = "ddms-alarm-performance"
 
-GREEN, YELLOW, RED, GREY, BLUE = "green", "yellow", "red", "#7b8087", "blue"
+GREEN, YELLOW, RED, GREY, BLUE, ORANGE = "green", "yellow", "red", "#7b8087", "blue", "orange"
 STATE_COLOURS = {"online": GREEN, "error": YELLOW, "offline": RED, "disabled": GREY, "unknown": BLUE}
 QUALITY_COLOURS = {"good": GREEN, "uncertain": YELLOW, "bad": RED, "stale": BLUE, "none": BLUE, "disabled": GREY}
 RUN_COLOURS = {"done": GREEN, "running": BLUE, "pending": BLUE, "interrupted": YELLOW, "failed": RED}
+TEST_COLOURS = {"good": GREEN, "partly": YELLOW, "failed": RED, "running": BLUE}
+PRIORITY_COLOURS = {"critical": RED, "high": ORANGE, "medium": YELLOW, "low": BLUE}
 COLLECTOR_COLOURS = {"running": GREEN, "silent": RED}
 
 Property = dashboard.DynamicConfigValue
@@ -109,9 +116,20 @@ def sentence() -> list[Property]:
     return [Property("custom.minWidth", 130), Property("noValue", "\u00a0"), cell]
 
 
-def name_of_device() -> list[Property]:
+def url(uid: str, language: Language, *chosen: str) -> str:
+    """Return the address of a dashboard in a language and in the same time range; `chosen`: `device=${{…}}`."""
+    variables = "".join(f"var-{one}&" for one in chosen)
+    return f"/d/{uid}{language.suffix}?{variables}${{__url_time_range}}"
+
+
+def of_row(name: str) -> str:
+    """Return the variable `name` with the id that stands in the row: `device=${__data.fields.device_id}`."""
+    return f"{name}=${{__data.fields.{name}_id}}"
+
+
+def name_of_device(language: Language) -> list[Property]:
     """Return the properties of a column of devices' names: each is a link to the device, in the same time range."""
-    return [*sentence(), link(texts.OPEN_DEVICE, DEVICE_URL)]
+    return [*sentence(), link(language.says(texts.OPEN_DEVICE), url(DEVICE_UID, language, of_row("device")))]
 
 
 def mappings(words: Mapping[str, str], colours: Mapping[str, str]) -> list[dashboard.ValueMapping]:
@@ -123,22 +141,65 @@ def mappings(words: Mapping[str, str], colours: Mapping[str, str]) -> list[dashb
     return [dashboard.ValueMap(options=options)]
 
 
+def named(words: Mapping[str, str]) -> list[Property]:
+    """Return the properties of a column whose values are shown as words; a value without one stands for itself."""
+    options = {value: dashboard.ValueMappingResult(text=text) for value, text in words.items() if text != value}
+    return [Property("mappings", [dashboard.ValueMap(options=options)])] if options else []
+
+
+def worded(words: Mapping[str, str]) -> Property:
+    """Return the property that makes a column say words for its values; others stay as they are."""
+    options = {value: dashboard.ValueMappingResult(text=text) for value, text in words.items()}
+    return Property("mappings", [dashboard.ValueMap(options=options)])
+
+
 def coloured(words: Mapping[str, str], colours: Mapping[str, str], width: int) -> list[Property]:
-    """Return the properties of a column whose cells have the colour of their value."""
+    """Return the properties of a column whose cells have the colour of their value; an empty one has none."""
     cell = {"type": "color-background", "mode": "basic"}
-    return [*column(width, cellOptions=cell, align="center"), Property("mappings", mappings(words, colours))]
+    blank = Property("thresholds", {"mode": "absolute", "steps": [{"color": "transparent", "value": None}]})
+    return [*column(width, cellOptions=cell, align="center"), Property("mappings", mappings(words, colours)), blank]
 
 
-def link(title: str, url: str) -> Property:
+def gauge(width: int) -> list[Property]:
+    """Return the properties of a column that shows how much is done, 0 to 1, as a bar."""
+    cell = Property("custom.cellOptions", {"type": "gauge", "mode": "basic"})
+    colour = Property("thresholds", thresholds((None, BLUE)))
+    return [*column(width, unit="percentunit"), cell, Property("min", 0), Property("max", 1), colour]
+
+
+def words_of(pattern: str, text: str, colour: str) -> dashboard.ValueMapping:
+    """Return how a value that matches becomes words, with what the pattern caught, and a colour."""
+    result = dashboard.ValueMappingResult(text=text, color=colour)
+    return dashboard.RegexMap(options=dashboard.DashboardRegexMapOptions(pattern=pattern, result=result))
+
+
+def coloured_text(words: Mapping[str, str], colours: Mapping[str, str], width: int) -> list[Property]:
+    """Return the properties of a column whose words have the colour of their value: of what is usual, and not to shine."""
+    cell = Property("custom.cellOptions", {"type": "color-text"})
+    blank = Property("thresholds", thresholds((None, "text")))
+    return [*column(width), cell, Property("mappings", mappings(words, colours)), blank]
+
+
+def legend() -> build.VizLegendOptions:
+    """Return a legend below, with the names only."""
+    shown = build.VizLegendOptions().show_legend(show_legend=True).display_mode(common.LegendDisplayMode.LIST)
+    return shown.placement(common.LegendPlacement.BOTTOM).calcs([])
+
+
+def link(title: str, address: str) -> Property:
     """Return the property that makes a column a link."""
-    return Property("links", [{"title": title, "url": url}])
+    return Property("links", [{"title": title, "url": address}])
 
 
-def name_columns(shown: P, columns: Mapping[str, list[Property]]) -> P:
+def name_columns(
+    shown: P,
+    columns: Mapping[str, list[Property]],
+    names: Mapping[str, str],
+) -> P:
     """Give columns of the query their names on the screen and their properties."""
     name: str
     for name in columns:
-        shown.override_by_name(name, [Property("displayName", COLUMNS[name]), *columns[name]])
+        shown.override_by_name(name, [Property("displayName", names[name]), *columns[name]])
     return shown
 
 
@@ -154,7 +215,7 @@ def last_values() -> build.ReduceDataOptions:
     return build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(values=False)
 
 
-def counts(words: Words, place: Place, query: Sql) -> stat.Panel:
+def counts(words: Words, place: Place, query: Sql, language: Language) -> stat.Panel:
     """Return how many devices are in each state, each number in the colour of its state when it is not 0."""
     blank = (
         stat.Panel()
@@ -169,7 +230,26 @@ def counts(words: Words, place: Place, query: Sql) -> stat.Panel:
     fields = {"devices": [Property("thresholds", thresholds((None, "text")))]}
     for state, colour in (STATE_COLOURS | {"bad_points": RED}).items():
         fields[state] = [Property("thresholds", thresholds((None, GREY), (1, colour)))]
-    return name_columns(panel(blank, words, place), fields)
+    return name_columns(panel(blank, words, place), fields, language.table(texts.COLUMNS))
+
+
+def choices(name: str, words: tuple[str, str], options: Mapping[str, str]) -> dash.CustomVariable:
+    """Return a variable of several choices among words."""
+    return (
+        dash.CustomVariable(name)
+        .label(words[0])
+        .description(words[1])
+        .values(",".join(f"{text} : {value}" for value, text in options.items()))
+        .multi(multi=True)
+        .include_all(include_all=True)
+        .allow_custom_value(allow_custom_value=False)
+        .current(everything())
+    )
+
+
+def search(words: tuple[str, str]) -> dash.TextBoxVariable:
+    """Return a variable of what a person types."""
+    return dash.TextBoxVariable("search").label(words[0]).description(words[1]).default_value("")
 
 
 def query_variable(name: str, words: tuple[str, str], sql: str) -> dash.QueryVariable:
@@ -215,36 +295,47 @@ def place_panels(board: dash.Dashboard, panels: Iterable[Builder[dashboard.Panel
     return board.build()
 
 
-def link_to_fleet() -> dash.DashboardLink:
+def link_to(title: str, uid: str, icon: str, language: Language, *, query: str = "") -> dash.DashboardLink:
+    """Return a link to another dashboard in the same language and time range."""
+    return (
+        dash.DashboardLink(title)
+        .type(dashboard.DashboardLinkType.LINK)
+        .icon(icon)
+        .url(f"/d/{uid}{language.suffix}" + (f"?{query}" if query else ""))
+        .keep_time(keep_time=True)
+    )
+
+
+def link_to_fleet(language: Language) -> dash.DashboardLink:
     """Return the link back to all devices, in the same time range."""
-    return (
-        dash.DashboardLink(texts.ALL_DEVICES)
-        .type(dashboard.DashboardLinkType.LINK)
-        .icon("apps")
-        .url(f"/d/{FLEET_UID}")
-        .keep_time(keep_time=True)
-    )
+    return link_to(language.says(texts.ALL_DEVICES), FLEET_UID, "apps", language)
 
 
-def link_to_history(query: str) -> dash.DashboardLink:
+def link_to_history(language: Language, query: str) -> dash.DashboardLink:
     """Return the link to the history of what a dashboard shows, in the same time range."""
-    url = f"/d/{HISTORY_UID}?{query}"
-    return (
-        dash.DashboardLink(texts.SHOW_HISTORY)
-        .type(dashboard.DashboardLinkType.LINK)
-        .icon("info")
-        .url(url)
-        .keep_time(keep_time=True)
-    )
+    return link_to(language.says(texts.SHOW_HISTORY), HISTORY_UID, "info", language, query=query)
 
 
-def link_to_export(query: str) -> dash.DashboardLink:
+def link_to_alarms(language: Language, query: str = "") -> dash.DashboardLink:
+    """Return the link to the alarms of what a dashboard shows."""
+    return link_to(language.says(texts.SHOW_ALARMS_NOW), ALARMS_UID, "bell", language, query=query)
+
+
+def link_to_export(language: Language, query: str) -> dash.DashboardLink:
     """Return the link to the API's page from which history is downloaded, with the choice filled in."""
     times = "from=${__from:date:iso}&to=${__to:date:iso}&timezone=${__timezone}"
     return (
-        dash.DashboardLink(texts.EXPORT)
+        dash.DashboardLink(language.says(texts.EXPORT))
         .type(dashboard.DashboardLinkType.LINK)
         .icon("doc")
         .url(f"/export?{query}&{times}")
         .target_blank(target_blank=True)
     )
+
+
+def link_languages(board: dash.Dashboard, uid: str, language: Language) -> dash.Dashboard:
+    """Lead to the same dashboard in the other languages, with the same choices in the same time range."""
+    for other in LANGUAGES:
+        if other is not language:
+            board.link(link_to(other.name, uid, "comment-alt", other).include_vars(include_vars=True))
+    return board

@@ -6,53 +6,61 @@ nothing, where a cast would fail. `$__interval_ms` is the time that a pixel stan
 how many readings a panel can show.
 """
 
+from grafana import limits, texts
+from grafana.languages import Language
+
 DEVICE_CHOICES = "SELECT device AS __text, device_id AS __value FROM devices ORDER BY lower(device)"
 
-# One series of each point, and in wide ranges two more (marked by arrows) with the lowest and highest of each step.
-READINGS = """
-WITH steps AS (
-    SELECT t.*, count(lowest) OVER (PARTITION BY point_id) > 0 AS has_extremes
-      FROM trend(array(SELECT point_id FROM points WHERE point_id::text = any (string_to_array('${points:csv}', ','))
-                          AND axis = any (array[${unit:sqlstring}]::text[])),
-                 $__timeFrom(), $__timeTo(), ((${__to} - ${__from}) / $__interval_ms)::int) t
-)
-SELECT s.time, shown.number, point_id, p.point || shown.arrow AS point, shown.value
-  FROM steps s JOIN points p USING (point_id)
- CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
- WHERE shown.number = 0 OR s.has_extremes
- ORDER BY shown.number, point_id, s.time
-"""
-
 PIXELS = "((${__to} - ${__from}) / $__interval_ms)::int"
-# What a line is called: its device and point, and where it shows means of steps, how long these are.
-CALLED = """p.device || ' · ' || p.point || coalesce(' ⌀ ' || CASE WHEN s.step >= 86400 THEN s.step / 86400 || ' d'
-            WHEN s.step >= 3600 THEN s.step / 3600 || ' h' WHEN s.step >= 60 THEN s.step / 60 || ' min' ELSE s.step || ' s' END, '')"""
 
 
-def trend(chosen: str) -> str:
-    """Return the trends of the chosen points of one unit, as READINGS does for those of a device."""
+def called(language: Language) -> str:
+    """Return SQL of what a line is called: its device and point, and where it shows means of steps, how long these are."""
+    second, minute, hour, day = (language.sql(pair) for pair in texts.UNITS_OF_TIME.values())
+    return f"""p.device || ' · ' || p.point || coalesce(' ⌀ ' || CASE WHEN s.step >= 86400 THEN s.step / 86400 || {day}
+            WHEN s.step >= 3600 THEN s.step / 3600 || {hour} WHEN s.step >= 60 THEN s.step / 60 || {minute} ELSE s.step || {second} END, '')"""
+
+
+def trend(language: Language, chosen: str, name: str | None = None, whose: str = "p.device || ' · ' || p.point") -> str:
+    """Return the trends of the chosen points of one unit with the lines of their limits.
+
+    One series of each point; where it shows steps two more, marked by arrows, with the lowest and highest of each.
+    `name` names a series by its point p and step s, `whose` a limit by its point.
+    """
+    shown = f"SELECT point_id FROM points WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])"
     return f"""
-WITH steps AS (
+WITH steps AS MATERIALIZED (
     SELECT t.*, extract(epoch FROM bucket)::int AS step, count(lowest) OVER (PARTITION BY point_id) > 0 AS has_extremes
-      FROM trend(array(SELECT point_id FROM points WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])),
-                 $__timeFrom(), $__timeTo(), {PIXELS}) t
-)
-SELECT s.time, shown.number, point_id, {CALLED} || shown.arrow AS point, shown.value
-  FROM steps s JOIN points p USING (point_id)
- CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
- WHERE shown.number = 0 OR s.has_extremes
- ORDER BY shown.number, lower(p.device), point_id, s.time
+      FROM trend(array({shown}), $__timeFrom(), $__timeTo(), {PIXELS}) t
+), {limits.level_lines(language, shown, whose).strip()}
+SELECT time, number, point_id, point, value FROM (
+    SELECT s.time, shown.number, lower(p.device) AS device, point_id, {name or called(language)} || shown.arrow AS point, shown.value
+      FROM steps s JOIN points p USING (point_id)
+     CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
+     WHERE shown.number = 0 OR s.has_extremes
+     UNION ALL
+    SELECT at.time, 3, '', l.number, l.name, l.value FROM lines l CROSS JOIN (VALUES ($__timeFrom()::timestamptz), ($__timeTo()::timestamptz)) at (time)
+) drawn
+ ORDER BY number, device, point_id, time
 """
 
 
 def unit(chosen: str) -> str:
-    """Return what reads the unit that the chosen points share."""
+    """Return what reads the unit that the chosen points share, and the tints of their limits."""
+    chosen = f"{chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])"
     return f"""
-SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points
- WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])
+SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit, {limits.TINTS} FROM points {limits.tints(chosen)}
+ WHERE {chosen}
 """
 
 
-def unit_choices(chosen: str) -> str:
-    """Return what lists the units of the chosen points."""
-    return f"SELECT axis FROM points WHERE {chosen} GROUP BY axis ORDER BY count(*) DESC, min(point_id)"
+def unit_choices(language: Language, chosen: str, order: str = "count(*) DESC, min(point_id)") -> str:
+    """Return what lists the units of the chosen points, with what each is called."""
+    shown = language.word("axis", texts.UNIT_SHOWN)
+    return f"SELECT {shown} AS __text, axis AS __value FROM points WHERE {chosen} GROUP BY axis ORDER BY {order}"
+
+
+def latest_shown(language: Language) -> str:
+    """Return SQL of a value of the view latest l as a person reads it: a switch's in words, a text as it is."""
+    word = language.word("l.shown", texts.SWITCH_SHOWN)
+    return word if word == "l.shown" else f"CASE WHEN l.text IS NULL THEN {word} ELSE l.shown END"

@@ -3,7 +3,18 @@
 from grafana_foundation_sdk.builders import table
 
 from grafana import inner_texts, texts
-from grafana.panels import RUN_COLOURS, Place, coloured, column, name_columns, name_of_device, sentence, text_table
+from grafana.languages import Language
+from grafana.panels import (
+    RUN_COLOURS,
+    Place,
+    coloured,
+    column,
+    name_columns,
+    name_of_device,
+    sentence,
+    text_table,
+    worded,
+)
 
 RETENTION_DUE = """
 SELECT device_id, device, name AS stored, retention_days, before, rows, bytes, due_at FROM retention_due ORDER BY bytes DESC, lower(device) LIMIT 200
@@ -16,47 +27,57 @@ SELECT time AS began, subject, state AS run_state, progress, rows, requested_by,
 """
 
 
-def retention_panels(top: int) -> list[table.Panel]:
+def retention_panels(language: Language, top: int) -> list[table.Panel]:
     """Return the panels, from this row of the dashboard's grid on."""
-    return [_due(Place(0, top, 24, 9)), _runs(Place(0, top + 9, 24, 8)), _erasures(Place(0, top + 17, 24, 8))]
+    return [
+        _due(language, Place(0, top, 24, 9)),
+        _runs(language, Place(0, top + 9, 24, 8)),
+        _erasures(language, Place(0, top + 17, 24, 8)),
+    ]
 
 
-def _due(place: Place) -> table.Panel:
-    shown = text_table(inner_texts.RETENTION_DUE, place, RETENTION_DUE, hidden=["device_id"])
+def _due(language: Language, place: Place) -> table.Panel:
+    shown = text_table(language.says(inner_texts.RETENTION_DUE), place, RETENTION_DUE, hidden=["device_id"])
     columns = {
-        "device": name_of_device(),
+        "device": name_of_device(language),
         "stored": column(110),
         "retention_days": column(100, unit="none"),
-        "before": column(170, unit="dateTimeAsIso"),
+        "before": column(170, unit="dateTimeAsSystem"),
         "rows": column(110, unit="locale"),
         "bytes": column(100, unit="decbytes"),
-        "due_at": column(170, unit="dateTimeAsIso"),
+        "due_at": column(170, unit="dateTimeAsSystem"),
     }
-    return name_columns(shown, columns)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _runs(place: Place) -> table.Panel:
+def _runs(language: Language, place: Place) -> table.Panel:
     columns = {
-        "began": column(170, unit="dateTimeAsIso"),
+        "began": column(170, unit="dateTimeAsSystem"),
         "seconds": column(90, unit="s"),
-        "run_state": coloured(texts.RUN_STATES, RUN_COLOURS, 100),
+        "run_state": coloured(language.table(texts.RUN_STATES), RUN_COLOURS, 100),
         "rows": column(110, unit="locale"),
         "bytes": column(100, unit="decbytes"),
         "chunks": column(90, unit="none"),
-        "requested_by": column(140),
+        "requested_by": [*column(140), worded(language.table(inner_texts.ASKED_BY))],
         "error": sentence(),
     }
-    return name_columns(text_table(inner_texts.RETENTION_RUNS, place, RETENTION_RUNS), columns)
+    return name_columns(
+        text_table(language.says(inner_texts.RETENTION_RUNS), place, RETENTION_RUNS),
+        columns,
+        language.table(texts.COLUMNS),
+    )
 
 
-def _erasures(place: Place) -> table.Panel:
+def _erasures(language: Language, place: Place) -> table.Panel:
     columns = {
-        "began": column(170, unit="dateTimeAsIso"),
+        "began": column(170, unit="dateTimeAsSystem"),
         "subject": sentence(),
-        "run_state": coloured(texts.RUN_STATES, RUN_COLOURS, 100),
+        "run_state": coloured(language.table(texts.RUN_STATES), RUN_COLOURS, 100),
         "progress": column(90, unit="percentunit"),
         "rows": column(110, unit="locale"),
-        "requested_by": column(140),
+        "requested_by": [*column(140), worded(language.table(inner_texts.ASKED_BY))],
         "error": sentence(),
     }
-    return name_columns(text_table(inner_texts.ERASURES, place, ERASURES), columns)
+    return name_columns(
+        text_table(language.says(inner_texts.ERASURES), place, ERASURES), columns, language.table(texts.COLUMNS)
+    )

@@ -1,54 +1,60 @@
-"""Storage: what is stored in how many bytes, what will be erased, what was."""
+"""Storage: what is stored in how many bytes, what will be erased, what was; in English and Chinese."""
 
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import inner_texts, texts
+from grafana.languages import Language
 from grafana.panels import (
+    JOBS_UID,
     RUN_COLOURS,
     STORAGE_UID,
     Place,
     Property,
     Sql,
-    coloured,
+    coloured_text,
     column,
     last_values,
+    link_languages,
+    link_to,
     link_to_fleet,
     name_columns,
     new_dashboard,
     panel,
     place_panels,
-    sentence,
     text_table,
 )
 from grafana.retention import retention_panels
+from grafana.texts_jobs import TITLE as JOBS_TITLE
 
 STORAGE_NOW = """
 SELECT bytes AS database_bytes, saved, reading_bytes, growth_bytes, disk_free_bytes, full_on FROM storage
 """
-STORAGE_JOBS = """
-SELECT job, subject, CASE WHEN failed THEN 'failed' ELSE 'done' END AS run_state, last_success, failures, error, next_start FROM jobs ORDER BY failed DESC, job, subject
-"""
 STORED = """
-SELECT name AS stored, rows, bytes, row_bytes, saved, chunks, compressed_chunks, oldest FROM storage_tables WHERE rows > 0 ORDER BY bytes DESC
+SELECT t.name AS stored, t.rows, t.bytes, t.row_bytes, t.saved, t.chunks, t.compressed_chunks, t.oldest,
+       CASE WHEN j.failed THEN 'failed' WHEN j.last_success IS NOT NULL THEN 'done' END AS run_state, j.last_success AS compressed_at
+  FROM storage_tables t LEFT JOIN jobs j ON j.job = 'compression' AND j.subject = t.name WHERE t.rows > 0 ORDER BY t.bytes DESC
 """
 
 
-def _stored() -> table.Panel:
+def _stored(language: Language) -> table.Panel:
     columns = {
         "stored": column(),
         "rows": column(130, unit="locale"),
         "bytes": column(110, unit="decbytes"),
         "row_bytes": column(90, unit="decbytes"),
-        "saved": column(90, unit="percentunit"),
+        "saved": column(100, unit="percentunit"),
         "chunks": column(90, unit="none"),
         "compressed_chunks": column(110, unit="none"),
-        "oldest": column(170, unit="dateTimeAsIso"),
+        "oldest": column(170, unit="dateTimeAsSystem"),
+        "run_state": coloured_text(language.table(inner_texts.COMPRESSIONS), RUN_COLOURS, 90),
+        "compressed_at": column(170, unit="dateTimeAsSystem"),
     }
-    return name_columns(text_table(inner_texts.STORED, Place(0, 5, 24, 8), STORED), columns)
+    shown = text_table(language.says(inner_texts.STORED), Place(0, 5, 24, 8), STORED)
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _now() -> stat.Panel:
+def _now(language: Language) -> stat.Panel:
     blank = (
         stat.Panel()
         .with_target(Sql(STORAGE_NOW))
@@ -62,23 +68,15 @@ def _now() -> stat.Panel:
     units = {"database_bytes": "decbytes", "saved": "percentunit", "reading_bytes": "decbytes", "growth_bytes": "decbytes",
              "disk_free_bytes": "decbytes", "full_on": "dateTimeFromNow"}  # fmt: skip
     columns = {name: [Property("unit", unit), Property("noValue", "–")] for name, unit in units.items()}
-    return name_columns(panel(blank, inner_texts.STORAGE_NOW, Place(0, 0, 24, 5)), columns)
+    shown = panel(blank, language.says(inner_texts.STORAGE_NOW), Place(0, 0, 24, 5))
+    return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
-def _jobs(top: int) -> table.Panel:
-    columns = {
-        "job": column(140),
-        "subject": column(130),
-        "run_state": coloured(texts.RUN_STATES, RUN_COLOURS, 100),
-        "last_success": column(160, unit="dateTimeFromNow"),
-        "failures": column(90, unit="none"),
-        "error": sentence(),
-        "next_start": column(160, unit="dateTimeFromNow"),
-    }
-    return name_columns(text_table(inner_texts.STORAGE_JOBS, Place(0, top, 24, 8), STORAGE_JOBS), columns)
-
-
-def storage() -> dashboard.Dashboard:
+def storage(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of what is stored."""
-    board = new_dashboard(STORAGE_UID, texts.STORAGE_TITLE, texts.STORAGE_DESCRIPTION).link(link_to_fleet())
-    return place_panels(board, [_now(), _stored(), _jobs(13), *retention_panels(21)])
+    board = new_dashboard(
+        f"{STORAGE_UID}{language.suffix}", language.says(texts.STORAGE_TITLE), language.says(texts.STORAGE_DESCRIPTION)
+    )
+    board.link(link_to(language.says(JOBS_TITLE), JOBS_UID, "clock-nine", language)).link(link_to_fleet(language))
+    link_languages(board, STORAGE_UID, language)
+    return place_panels(board, [_now(language), _stored(language), *retention_panels(language, 13)])

@@ -1,4 +1,8 @@
-"""Every word that a person reads on the dashboards, in one place, so that another language is another file."""
+"""What several dashboards say, in each language: states, columns, variables, links. Each text is a pair, English and Chinese.
+
+A test holds all tables complete. What only one kind of dashboards says is beside it: `texts_plant.py`, `texts_alarms.py`,
+`texts_api.py`, `texts_jobs.py`, `inner_texts.py`; what the database says in English is in `sentences.py`.
+"""
 
 from typing import NamedTuple
 
@@ -11,227 +15,253 @@ class Words(NamedTuple):
     empty: str
 
 
-FLEET_TITLE = "Fleet"
-FLEET_DESCRIPTION = "All devices: which answer, which do not, and what is wrong now."
-DEVICE_TITLE = "Device"
-DEVICE_DESCRIPTION = "One device: how it does, its latest readings, their history and their quality."
-HISTORY_TITLE = "History"
-HISTORY_DESCRIPTION = "Points of several devices over any time: each reading when there is room for it, else means with the lowest and highest."
-GROUP_TITLE = "Group"
-GROUP_DESCRIPTION = "The devices of a group: how they do, their values side by side, their trends."
-STORAGE_TITLE = "Storage"
-STORAGE_DESCRIPTION = "What is stored in how many bytes, what will be erased because it is expired, what was erased."
-API_TITLE = "API"
-API_DESCRIPTION = (
-    "The GraphQL API: what is asked, how long it takes, what it costs, what fails, who follows, what waits."
+class Button(NamedTuple):
+    """What a button says, and what is asked before it does anything."""
+
+    title: str
+    confirmation: str
+
+
+FLEET_TITLE = ("Fleet", "设备总览")
+FLEET_DESCRIPTION = (
+    "All devices: which answer, which do not, and what is wrong now.",
+    "全部设备：哪些有应答，哪些没有，当前有什么问题。",
 )
-ALL_DEVICES = "All devices"
-SHOW_HISTORY = "History"
-EXPORT = "Export"
-OPEN_GROUP = "Open ${__data.fields.group_name}"
-OPEN_DEVICE = "Open ${__data.fields.device}"
-SHOW_STATE = "Show these devices"
+DEVICE_TITLE = ("Device", "设备")
+DEVICE_DESCRIPTION = (
+    "One device: how it does, its latest readings, their history and their quality.",
+    "单台设备：运行状况、最新读数、历史趋势与质量。",
+)
+HISTORY_TITLE = ("History", "历史趋势")
+HISTORY_DESCRIPTION = (
+    "Points of several devices over any time: each reading when there is room for it, else means with the lowest and highest.",
+    "多台设备的测点在任意时段的趋势：空间足够时显示每个读数，否则显示平均值及最低、最高值。",
+)
+GROUP_TITLE = ("Group", "分组")
+GROUP_DESCRIPTION = (
+    "The devices of a group: how they do, their values side by side, their trends.",
+    "分组中的设备：运行状况、并排对比的数值、趋势。",
+)
+STORAGE_TITLE = ("Storage", "存储")
+STORAGE_DESCRIPTION = (
+    "What is stored in how many bytes, what will be erased because it is expired, what was erased.",
+    "存储了什么、占用多少空间；哪些数据因过期将被清除，哪些已被清除。",
+)
+API_TITLE = ("API", "API 接口")
+API_DESCRIPTION = (
+    "The GraphQL API: what is asked, how long it takes, what it costs, what fails, who follows, what waits.",
+    "GraphQL API：请求内容、耗时、开销、失败、订阅者与排队情况。",
+)
+AUDIT_TITLE = ("Audit", "操作审计")
+AUDIT_DESCRIPTION = (
+    "Who changed what of the plant, and whether that record is still as it was written.",
+    "何人对现场设备与配置做了什么更改，以及审计记录是否仍与写入时一致。",
+)
+ALL_DEVICES = ("All devices", "全部设备")
+SHOW_HISTORY = ("History", "历史趋势")
+SHOW_ALARMS_NOW = ("Alarms now", "当前报警")
+OPEN_TREND = ("History of ${__data.fields.point}", "${__data.fields.point} 的历史趋势")
+EXPORT = ("Export", "导出")
+OPEN_GROUP = ("Open ${__data.fields.group_name}", "打开分组 ${__data.fields.group_name}")
+OPEN_DEVICE = ("Open ${__data.fields.device}", "打开设备 ${__data.fields.device}")
+SHOW_STATE = ("Show these devices", "显示这些设备")
+OPEN_ALARMS = ("Alarms of ${__data.fields.device}", "${__data.fields.device} 的报警")
+OPEN_ALARMS_HERE = ("Alarms of this device", "此设备的报警")
+SHOW_ALARMS = ("Show these alarms", "显示这些报警")
 
-STATE_FILTER = ("State", "Shows devices in these states")
-SEARCH = ("Search", "Part of a device's name or endpoint")
-DEVICE = ("Device", "The device shown; type to search")
-POINTS = ("Points", "The points in the trends; type to search")
-DEVICES_SHOWN = ("Devices", "The devices whose points can be chosen; type to search")
-POINTS_SHOWN = ("Points", "The points in the trends; type to search")
-GROUP = ("Group", "The group shown; type to search")
-KEYS = ("Trends of", "Which points of the members are drawn")
-UNIT = ("Unit", "One trend for each unit")
+STATE_FILTER = (("State", "Shows devices in these states"), ("状态", "只显示这些状态的设备"))
+SEARCH = (("Search", "Part of a device's name or endpoint"), ("搜索", "设备名或端点的一部分"))
+DEVICE = (("Device", "The device shown; type to search"), ("设备", "所显示的设备；可输入搜索"))
+POINTS = (("Points", "The points in the trends; type to search"), ("测点", "趋势中的测点；可输入搜索"))
+DEVICES_SHOWN = (
+    ("Devices", "The devices whose points can be chosen; type to search"),
+    ("设备", "可选择其测点的设备；可输入搜索"),
+)
+NOUN = (("What", "Shows changes of these"), ("对象", "只显示对这些对象的更改"))
+SEARCH_CHANGES = (
+    ("Search", "Part of the name of what was changed, or of who changed it"),
+    ("搜索", "被更改对象或操作人名称的一部分"),
+)
+GROUP = (("Group", "The group shown; type to search"), ("分组", "所显示的分组；可输入搜索"))
+KEYS = (("Trends of", "Which points of the members are drawn"), ("趋势测点", "绘制成员设备的哪些测点"))
+UNIT = (("Unit", "One trend for each unit"), ("单位", "每个单位一张趋势图"))
+ALARMS_DRAWN = (
+    ("Alarms", "Which alarms the trends show, as bars from raised to cleared"),
+    ("报警", "趋势中显示哪些报警（从发生到恢复的条带）"),
+)
+DRAWN = {"all": ("all", "全部"), "urgent": ("critical and high", "紧急和高"), "none": ("none", "不显示")}
 
-STATES = {"online": "online", "error": "error", "offline": "offline", "disabled": "disabled", "unknown": "unknown"}
+STATES = {
+    "online": ("online", "在线"),
+    "error": ("error", "异常"),
+    "offline": ("offline", "离线"),
+    "disabled": ("disabled", "已停用"),
+    "unknown": ("unknown", "未知"),
+}
 QUALITIES = {
-    "good": "good",
-    "uncertain": "uncertain",
-    "bad": "bad",
-    "stale": "too old",
-    "none": "not read yet",
-    "disabled": "disabled",
+    "good": ("good", "好"),
+    "uncertain": ("uncertain", "不确定"),
+    "bad": ("bad", "坏"),
+    "stale": ("too old", "过旧"),
+    "none": ("not read yet", "尚未读取"),
+    "disabled": ("disabled", "已停用"),
 }
-COLLECTOR_STATES = {"running": "running", "silent": "silent"}
+COLLECTOR_STATES = {"running": ("running", "运行中"), "silent": ("silent", "无声息")}
 RUN_STATES = {
-    "done": "done",
-    "running": "running",
-    "pending": "waiting",
-    "interrupted": "cut off",
-    "failed": "failed",
+    "done": ("done", "完成"),
+    "running": ("running", "运行中"),
+    "pending": ("waiting", "等待中"),
+    "interrupted": ("cut off", "中断"),
+    "failed": ("failed", "失败"),
 }
-SWITCHES = {"0": "off", "1": "on", "0.5": "on and off"}
+TEST_OUTCOMES = {
+    "good": ("good", "正常"),
+    "partly": ("in part", "部分成功"),
+    "failed": ("failed", "失败"),
+    "running": ("running", "测试中"),
+}
+SWITCHES = {"0": ("off", "关"), "1": ("on", "开"), "0.5": ("on and off", "有开有关")}
+SWITCH_SHOWN = {"off": ("off", "关"), "on": ("on", "开")}
+UNIT_SHOWN = {"no unit": ("no unit", "无单位")}
 
-COLUMNS: dict[str, str] = {
-    "database_bytes": "Size",
-    "reading_bytes": "A reading",
-    "growth_bytes": "Growth a day",
-    "disk_free_bytes": "Free on the disk",
-    "full_on": "Disk full",
-    "job": "Job",
-    "last_success": "Last success",
-    "next_start": "Next run",
-    "devices": "Devices",
-    "bad_points": "Bad points",
-    "device": "Device",
-    "state": "State",
-    "last_seen": "Last seen",
-    "offline_seconds": "Offline for",
-    "failures": "Failures",
-    "last_error": "Last error",
-    "answer_seconds": "Answers in",
-    "points": "Points",
-    "endpoint": "Endpoint",
-    "unit_id": "Unit id",
-    "description": "Description",
-    "collector": "Collector",
-    "seen_at": "Last sign",
-    "version": "Version",
-    "point": "Point",
-    "quality": "Quality",
-    "explanation": "Why",
-    "time": "Read",
-    "shown": "Value",
-    "group_name": "Group",
-    "unit": "Unit",
-    "lowest": "Lowest",
-    "highest": "Highest",
-    "device\\point": "Device",
-    "changed": "Changed",
-    "text": "Text",
-    "stored": "Table",
-    "rows": "Rows",
-    "bytes": "Size",
-    "row_bytes": "A row",
-    "saved": "Saved",
-    "chunks": "Chunks",
-    "compressed_chunks": "Compressed",
-    "oldest": "Since",
-    "due_at": "Erased at",
-    "before": "Older than",
-    "retention_days": "Kept, days",
-    "began": "Began",
-    "seconds": "Took",
-    "run_state": "State",
-    "progress": "Done",
-    "subject": "What",
-    "requested_by": "By",
-    "error": "Error",
-    "name": "Operation",
-    "operation": "Kind",
-    "Value #A": "Times",
-    "Value #B": "Mean",
-    "Value #C": "99 % within",
-    "Value #D": "Cost, mean",
-    "Value #E": "Failed",
-} | {state: text.capitalize() for state, text in STATES.items()}
+PRIORITIES = {
+    "critical": ("critical", "紧急"),
+    "high": ("high", "高"),
+    "medium": ("medium", "中"),
+    "low": ("low", "低"),
+}
+LIMIT_KINDS = {
+    "low_low": ("Low-low", "低低限"),
+    "low": ("Low", "低限"),
+    "high": ("High", "高限"),
+    "high_high": ("High-high", "高高限"),
+    "deviation": ("Deviation above", "偏差超过"),
+    "rate": ("Change above", "变化率超过"),
+    "bit": ("Bit", "位"),
+    "value": ("State", "取值"),
+}
+ALARM_STATES = {
+    "unacknowledged": ("● active", "● 报警中"),
+    "acknowledged": ("✓ acknowledged", "✓ 已确认"),
+    "returned": ("↩ returned", "↩ 已恢复"),
+    "latched_unacknowledged": ("● latched", "● 锁存"),
+    "latched_acknowledged": ("✓ latched", "✓ 锁存"),
+    "shelved": ("shelved", "已搁置"),
+    "suppressed": ("suppressed", "被抑制"),
+    "out": ("out of service", "停用检修"),
+}
+IN_MAINTENANCE = ("maintenance", "检修中")
+HIDDEN = ("hidden", "已隐藏")
+OUT_OF_VIEW = (", out of view", "，超出视图")
+NO_ANSWER = (" does not answer", " 无应答")
+RAISED_AT = ("raised at", "报警值")
+TIMES = (" times", " 次")
+STILL_THERE = ("still there", "仍在报警")
+FOR = ("for ", "持续 ")
+COLON = (": ", "：")
+OPEN_HISTORY = ("Alarm history", "报警历史")
+UNITS_OF_TIME = {"s": (" s", " 秒"), "min": (" min", " 分"), "h": (" h", " 小时"), "d": (" d", " 天")}
+
+COLUMNS: dict[str, tuple[str, str]] = {
+    "database_bytes": ("Size", "数据库大小"),
+    "reading_bytes": ("A reading", "每个读数"),
+    "growth_bytes": ("Growth a day", "每天增长"),
+    "disk_free_bytes": ("Free on the disk", "磁盘剩余"),
+    "full_on": ("Disk full", "磁盘占满"),
+    "job": ("Job", "任务"),
+    "last_started": ("Last start", "上次启动"),
+    "last_success": ("Last success", "上次成功"),
+    "next_start": ("Next run", "下次运行"),
+    "devices": ("Devices", "设备"),
+    "bad_points": ("Bad points", "坏测点"),
+    "device": ("Device", "设备"),
+    "state": ("State", "状态"),
+    "last_seen": ("Last seen", "上次通信"),
+    "offline_seconds": ("Offline for", "离线时长"),
+    "failures": ("Failures", "失败次数"),
+    "last_error": ("Last error", "最近错误"),
+    "answer_seconds": ("Answers in", "应答时间"),
+    "points": ("Points", "测点数"),
+    "endpoint": ("Endpoint", "端点"),
+    "unit_id": ("Unit id", "单元号"),
+    "description": ("Description", "说明"),
+    "collector": ("Collector", "采集器"),
+    "seen_at": ("Last sign", "最近信号"),
+    "version": ("Version", "版本"),
+    "point": ("Point", "测点"),
+    "quality": ("Quality", "质量"),
+    "explanation": ("Why", "原因"),
+    "time": ("Read", "读取时间"),
+    "shown": ("Value", "数值"),
+    "group_name": ("Group", "分组"),
+    "unit": ("Unit", "单位"),
+    "lowest": ("Lowest", "最低"),
+    "highest": ("Highest", "最高"),
+    "device\\point": ("Device", "设备"),
+    "changed": ("Changed", "变化时间"),
+    "text": ("Text", "文本"),
+    "stored": ("Table", "数据表"),
+    "rows": ("Rows", "行数"),
+    "bytes": ("Size", "大小"),
+    "row_bytes": ("A row", "每行"),
+    "saved": ("Saved", "压缩节省"),
+    "chunks": ("Chunks", "数据块"),
+    "compressed_chunks": ("Compressed", "已压缩"),
+    "oldest": ("Since", "起始时间"),
+    "compressed_at": ("Last compressed", "最近压缩"),
+    "due_at": ("Erased at", "清除时间"),
+    "before": ("Older than", "早于"),
+    "retention_days": ("Kept, days", "保留天数"),
+    "began": ("Began", "开始时间"),
+    "seconds": ("Took", "用时"),
+    "run_state": ("State", "状态"),
+    "progress": ("Done", "进度"),
+    "subject": ("What", "对象"),
+    "requested_by": ("By", "操作人"),
+    "do_test": ("\u00a0", "\u00a0"),
+    "do_run": ("\u00a0", "\u00a0"),
+    "tested_at": ("When", "测试时间"),
+    "outcome": ("Result", "结果"),
+    "good_points": ("Gave a value", "取得数值"),
+    "tested_points": ("of points", "测点总数"),
+    "took_seconds": ("Took", "用时"),
+    "error": ("Error", "错误"),
+    "actor": ("Who", "操作人"),
+    "action": ("Action", "操作"),
+    "changes": ("Changes", "更改次数"),
+    "changed_at": ("When", "时间"),
+    "last_change": ("Last", "最近一次"),
+    "checked_at": ("Checked", "检查时间"),
+    "entries": ("Entries", "条目数"),
+    "name": ("Operation", "操作名称"),
+    "operation": ("Kind", "类型"),
+    "alarm": ("Alarm", "报警"),
+    "worst_alarm": ("Worst alarm", "最重报警"),
+    "alarm_since": ("Alarm since", "报警自"),
+    "alarm_state": ("State", "状态"),
+    "priority": ("Priority", "优先级"),
+    "what": ("What", "内容"),
+    "value_now": ("Now", "现值"),
+    "advice": ("Cause and what to do", "原因与处理"),
+    "out_of_service_until": ("Maintenance", "检修至"),
+    "critical": ("Critical", "紧急"),
+    "high": ("High", "高"),
+    "medium": ("Medium", "中"),
+    "low": ("Low", "低"),
+    "acknowledged": ("Acknowledged", "已确认"),
+    "returned": ("Returned", "已恢复"),
+    "shelved": ("Shelved", "已搁置"),
+    "in_maintenance": ("Maintenance", "检修设备"),
+    "Value #A": ("Times", "次数"),
+    "Value #B": ("Mean", "平均"),
+    "Value #C": ("99 % within", "99% 不超过"),
+    "Value #D": ("Cost, mean", "平均开销"),
+    "Value #E": ("Failed", "失败"),
+} | {state: (english.capitalize(), chinese) for state, (english, chinese) in STATES.items()}
 
 # Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.
 IF_ASKED = "(With a red mark in the corner the database could not be asked.)"
-_NO_DEVICES = "No devices yet: add one with `ddms devices import` or the createDevice mutation."
-_NO_DEVICE = f"No such device. {_NO_DEVICES}"
-
-COUNTS = Words(
-    "Devices by state",
-    "How many devices are in each state; a number is a link to them. Offline: 3 failures in a row. Error: it answers, but "
-    "refuses some registers. Unknown: not polled yet, or no collector reports it. Bad points: of devices that answer.",
-    _NO_DEVICES,
-)
-COLLECTORS = Words(
-    "Collectors",
-    "The programs that read the devices. One that gave no sign for 30 seconds is silent: its devices are not being read.",
-    f"No collector has run yet: start one with `ddms collector`. {IF_ASKED}",
-)
-OFFLINE = Words(
-    "Offline now",
-    "Devices that failed to answer 3 times in a row, the longest first. They are tried again every 60 seconds.",
-    f"No device is offline. {IF_ASKED}",
-)
-BAD_NOW = Words(
-    "Bad now",
-    "Points without a trustworthy value, of devices that do answer; the first 200.",
-    f"Every device that answers gives good values. {IF_ASKED}",
-)
-DEVICES = Words(
-    "Devices",
-    "All devices that pass the filters above; a name opens the device in the same time range.",
-    f"No device passes the filters above. {_NO_DEVICES.replace('No devices yet:', 'If there are none yet,')}",
-)
-
-HEADER = Words(
-    "${device:text}",
-    "How the device does now. Failures: in a row; offline is counted from the first of them.",
-    _NO_DEVICE,
-)
-CONNECTION = Words(
-    "Connection",
-    "Where the device is, how fast it answers, what went wrong last, and whether its polls keep their intervals.",
-    _NO_DEVICE,
-)
-LATEST = Words(
-    "Latest readings",
-    "The newest reading of each point, its quality, and why it is not good. Too old: a collector should have read it since.",
-    "This device has no points yet: add some with `ddms devices import` or the updateDevice mutation.",
-)
-TREND = Words(
-    "Trend: ${unit}",
-    "Readings as they were taken; in wide ranges the mean of each step, with the lowest (↓) and the highest (↑) as grey lines. "
-    "Outages and bad readings are gaps.",
-    "No readings of the chosen points in this time range: choose a wider one, or other points.",
-)
-SWITCHES_OVER_TIME = Words(
-    "Switches",
-    "On and off over time; yellow where a step of a wide range holds both.",
-    "No switches (coils, discrete inputs, bits) with readings in this time range.",
-)
-QUALITY_OVER_TIME = Words(
-    "Quality",
-    "Green is good, yellow uncertain, red bad with its reason; empty where nothing was read.",
-    "No readings of this device in this time range: choose a wider one.",
-)
-TEXTS = Words(
-    "Texts",
-    "Texts that the device gave, such as modes and serial numbers: the newest 20 of each point up to the end of the range.",
-    "This device has no texts (points of the type string).",
-)
-
-_NO_GROUPS = "No groups yet: make one with the createGroup mutation, or by the column groups in `ddms devices import`."
-GROUPS = Words("Groups", "How many devices of each group are in each state; a name opens the group.", _NO_GROUPS)
-GROUP_COUNTS = Words(
-    "${group:text}",
-    "How many devices of the group are in each state. Bad points: of devices that answer.",
-    _NO_GROUPS,
-)
-_NO_MEMBERS = (
-    "This group has no devices yet: put some in with the updateGroup mutation (addDevices). "
-    + _NO_GROUPS.replace("No groups yet:", "If there are no groups yet,")
-)
-MEMBERS = Words("Devices", "The devices of the group; a name opens the device in the same time range.", _NO_MEMBERS)
-KEY_VALUES = Words(
-    "Values now",
-    "The newest value of the twelve points that most members have. ✗: bad, and why. ⌛: a collector should have read it since.",
-    "The devices of this group have no points yet: add some with `ddms devices import` or the updateDevice mutation.",
-)
-_ZOOM = "Drag over a part to zoom in; each zoom shows as much detail as the panel has room for."
-GROUP_TREND = Words(
-    "Trend: ${unit}",
-    "The chosen points of all members. ⌀ after a name: means of steps of this length, with the lowest (↓) and the highest (↑) as "
-    f"grey lines; without it each reading. Outages and bad readings are gaps. {_ZOOM}",
-    "No readings of the chosen points in this time range: choose a wider one, or other points.",
-)
-HISTORY_TREND = Words(
-    "Trend: ${unit}",
-    "⌀ after a name: means of steps of this length, with the lowest (↓) and the highest (↑) as grey lines; without it each "
-    f"reading. Outages and bad readings are gaps. {_ZOOM}",
-    f"No readings in this time range: choose points above, or a wider range. {_NO_DEVICES.replace('No devices yet:', 'If there are no devices yet,')}",
-)
-HISTORY_SHOWN = Words(
-    "In this range",
-    "The lowest and highest reading of each point, not of means: at every zoom. Where the trend shows steps, of all steps "
-    "that touch the range.",
-    "Nothing was read in this time range: choose points above, or a wider range.",
-)
-HISTORY_QUALITY = Words(
-    "Quality",
-    "Green is good, yellow uncertain, red bad with its reason, of a step its worst; empty where nothing was read.",
-    "Nothing was read in this time range: choose points above, or a wider range.",
-)
+IF_ASKED_ZH = "（面板角上有红色标记时，是数据库无法查询。）"
+# What is about all devices together is empty for people whose rights are limited to groups: docs/rights.md.
+IF_LIMITED = "To people whose rights are limited to groups of devices it is not shown."
+IF_LIMITED_ZH = "权限仅限于部分分组的人员看不到此内容。"

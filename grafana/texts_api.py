@@ -1,71 +1,114 @@
-"""The words of the API's dashboard."""
+"""The words of the API's dashboard, in English and Chinese."""
 
 from grafana.texts import Words
 
 _NO_METRICS = "No metrics: does Prometheus run, and does it reach the API's /metrics? (docs/monitoring.md)"
-_NOBODY_ASKED = "Nobody asked anything in this time. (If other panels are empty too: does Prometheus run, and does it reach the API?)"
+_NO_METRICS_ZH = "没有指标：Prometheus 是否在运行，能否访问 API 的 /metrics？（docs/monitoring.md）"
+_ALL_EMPTY = "(If other panels are empty too: does Prometheus run, and does it reach the API?)"
+_ALL_EMPTY_ZH = "（若其他面板也为空：Prometheus 是否在运行，能否访问 API？）"
+_NOBODY_ASKED = f"Nobody asked anything in this time. {_ALL_EMPTY}"
+_NOBODY_ASKED_ZH = f"该时段没有请求。{_ALL_EMPTY_ZH}"
 
-RATE = Words("Each second", "Queries and mutations, of all replicas together.", _NO_METRICS)
-P99 = Words("99 % within", "How long queries and mutations take, but for the slowest hundredth.", _NOBODY_ASKED)
-FAILED = Words(
-    "Failed",
-    "Share of operations that were refused or whose answer held errors, also by a caller's own mistake.",
-    _NOBODY_ASKED,
+RATE = (
+    Words("Each second", "Queries and mutations, of all replicas together.", _NO_METRICS),
+    Words("每秒操作", "查询与变更，所有副本合计。", _NO_METRICS_ZH),
 )
-IN_FLIGHT = Words("In flight", "Operations that are being executed now, over HTTP.", _NO_METRICS)
-SUBSCRIPTIONS = Words("Subscriptions", "Subscriptions that are being served now.", _NO_METRICS)
-SLOW = Words(
-    "Slow", "Operations over a second, in the chosen time; each is in the log with its document's hash.", _NO_METRICS
+P99 = (
+    Words("99 % within", "How long queries and mutations take, but for the slowest hundredth.", _NOBODY_ASKED),
+    Words("99% 耗时", "查询与变更的耗时，不计最慢的百分之一。", _NOBODY_ASKED_ZH),
 )
-RATES = Words(
-    "Operations by name",
-    "The ten most frequent. Without a name, or without a token, an operation counts under its root field.",
-    _NOBODY_ASKED,
+FAILED = (
+    Words("Failed", "Share of operations that were refused or whose answer held errors, also by a caller's own mistake.", _NOBODY_ASKED),
+    Words("失败率", "被拒绝或应答含错误的操作占比，包括调用方自身的错误。", _NOBODY_ASKED_ZH),
+)  # fmt: skip
+IN_FLIGHT = (
+    Words("In flight", "Operations that are being executed now, over HTTP.", _NO_METRICS),
+    Words("执行中", "当前正在通过 HTTP 执行的操作。", _NO_METRICS_ZH),
 )
-DURATIONS = Words(
-    "Duration", "Half of the operations take at most the lower line, 99 of 100 the upper one.", _NOBODY_ASKED
+SUBSCRIPTIONS = (
+    Words("Subscriptions", "Subscriptions that are being served now.", _NO_METRICS),
+    Words("订阅数", "当前正在推送的订阅。", _NO_METRICS_ZH),
 )
-OPERATIONS = Words(
-    "Operations",
-    "Each operation in the chosen time: how often, how long, what it costs (extensions.cost), how often it failed. "
-    "unknown, refused: requests without a readable document.",
-    _NOBODY_ASKED,
+SLOW = (
+    Words("Slow", "Operations over a second, in the chosen time; each is in the log with its document's hash.", _NO_METRICS),
+    Words("慢操作", "所选时段内超过一秒的操作；每个都连同其文档的散列值记入日志。", _NO_METRICS_ZH),
+)  # fmt: skip
+RATES = (
+    Words("Operations by name", "The ten most frequent. Without a name, or without a token, an operation counts under its root field.", _NOBODY_ASKED),
+    Words("各操作频率", "最频繁的十个。没有名称或没有令牌的操作按其根字段计。", _NOBODY_ASKED_ZH),
+)  # fmt: skip
+DURATIONS = (
+    Words("Duration", "Half of the operations take at most the lower line, 99 of 100 the upper one.", _NOBODY_ASKED),
+    Words("耗时", "一半的操作不超过下方的线，百分之九十九不超过上方的线。", _NOBODY_ASKED_ZH),
 )
-ERRORS = Words(
-    "Errors by code",
-    "Errors in answers; INTERNAL is a fault of DDMS and in its log.",
-    "No error in this time. (If other panels are empty too: does Prometheus run, and does it reach the API?)",
+OPERATIONS = (
+    Words("Operations", "Each operation in the chosen time: how often, how long, what it costs (extensions.cost), how often it failed. "
+          "unknown, refused: requests without a readable document.", _NOBODY_ASKED),
+    Words("操作明细", "所选时段内的每个操作：次数、耗时、开销（`extensions.cost`）、失败次数。未知、被拒绝：没有可读文档的请求。", _NOBODY_ASKED_ZH),
+)  # fmt: skip
+OPERATION_KINDS = {
+    "query": ("query", "查询"),
+    "mutation": ("mutation", "变更"),
+    "subscription": ("subscription", "订阅"),
+    "unknown": ("unknown", "未知"),
+}
+REFUSED = {"refused": ("refused", "被拒绝")}
+ERRORS = (
+    Words("Errors by code", "Errors in answers; INTERNAL is a fault of DDMS and in its log.", f"No error in this time. {_ALL_EMPTY}"),
+    Words("各代码错误数", "应答中的错误；`INTERNAL` 是 DDMS 自身的故障，记于其日志。", f"该时段没有错误。{_ALL_EMPTY_ZH}"),
+)  # fmt: skip
+COST = (
+    Words("Cost a second", "The ten operations that ask for most; a unit is one field of one object.", _NOBODY_ASKED),
+    Words("每秒开销", "请求量最大的十个操作；一个单位是一个对象的一个字段。", _NOBODY_ASKED_ZH),
 )
-COST = Words("Cost a second", "The ten operations that ask for most; a unit is one field of one object.", _NOBODY_ASKED)
-FOLLOWERS = Words(
-    "Subscribers",
-    "Subscriptions, how many of them differ (each of these is executed once), and the connections that carry them.",
-    _NO_METRICS,
+FOLLOWERS = (
+    Words("Subscribers", "Subscriptions, how many of them differ (each of these is executed once), and the connections that carry them.", _NO_METRICS),
+    Words("订阅者", "订阅数，其中不同的数量（每个只执行一次），以及承载它们的连接。", _NO_METRICS_ZH),
+)  # fmt: skip
+FOLLOWER_LINES = {
+    "subscriptions": ("subscriptions", "订阅"),
+    "broadcasts": ("different ones", "不同的订阅"),
+    "websockets": ("websockets", "WebSocket 连接"),
+    "event_streams": ("event streams", "事件流"),
+}
+MESSAGES = (
+    Words("Messages a second", "Readings heard from the collectors, messages to subscribers, and how often one who read too slowly was skipped forward.", _NO_METRICS),
+    Words("每秒消息数", "来自采集器的读数、发给订阅者的消息，以及读取过慢而被跳过的次数。", _NO_METRICS_ZH),
+)  # fmt: skip
+MESSAGE_LINES = {
+    "readings": ("readings", "读数"),
+    "messages": ("messages", "消息"),
+    "skipped": ("skipped forward", "跳过"),
+}
+LAG = (
+    Words("From reading to subscriber", "From the newest reading of a flush to the subscribers' queues. The promise for the whole way is 250 ms.",
+          f"No readings came in this time: does a collector run? {_ALL_EMPTY}"),
+    Words("从读数到订阅者", "从一批中最新的读数到订阅者队列。全程承诺为 250 毫秒。", f"该时段没有读数：采集器是否在运行？{_ALL_EMPTY_ZH}"),
+)  # fmt: skip
+WAITING = (
+    Words(
+        "What waits for clients",
+        "Bytes of messages and of large answers that their clients have not read yet.",
+        _NO_METRICS,
+    ),
+    Words("等待客户端读取", "客户端尚未读取的消息和大型应答的字节数。", _NO_METRICS_ZH),
 )
-MESSAGES = Words(
-    "Messages a second",
-    "Readings heard from the collectors, messages to subscribers, and how often one who read too slowly was skipped forward.",
-    _NO_METRICS,
+QUEUED, UNREAD = ("messages", "消息"), ("large answers", "大型应答")
+STATEMENTS = (
+    Words("Time in the database", "The ten statements that take most, by the name they begin with: seconds each second.", _NO_METRICS),
+    Words("数据库耗时", "耗时最多的十条语句（按语句开头的名称）：每秒占用的秒数。", _NO_METRICS_ZH),
+)  # fmt: skip
+CONNECTIONS = (
+    Words("Connections to the database", "Connections of the pool, and operations that wait for one: more than 0 for long is too much load.", _NO_METRICS),
+    Words("数据库连接", "连接池中的连接，以及等待连接的操作：长时间大于 0 即为负载过高。", _NO_METRICS_ZH),
+)  # fmt: skip
+CONNECTION_STATES = {"idle": ("idle", "空闲"), "busy": ("busy", "使用中")}
+WAITING_OPERATIONS = ("operations that wait", "等待连接的操作")
+MEMORY = (
+    Words("Memory", "Resident memory of each replica.", _NO_METRICS),
+    Words("内存", "每个副本的常驻内存。", _NO_METRICS_ZH),
 )
-LAG = Words(
-    "From reading to subscriber",
-    "From the newest reading of a flush to the subscribers' queues. The promise for the whole way is 250 ms.",
-    "No readings came in this time: does a collector run? (If other panels are empty too: does Prometheus run, and does it reach the API?)",
+CPU = (
+    Words("CPU", "Cores that each replica uses; it can use one.", _NO_METRICS),
+    Words("CPU 占用", "每个副本使用的核数；最多可用一个核。", _NO_METRICS_ZH),
 )
-WAITING = Words(
-    "What waits for clients",
-    "Bytes of messages and of large answers that their clients have not read yet.",
-    _NO_METRICS,
-)
-STATEMENTS = Words(
-    "Time in the database",
-    "The ten statements that take most, by the name they begin with: seconds each second.",
-    _NO_METRICS,
-)
-CONNECTIONS = Words(
-    "Connections to the database",
-    "Connections of the pool, and operations that wait for one: more than 0 for long is too much load.",
-    _NO_METRICS,
-)
-MEMORY = Words("Memory", "Resident memory of each replica.", _NO_METRICS)
-CPU = Words("CPU", "Cores that each replica uses; it can use one.", _NO_METRICS)

@@ -6,8 +6,18 @@ from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
 from ddms.quality import Reason
-from grafana import texts
-from grafana.panels import QUALITY_COLOURS, Place, Property, Sql, everything, mappings, panel, query_variable
+from grafana import limits, sentences, texts
+from grafana.languages import Language
+from grafana.panels import (
+    QUALITY_COLOURS,
+    Place,
+    Property,
+    Sql,
+    everything,
+    mappings,
+    panel,
+    query_variable,
+)
 
 _EXTREMES = [
     Property("color", {"mode": "fixed", "fixedColor": "rgba(140, 140, 140, 0.35)"}),
@@ -18,7 +28,7 @@ _EXTREMES = [
 def _unit_from_query() -> dashboard.DataTransformerConfig:
     options = {
         "configRefId": "unit",
-        "mappings": [{"fieldName": "unit", "handlerKey": "unit"}],
+        "mappings": [{"fieldName": "unit", "handlerKey": "unit"}, *limits.tint_mappings()],
         "applyTo": {"id": "byType", "options": "number"},
     }
     return dashboard.DataTransformerConfig(id_val="configFromData", options=options)
@@ -29,19 +39,23 @@ def _split_by_point() -> dashboard.DataTransformerConfig:
     return dashboard.DataTransformerConfig(id_val="partitionByValues", options=options)
 
 
-def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, *, per_row: int = 2) -> timeseries.Panel:
-    """Return one trend for each unit, with lowest and highest as grey lines where it shows buckets."""
+def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, language: Language) -> timeseries.Panel:
+    """Return one trend for each unit, with lowest and highest as grey lines where it shows buckets, and with limits."""
     blank = (
         timeseries.Panel()
         .with_target(Sql(sql))
         .with_target(Sql(unit_sql, "unit"))
         .with_transformation(_unit_from_query())
         .with_transformation(_split_by_point())
+        .with_transformation(limits.own_alarms())
         .interval("1s")
         .repeat("unit")
         .repeat_direction("h")
-        .max_per_row(per_row)
+        .max_per_row(2)
         .span_nulls(span_nulls=False)
+        .thresholds(dash.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE)
+                    .steps([dashboard.Threshold(None, "transparent")]))
+        .thresholds_style(build.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.AREA))
         .line_width(1)
         .show_points(common.VisibilityMode.AUTO)
         .display_name("${__field.labels.point}")
@@ -49,7 +63,7 @@ def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, *, per_row:
                 .placement(common.LegendPlacement.BOTTOM).calcs([]))
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.NONE))
     )  # fmt: skip
-    return panel(blank, words, place).override_by_regexp("/[↓↑]/", _EXTREMES)
+    return limits.draw_lines(panel(blank, words, place).override_by_regexp("/[↓↑]$/", _EXTREMES), language)
 
 
 def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
@@ -72,14 +86,14 @@ def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
     return panel(blank, words, place, unit="string")
 
 
-def qualities(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
+def qualities(words: texts.Words, place: Place, sql: str, language: Language) -> statetimeline.Panel:
     """Return quality over time, a row for each point, with the reasons of what is bad."""
-    names = {str(reason.value): reason.label.replace("_", " ") for reason in Reason}
+    names = {str(reason.value): language.says(sentences.REASONS[reason.label]) for reason in Reason}
     colours = {str(reason.value): QUALITY_COLOURS[reason.quality] for reason in Reason}
     return timeline(words, place, sql).per_page(25).mappings(mappings(names, colours))
 
 
-def unit_variable(sql: str) -> dash.QueryVariable:
+def unit_variable(language: Language, sql: str) -> dash.QueryVariable:
     """Return the hidden variable by whose values trends are repeated."""
-    unit = query_variable("unit", texts.UNIT, sql).multi(multi=True).include_all(include_all=True)
+    unit = query_variable("unit", language.says(texts.UNIT), sql).multi(multi=True).include_all(include_all=True)
     return unit.current(everything()).hide(dashboard.VariableHide.HIDE_VARIABLE)

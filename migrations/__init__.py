@@ -3,8 +3,8 @@
 `migrate` may be called by several programs at once: a lock lets one do the work.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.resources import files
 
@@ -16,14 +16,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ddms.database import CONNECT_SECONDS, explain, refuse_newer_schema
+from ddms.database import CONNECT_SECONDS, explain, refuse_newer_schema, refuse_unfinished
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
 from migrations.passwords import hashed, set_password
 from migrations.timescaledb import convert
 
-ROLES = ("ddms_app", "ddms_grafana")
+ROLES = {
+    "ddms_app": "LOGIN",
+    "ddms_grafana": "LOGIN",
+    "ddms_limited": "NOLOGIN ROLE ddms_app",
+    "ddms_grafana_limited": "LOGIN",
+}
 
 READ_PLACE = """-- ddms:read_place
 SELECT current_database() AS name, pg_encoding_to_char(d.encoding) AS encoding, current_user AS role,
@@ -50,23 +55,40 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(configuration(connection), "head")
+def _upgrade(connection: Connection, revision: str = "head") -> None:
+    command.upgrade(configuration(connection), revision)
 
 
 async def migrate(
-    url: str, settings: Settings | None = None, *, to_timescaledb: Callable[[str], None] | None = None
+    url: str,
+    settings: Settings | None = None,
+    *,
+    to_timescaledb: Callable[[str], None] | None = None,
+    restoring: bool = False,
 ) -> list[asyncpg.Record]:
     """Bring the database at `url` to the newest schema, as the role of the URL, which owns what it makes.
 
     With `to_timescaledb` plain tables become hypertables; it is told how far that is. Returns what is not as it must be
     of the roles because this role may not mend it: `fault`, `remedy` (SQL), `vital`. Raises `DdmsError` when the
-    database cannot be reached or used.
+    database cannot be reached or used, or a backup is being restored into it, unless it is the restore that asks.
     """
-    try:
-        await _prepare(url)
+    with _explained():
+        await _prepare(url, restoring=restoring)
         await _migrate(url)
         return await _finish(url, settings or Settings(), to_timescaledb)
+
+
+async def migrate_to(url: str, revision: str) -> None:
+    """Make the schema of an older version in an empty database, for a backup that has it."""
+    with _explained():
+        await _prepare(url, restoring=True)
+        await _migrate(url, revision)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
     except DBAPIError as error:
         raise _explain(error.orig.__cause__ if error.orig and error.orig.__cause__ else error) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -93,11 +115,11 @@ def _explain(error: BaseException) -> DdmsError:
     return explain(error)
 
 
-async def _prepare(url: str) -> None:
+async def _prepare(url: str, *, restoring: bool) -> None:
     """Refuse, with a sentence that says what to do, what could only end in the middle."""
     connection = await asyncpg.connect(url)
     try:
-        place = await connection.fetchrow(READ_PLACE, ROLES)
+        place = await connection.fetchrow(READ_PLACE, list(ROLES))
         if place["encoding"] != "UTF8":
             sentence = "the database {} is encoded in {}: names and texts need UTF8; make it anew: CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
             raise DdmsError(Code.CONFLICT, Sentence(sentence, place["name"], place["encoding"], place["name"]))
@@ -109,9 +131,11 @@ async def _prepare(url: str) -> None:
             sentence = (
                 "the role {} may not create roles: let a superuser run ALTER ROLE {} CREATEROLE, or make them: {}"
             )
-            made = "; ".join(f"CREATE ROLE {name} LOGIN" for name in place["missing"])
+            made = "; ".join(f"CREATE ROLE {name} {ROLES[name]}" for name in place["missing"])
             raise DdmsError(Code.FORBIDDEN, Sentence(sentence, place["role"], place["role"], made))
         await refuse_newer_schema(connection)
+        if not restoring:
+            await refuse_unfinished(connection)
         # Where two come at once, the one that is later may stumble over the other's table, which is as good.
         with suppress(asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
             await connection.execute(MAKE_LOCK)
@@ -119,14 +143,14 @@ async def _prepare(url: str) -> None:
         await connection.close()
 
 
-async def _migrate(url: str) -> None:
+async def _migrate(url: str, revision: str = "head") -> None:
     # The programs connect by asyncpg itself, which knows more of URLs (sslmode, several hosts) than SQLAlchemy passes on.
     creator = partial(asyncpg.connect, url, timeout=CONNECT_SECONDS)
     engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.execute(text(LOCK))
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, revision)
             await connection.commit()
     finally:
         await engine.dispose()
@@ -143,6 +167,7 @@ async def _finish(url: str, settings: Settings, to_timescaledb: Callable[[str], 
             if to_timescaledb:
                 await convert(connection, to_timescaledb)
             await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
+            await connection.execute("SELECT limit_views()")
             await _restore_roles(connection, settings)
         return list(await connection.fetch(READ_FAULTS))
     finally:
@@ -150,14 +175,15 @@ async def _finish(url: str, settings: Settings, to_timescaledb: Callable[[str], 
 
 
 async def _restore_roles(connection: asyncpg.Connection, settings: Settings) -> None:
-    for name in ROLES:  # a restored database may have come to a server that has none
+    for name, attribute in ROLES.items():  # a restored database may have come to a server that has none
         if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name):
-            await connection.execute(f"CREATE ROLE {name} LOGIN")
+            await connection.execute(f"CREATE ROLE {name} {attribute}")
     if settings.app_password:
         await set_password(connection, "ddms_app", settings.app_password)
     verifier = None
     if settings.grafana_password:
         verifier = hashed(settings.grafana_password)
-        await set_password(connection, "ddms_grafana", verifier or settings.grafana_password)
+        for name in ("ddms_grafana", "ddms_grafana_limited"):
+            await set_password(connection, name, verifier or settings.grafana_password)
     await connection.execute(KEEP_HASH, verifier)
     await connection.execute("SELECT restore_roles()")

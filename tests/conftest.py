@@ -8,8 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from api.ground.database import Database
 from api.ground.scheduler import Job
-from ddms.database import connect, open_pool
+from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
 from tests.support.database import Found, create, drop, find, new_name
 
@@ -112,6 +113,13 @@ async def pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     pool = await open_pool(settings, "tests")
     yield pool
     pool.terminate()
+
+
+@pytest.fixture
+async def database(pool: asyncpg.Pool) -> Database:
+    """The database as the rooms of the API use it."""
+    async with pool.acquire() as connection:
+        return Database(pool, await read_edition(connection))
 
 
 @pytest.fixture

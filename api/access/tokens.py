@@ -38,7 +38,7 @@ TOKENS: Listing["Token"] = Listing(
     "tokens",
     """
 SELECT id, name, lower(name) AS by_name, role, created_at, expires_at, last_used_at, revoked_at, trusted_only FROM api_tokens
- WHERE ($1 OR (revoked_at IS NULL AND expires_at > now())) AND ($2::text IS NULL OR position(lower($2) IN lower(name)) > 0)
+ WHERE NOT EXISTS (SELECT FROM sessions WHERE token_id = api_tokens.id) AND ($1 OR (revoked_at IS NULL AND expires_at > now())) AND ($2::text IS NULL OR position(lower($2) IN lower(name)) > 0)
    AND ($3::text IS NULL OR role = $3)
 """,
     parameters=3,
@@ -157,7 +157,7 @@ class TokenQueries:
         """API tokens, a page at a time, the newest first."""
         page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
         filters = include_invalid, text, role
-        return await TOKENS.page(info.context.database, page, filters, lambda rows: [Token.of(row) for row in rows])
+        return await TOKENS.page(info.context.everything, page, filters, lambda rows: [Token.of(row) for row in rows])
 
 
 @strawberry.type
@@ -177,7 +177,7 @@ class TokenMutations:
     ) -> CreateTokenPayload:
         """Make an API token; its secret is in the answer, this once."""
         valid_for = lifetime(days)
-        async with info.context.database.transaction() as statements:
+        async with info.context.everything.transaction() as statements:
             token, secret = await create(
                 statements, info.context.actor, name=name, role=role, lifetime=valid_for, trusted_only=trusted_only
             )
@@ -190,7 +190,7 @@ class TokenMutations:
         id: Annotated[strawberry.ID, argument("The token.")],  # noqa: A002 - GraphQL's word
     ) -> RevokeTokenPayload:
         """Make a token invalid at once; open websockets of its bearer are closed."""
-        async with info.context.database.transaction() as statements:
+        async with info.context.everything.transaction() as statements:
             token = await revoke(statements, info.context.actor, from_id(IdKind.TOKEN, id))
         info.context.callers.forget()  # others are told by the database, we need not wait for that
         return RevokeTokenPayload(token=token)

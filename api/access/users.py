@@ -1,58 +1,24 @@
-"""Users: signing in with name and password."""
+"""Users: the people who may sign in, as GraphQL shows them."""
 
-import asyncio
-import os
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from functools import cache
+from dataclasses import fields
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
-from api.access import tokens
+from api.access.accounts import FIND_ACCOUNT, READ_ACCOUNT
+from api.access.rights import groups_of
 from api.access.tokens import Token
-from api.graphql.context import Context, Info
-from api.graphql.described import argument, field, output_type, resolver
+from api.graphql.context import Info
+from api.graphql.described import argument, field, input_type, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
-from api.graphql.payloads import UserError, mutation
-from api.ground.callers import network_of
+from api.graphql.payloads import UserError
+from api.graphql.together import together
 from api.ground.database import Row
-from api.ground.ids import IdKind, to_id
-from api.ground.limits import HASH_SECONDS, HASHES, HASHES_WAITING
+from api.ground.ids import IdKind, from_id, to_id
 from api.ground.roles import Role
-from api.ground.turns import Turns
-from ddms.errors import Code, DdmsError
-
-SESSION = timedelta(hours=12)
-ATTEMPTS = 5
-
-
-def _come_after_requests() -> None:
-    """Give way to what else runs here: whoever guesses passwords must not slow down others (on Linux, where threads can)."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 3)
-
-
-_HASHERS = ThreadPoolExecutor(HASHES, "argon2", _come_after_requests)
-TURNS = Turns(HASHES, each=1, waiting=HASHES_WAITING, seconds=HASH_SECONDS)
-"""Whose password is checked next: addresses take turns, so that one that tries many keeps nobody else waiting."""
-
-LOCK_ATTEMPTS = "-- ddms:lock_attempts\nSELECT name FROM locks WHERE name = 'sign-in ' || (hashtext(lower($1) || ' ' || $2) & 63) FOR UPDATE"
-NOTE_ATTEMPT = """-- ddms:note_attempt
-INSERT INTO sign_in_failures (name, address)
-SELECT $1, $2
- WHERE (SELECT count(*) FROM sign_in_failures f
-         WHERE lower(f.name) = lower($1) AND f.address = $2 AND f.at > now() - interval '15 minutes') < $3
-RETURNING at
-"""
-FORGET_ATTEMPTS = """-- ddms:forget_attempts
-DELETE FROM sign_in_failures WHERE (lower(name) = lower($1) AND address = $2) OR at < now() - interval '1 day'
-"""
-FIND_USER = "-- ddms:find_user\nSELECT id, name, role, password_hash FROM users WHERE lower(name) = lower($1)"
+from api.groups.types import Group
+from api.site.record import Language
 
 
 @output_type
@@ -85,84 +51,136 @@ class User:
 
     id: strawberry.ID = field(description="Opaque and stable, `usr_2`.")
     name: str = field(description="Unique; upper and lower case are the same.")
-    role: Role = field(description="What the user may do.")
-    created_at: datetime = field(description="When the user was added.")
+    role: Role = field(description="What the person may do.")
+    language: Language | None = field(
+        description="In which language the person is spoken to; null: as the browser asks."
+    )
+    enabled: bool = field(description="Whether the person may sign in.")
+    must_change_password: bool = field(
+        description="Whether the password was given by somebody else, and must be changed first."
+    )
+    provider: str | None = field(
+        description="Name of the OpenID provider that signs the person in; null for an account with a password."
+    )
+    created_at: datetime = field(description="When the person was added.")
+    last_sign_in_at: datetime | None = field(description="When the person last signed in; null when not in 180 days.")
+
+    @resolver
+    async def groups(self, info: Info) -> list[Group] | None:
+        """The groups to whose devices the rights reach; null when they reach to everything."""
+        return await together(info.context, groups_of, from_id(IdKind.USER, self.id))
 
     @classmethod
     def of(cls, row: Row) -> "User":
         """Make it of its row."""
-        return cls(
-            id=to_id(IdKind.USER, row["id"]), name=row["name"], role=Role(row["role"]), created_at=row["created_at"]
-        )
+        values = {f.name: row[f.name] for f in fields(cls) if f.init}
+        language = row["language"] and Language(row["language"])
+        return cls(**values | {"id": to_id(IdKind.USER, row["id"]), "role": Role(row["role"]), "language": language})
 
 
 USERS: Listing[User] = Listing(
     "users",
-    """
-SELECT id, name, lower(name) AS by_name, role, created_at FROM users
- WHERE ($1::text IS NULL OR position(lower($1) IN lower(name)) > 0) AND ($2::text IS NULL OR role = $2)
+    f"""
+{READ_ACCOUNT}
+ WHERE ($1::text IS NULL OR position(lower($1) IN lower(u.name)) > 0) AND ($2::text IS NULL OR u.role = $2)
+   AND ($3::boolean IS NULL OR u.enabled = $3)
 """,
-    parameters=2,
+    parameters=3,
     orders=BY_NAME,
 )
 
 
 @output_type
 class Me:
-    """The caller: what the token in use is and may do."""
+    """The caller: who bears the token in use, and what it may do."""
 
-    name: str = field(description="Name of the token; for a session it names the user.")
+    id: strawberry.ID | None = field(description="The person, `usr_2`; null for a program's token.")
+    name: str = field(description="The person's name; of a program's token the token's.")
     role: Role = field(description="What the caller may do.")
+    language: Language | None = field(description="The person's language; null: as the browser asks.")
+    must_change_password: bool = field(
+        description="Whether changePassword must come first: until then nothing else is answered but `me` and signOut."
+    )
+
+    @resolver
+    async def groups(self, info: Info) -> list[Group] | None:
+        """The groups to whose devices the rights reach; null when they reach to everything."""
+        person = info.context.person
+        return None if person is None else (await groups_of(info.context.everything, [person])).get(person, [])
 
 
-async def sign_in(context: Context, name: str, password: str) -> tuple[Token, str]:
-    """Exchange a name and password for a session's token; which of them was wrong is not told."""
-    if len(name) > 64 or len(password) > 1024:
-        raise DdmsError(Code.INVALID, "a name has at most 64 characters, a password 1024", field="name")
-    address = network_of(context.address)
-    async with TURNS.place(address):
-        if not await _may_try(context, name, address):
-            raise DdmsError(Code.RATE_LIMITED, "too many failed attempts: wait 15 minutes, then try again")
-        user = await context.database.row(FIND_USER, name)
-        right = await _verified(user["password_hash"] if user else None, password)
-    if not right or user is None:
-        raise DdmsError(Code.UNAUTHENTICATED, "name or password is wrong: after 5 failed attempts you have to wait")
-    async with context.database.transaction() as statements:
-        await statements.value(FORGET_ATTEMPTS, name, address)
-        return await tokens.create(
-            statements,
-            context.actor,
-            name=f"session of {user['name']}",
-            role=Role(user["role"]),
-            lifetime=SESSION,
-            user_id=user["id"],
-        )
+@input_type
+class UserInput:
+    """A person, as added."""
+
+    name: str = field(
+        description="1 to 64 characters, unique; upper and lower case, wide and narrow letters are the same."
+    )
+    role: Role = field(description="What the person may do.")
+    language: Language | None = field(
+        default=None, description="In which language the person is spoken to; null: as the browser asks."
+    )
+    password: str | None = field(
+        default=None,
+        description="8 to 128 characters, neither the name nor among the 10,000 commonest passwords; null: one is made, and answered this once.",
+    )
+    must_change_password: bool = field(
+        default=True,
+        description="Whether the person must change this `password` first; one that was made must always be changed.",
+    )
 
 
-async def _may_try(context: Context, name: str, address: str) -> bool:
-    """Note the attempt before it is judged, one at a time, so that nobody gets more by asking all at once."""
-    async with context.database.transaction() as statements:
-        await statements.value(LOCK_ATTEMPTS, name, address)
-        return await statements.value(NOTE_ATTEMPT, name, address, ATTEMPTS) is not None
+@input_type
+class UserChanges:
+    """What shall be different; what is left out stays."""
+
+    name: str | None = field(default=strawberry.UNSET, description="1 to 64 characters, unique.")
+    role: Role | None = field(default=strawberry.UNSET, description="What the person may do; it holds at once.")
+    language: Language | None = field(
+        default=strawberry.UNSET, description="In which language the person is spoken to; null: as the browser asks."
+    )
+    enabled: bool | None = field(
+        default=strawberry.UNSET,
+        description="Whether the person may sign in; false ends sessions and tokens of sign-ins.",
+    )
 
 
-async def _verified(password_hash: str | None, password: str) -> bool:
-    loop = asyncio.get_running_loop()
-    right = await loop.run_in_executor(_HASHERS, _verify, password_hash, password)
-    return right and password_hash is not None
+@output_type
+class UserPayload:
+    """The answer of updateUser."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    user: User | None = field(default=None, description="The person, as now; null when there were errors.")
 
 
-def _verify(password_hash: str | None, password: str) -> bool:
-    try:
-        return PasswordHasher().verify(password_hash or _nobody(), password)
-    except (Argon2Error, InvalidHashError, UnicodeEncodeError):
-        return False
+@output_type
+class UserPasswordPayload:
+    """The answer of createUser and resetPassword."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    user: User | None = field(default=None, description="The person, as now; null when there were errors.")
+    password: str | None = field(
+        default=None,
+        description="The one-time password that was made: shown this once, and kept nowhere; null when you gave one.",
+    )
 
 
-@cache
-def _nobody() -> str:
-    """Return a hash that takes as long to refuse as a real one."""
-    return PasswordHasher().hash("nobody has this password")
+@output_type
+class DeleteUserPayload:
+    """The answer of deleteUser."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    deleted_id: strawberry.ID | None = field(
+        default=None, description="The person who is gone; null when there were errors."
+    )
+
+
+@output_type
+class MePayload:
+    """The answer of changePassword and updateMe."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
+    me: Me | None = field(default=None, description="You, as now; null when there were errors.")
 
 
 @strawberry.type
@@ -180,40 +198,35 @@ class UserQueries:
         before: Before = None,
         text: Annotated[str | None, argument("Only those with this text in their name.")] = None,
         role: Annotated[Role | None, argument("Only those with this role.")] = None,
+        enabled: Annotated[bool | None, argument("Only those who may sign in, or may not.")] = None,
         order_by: Annotated[NameOrder, argument("Their order.")] = NameOrder.NAME,
         descending: Descending = False,
     ) -> Connection[User]:
         """The people who may sign in, a page at a time."""
         page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
-        return await USERS.page(info.context.database, page, (text, role), lambda rows: [User.of(row) for row in rows])
+        filters = text, role, enabled
+        return await USERS.page(info.context.everything, page, filters, lambda rows: [User.of(row) for row in rows])
 
     @resolver
     def me(self, info: Info) -> Me:
         """Who the token in use says that you are."""
-        caller = info.context.require(Role.VIEWER)
-        return Me(name=caller.name, role=caller.role)
+        caller = info.context.require(Role.VIEWER, before_password=True)
+        return Me(
+            id=None if caller.user_id is None else to_id(IdKind.USER, caller.user_id),
+            name=caller.name,
+            role=caller.role,
+            language=Language(caller.language) if caller.language else None,
+            must_change_password=caller.must_change_password,
+        )
 
 
-@strawberry.type
-class UserMutations:
-    """Signing in and out."""
+async def by_number(info: Info, number: int) -> User | None:
+    """Return a person, or None when gone."""
+    row = await info.context.everything.row(FIND_ACCOUNT, number, None)
+    return row and User.of(row)
 
-    @mutation
-    async def sign_in(
-        self,
-        info: Info,
-        name: Annotated[str, argument("The user's name; upper and lower case are the same.")],
-        password: Annotated[str, argument("The user's password.")],
-    ) -> SignInPayload:
-        """Exchange name and password for a token; 5 failed attempts in 15 minutes lock the name for your address."""
-        token, secret = await sign_in(info.context, name, password)
-        return SignInPayload(token=token, secret=secret)
 
-    @mutation
-    async def sign_out(self, info: Info) -> SignOutPayload:
-        """Make the token in use invalid, at once."""
-        caller = info.context.require(Role.VIEWER)
-        async with info.context.database.transaction() as statements:
-            token = await tokens.revoke(statements, info.context.actor, caller.token_id)
-        info.context.callers.forget()  # others are told by the database, we need not wait for that
-        return SignOutPayload(token=token)
+async def me_by_number(info: Info, number: int) -> Me | None:
+    """Return the caller as stored now, or None when gone."""
+    user = await by_number(info, number)
+    return None if user is None else Me(**{f.name: getattr(user, f.name) for f in fields(Me) if f.init})

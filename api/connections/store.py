@@ -6,6 +6,7 @@ from typing import Any
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Statements
+from api.ground.database_errors import foreign
 from api.ground.ids import IdKind, to_id
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import Code, DdmsError, Sentence
@@ -15,6 +16,8 @@ SELECT endpoint, baud_rate, parity, stop_bits, timeout_ms, connect_pause_ms, req
        close_after_cycle, version
   FROM connections WHERE id = $1 FOR UPDATE
 """
+SEE_CONNECTION = "-- ddms:see_connection\nSELECT id FROM connections WHERE id = $1"
+IS_FOREIGN = "-- ddms:is_foreign\nSELECT is_foreign($1)"
 LIST_SETTINGS = """-- ddms:list_settings
 SELECT * FROM connections c
  WHERE EXISTS (SELECT FROM devices d WHERE d.connection_id = c.id AND d.deleted_at IS NULL) ORDER BY endpoint
@@ -69,6 +72,12 @@ async def change_connection(
     """Change what is named of a connection's settings; raises `DdmsError`."""
     row = await statements.row(LOCK_CONNECTION, number)
     subject = to_id(IdKind.CONNECTION, number)
+    if row is None and await statements.value(SEE_CONNECTION, number):
+        raise DdmsError(
+            Code.FORBIDDEN,
+            "devices outside of your groups share this connection: whoever may change all devices changes it",
+            field="id",
+        )
     if row is None:
         raise DdmsError(
             Code.NOT_FOUND, Sentence("there is no connection {}: `connections` lists them", subject), field="id"
@@ -86,6 +95,12 @@ async def change_connection(
     different = {name: value for name, value in changes.items() if before[name] != value}
     for name, sentence in problems(Endpoint.parse(after["endpoint"]), after["max_in_flight"], different):
         raise DdmsError(Code.INVALID, sentence, field=name)
+    if (
+        statements.person is not None
+        and "endpoint" in different
+        and await statements.value(IS_FOREIGN, after["endpoint"])
+    ):
+        raise foreign()
     if different:
         await statements.value(UPDATE_CONNECTION, number, *after.values())
         old = {name: before[name] for name in different}

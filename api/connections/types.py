@@ -22,6 +22,9 @@ SELECT c.*, l.collector FROM connections c LEFT JOIN leases l ON l.connection_id
  WHERE ($1::int IS NULL OR c.id = $1) AND ($2::text IS NULL OR position(lower($2) IN lower(c.endpoint)) > 0)
  ORDER BY c.endpoint
 """
+FIND_CONNECTIONS = """-- ddms:find_connections
+SELECT c.*, l.collector FROM connections c LEFT JOIN leases l ON l.connection_id = c.id AND l.expires_at > now() WHERE c.id = any($1::int[])
+"""
 READ_ANSWER_SECONDS = """-- ddms:read_answer_seconds
 SELECT device_id, answer_seconds FROM device_states WHERE answer_seconds IS NOT NULL
 """
@@ -165,6 +168,12 @@ async def read(info: Info, number: int | None, text: str | None = None) -> list[
     rows = await info.context.database.rows(LIST_CONNECTIONS, number, text)
     together = Together(info.context.database, [row["id"] for row in rows])
     return [ModbusConnection.of(row, together) for row in rows]
+
+
+async def by_numbers(database: Database, numbers: list[int]) -> dict[int, ModbusConnection]:
+    """Return connections, by number."""
+    rows, together = await database.rows(FIND_CONNECTIONS, numbers), Together(database, numbers)
+    return {row["id"]: ModbusConnection.of(row, together) for row in rows}
 
 
 @strawberry.type

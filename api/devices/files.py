@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.connections.store import SETTINGS
 from api.connections.store import problems as problems_of_connection
@@ -20,9 +20,11 @@ from api.files.spreadsheet import defused
 from api.files.table import Table
 from api.files.yaml import OF_CALLERS, Limits, Node, dump, load, plain
 from api.graphql.payloads import snake
+from api.limits.types import LIMIT_FIELDS, LimitInput
 from api.points.types import POINT_FIELDS, PointInput
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError, Sentence
+from ddms.limits import LimitKind
 from ddms.registers import ADDRESSES, DataType, RegisterTable
 
 OWN_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "device_enabled": "enabled"} | {
@@ -31,7 +33,12 @@ OWN_COLUMNS = {"device": "name", "endpoint": "endpoint", "unit_id": "unit_id", "
 """The device's columns in CSV, where its points have a name and are enabled as well."""
 CONNECTION_FIELDS = tuple(name for name in SETTINGS if name != "endpoint")
 DEVICE_COLUMNS = OWN_COLUMNS | {name: name for name in CONNECTION_FIELDS}
-COLUMNS = (*DEVICE_COLUMNS, *POINT_FIELDS)
+LIMIT_COLUMNS = {
+    {"key": "limit", "kind": "limit_kind", "bit": "limit_bit", "enabled": "limit_enabled"}.get(name, name): name
+    for name in LIMIT_FIELDS
+}
+"""The columns of a limit in CSV, where its device and its point have names and switches as well."""
+COLUMNS = (*DEVICE_COLUMNS, *POINT_FIELDS, *LIMIT_COLUMNS)
 _DEVICE_NEEDS = ("name", "endpoint")
 _POINT_STAND_IN: dict[str, Any] = {
     "key": "key",
@@ -44,6 +51,13 @@ _CHECKED_ALONE = {"key", "name", "unit", "scale", "interval_seconds", "deadband"
 """Fields of a point that are right or wrong whatever the others are."""
 
 Cells = Mapping[str, Cell]
+
+
+class LimitCells(NamedTuple):
+    """The cells of a limit, and where it stands."""
+
+    place: Place
+    cells: Cells
 
 
 class FileFormat(StrEnum):
@@ -70,11 +84,19 @@ class Entry:
     def place_of(self, path: str | None) -> tuple[Place, str]:
         """Return where a field stands, `points.2.address`, and its name."""
         match (path or "").split("."):
-            case ["points", number, name] if int(number) < len(self.point_places):
-                places, name = self.point_places[int(number)], snake(name)
-                return places.get(name) or places[""], name
+            case ["points", number, *name] if name and int(number) < len(self.point_places):
+                return place_of(self.point_places[int(number)], name)
             case path_:
                 return self.places.get(snake(path_[0]), self.place), snake(path_[0])
+
+
+def place_of(places: Mapping[str, Place], path: list[str]) -> tuple[Place, str]:
+    """Return where a field of a point stands, `address` or `limits.1.threshold`, and its name."""
+    name = snake(path[-1])
+    for known in (".".join([*path[:-1], name]), ".".join(path[:2]), ""):
+        if known in places:
+            return places[known], name
+    raise KeyError(path)
 
 
 @dataclass(kw_only=True)
@@ -103,6 +125,8 @@ class _Draft:
     places: dict[str, Place] = field(default_factory=dict)
     points: list[PointInput] = field(default_factory=list)
     point_places: list[dict[str, Place]] = field(default_factory=list)
+    rows: dict[str, int | None] = field(default_factory=dict)
+    """Of CSV: which of the points the rows with a key are about; None: one with mistakes."""
 
 
 class _Reading:
@@ -113,7 +137,8 @@ class _Reading:
         self.contents = Contents()
         self.of_connections = readers(ConnectionChanges, decimal_comma=decimal_comma, without=("endpoint",))
         self.of_devices = readers(DeviceInput, decimal_comma=decimal_comma, without=("points",)) | self.of_connections
-        self.of_points = readers(PointInput, decimal_comma=decimal_comma)
+        self.of_points = readers(PointInput, decimal_comma=decimal_comma, without=("limits",))
+        self.of_limits = readers(LimitInput, decimal_comma=decimal_comma)
 
     def point(self, cells: Cells, place: Place) -> PointInput | None:
         """Read a point; None when it has mistakes."""
@@ -137,12 +162,39 @@ class _Reading:
             if name in found and (alone or unread <= _CHECKED_ALONE):
                 self.finder.add(cells[name].place, name, sentence)
 
-    def add_point(self, draft: _Draft, cells: Cells, place: Place) -> None:
-        """Read a point of a device."""
+    def add_point(self, draft: _Draft, cells: Cells, place: Place, limits: list[LimitCells] | None = None) -> bool:
+        """Read a point of a device with its limits; None: nothing is said of them. Return whether it is right so far."""
         point = self.point(cells, place)
-        if point is not None:
-            draft.points.append(point)
-            draft.point_places.append({name: cell.place for name, cell in cells.items()} | {"": place})
+        if point is None:
+            for limit in limits or ():
+                self.limit(limit)
+            return False
+        draft.points.append(point)
+        draft.point_places.append({name: cell.place for name, cell in cells.items()} | {"": place})
+        if limits is not None:
+            point.limits = []
+        for limit in limits or ():
+            self.add_limit(point, draft.point_places[-1], limit)
+        return True
+
+    def add_limit(self, point: PointInput, places: dict[str, Place], cells: LimitCells) -> None:
+        """Read a limit of a point."""
+        limit = self.limit(cells)
+        if limit is None or point.limits is None:
+            return
+        where = f"limits.{len(point.limits)}"
+        point.limits.append(limit)
+        places |= {where: cells.place} | {f"{where}.{name}": cell.place for name, cell in cells.cells.items()}
+
+    def limit(self, limit: LimitCells) -> LimitInput | None:
+        """Read a limit; None when it has mistakes. Its kind may be told by its key: `high`."""
+        cells, before = dict(limit.cells), len(self.finder)
+        if "kind" not in cells and str(cells["key"].value if "key" in cells else "") in [*LimitKind]:
+            cells["kind"] = cells["key"]
+        found = values(cells, self.of_limits, self.finder)
+        if "kind" not in cells or cells["kind"].is_empty:
+            self.finder.add(limit.place, "kind", "this is needed")
+        return LimitInput(**found) if len(self.finder) == before else None
 
     def finish(self, draft: _Draft) -> None:
         """Check a device whose points are all read."""
@@ -200,14 +252,15 @@ def _read_csv(text: str, finder: Finder) -> _Reading:
     table = Table(text, COLUMNS, needs="device", finder=finder)
     reading = _Reading(finder, decimal_comma=table.decimal_comma)
     drafts: dict[str, _Draft] = {}
+    says_limits = bool(LIMIT_COLUMNS.keys() & {*table.columns})
     for place, cells in table.rows():
-        _read_row(reading, drafts, place, cells)
+        _read_row(reading, drafts, place, cells, says_limits=says_limits)
     for draft in drafts.values():
         reading.finish(draft)
     return reading
 
 
-def _read_row(reading: _Reading, drafts: dict[str, _Draft], place: Place, cells: Cells) -> None:
+def _read_row(reading: _Reading, drafts: dict[str, _Draft], place: Place, cells: Cells, *, says_limits: bool) -> None:
     finder = reading.finder
     own = {name: cells[column] for column, name in DEVICE_COLUMNS.items() if column in cells}
     if "name" in own:
@@ -215,9 +268,29 @@ def _read_row(reading: _Reading, drafts: dict[str, _Draft], place: Place, cells:
     else:
         finder.add(place, "device", "each row names its device; only the device's other columns may be left empty")
     point = {column: cells[column] for column in POINT_FIELDS if column in cells}
-    if point:
-        draft = drafts[_key(own["name"])] if "name" in own else _Draft(place=place)
-        reading.add_point(draft, point, place)
+    told = {name: cells[column] for column, name in LIMIT_COLUMNS.items() if column in cells}
+    limit = [LimitCells(place, told)] if told else []
+    draft = drafts[_key(own["name"])] if "name" in own else _Draft(place=place)
+    if limit and "key" in point and (key := str(point["key"].value).strip()) in draft.rows:
+        _read_further_limit(reading, draft, key, point, limit[0])
+    elif point or limit:
+        is_right = reading.add_point(draft, point, place, limit if says_limits else None)
+        if "key" in point:
+            draft.rows[str(point["key"].value).strip()] = len(draft.points) - 1 if is_right else None
+
+
+def _read_further_limit(reading: _Reading, draft: _Draft, key: str, cells: Cells, limit: LimitCells) -> None:
+    """Read a row with a further limit of a point; what is the point's may be left empty, or be said again."""
+    number = draft.rows[key]
+    if number is None:
+        reading.limit(limit)
+        return
+    point, places = draft.points[number], draft.point_places[number]
+    for name, value in values(cells, reading.of_points, reading.finder).items():
+        if value != getattr(point, name):
+            sentence = Sentence("differs from the same point's on line {}", places[""].line)
+            reading.finder.add(cells[name].place, name, sentence)
+    reading.add_limit(point, places, limit)
 
 
 def _key(cell: Cell) -> str:
@@ -281,8 +354,8 @@ def _read_device(reading: _Reading, node: Node) -> None:
         return
     draft = _Draft(place=node.place, places={n: cell.place for n, cell in cells.items() if not cell.is_empty})
     draft.values = values(cells, reading.of_devices, reading.finder)
-    for place, point in points_of(node, reading.finder):
-        reading.add_point(draft, point, place)
+    for place, point, limits in points_of(node, reading.finder):
+        reading.add_point(draft, point, place, limits)
     reading.finish(draft)
 
 
@@ -299,25 +372,40 @@ def _raw(node: Node) -> Any:
     return node.value if items is None else [item.value for item in items]
 
 
-def points_of(node: Node, finder: Finder) -> Iterator[tuple[Place, Cells]]:
-    """Give the cells of each of the `points` of a mapping, and where it stands."""
+def points_of(node: Node, finder: Finder) -> Iterator[tuple[Place, Cells, list[LimitCells] | None]]:
+    """Give the cells of each of the `points` of a mapping, where it stands, and its limits, when something is said of them."""
     _, listed = (node.names or {}).get("points", (node.place, Node(*node.place, [])))
     sentence = "write a list of mappings, each with key, register_table, address and data_type"
     if listed.value is not None and listed.items is None:
         finder.add(listed.place, "points", sentence)
     for point in listed.items or ():
-        cells = cells_of(point)
+        cells = cells_of(point, without="limits")
         if cells is None:
             finder.add(point.place, "points", sentence)
         else:
-            yield point.place, cells
+            yield point.place, cells, _limits_of(point, finder)
+
+
+def _limits_of(point: Node, finder: Finder) -> list[LimitCells] | None:
+    """Return the cells of each of the `limits` of a point; None when nothing is said of them."""
+    _, listed = (point.names or {}).get("limits", (point.place, Node(*point.place, None)))
+    if listed.value is None:
+        return None
+    found = []
+    for node in [listed] if listed.items is None else listed.items:
+        cells = cells_of(node)
+        if cells is None or listed.items is None:
+            finder.add(node.place, "limits", "write a list of mappings, each with kind and threshold")
+        else:
+            found.append(LimitCells(node.place, cells))
+    return found
 
 
 def read_points(node: Node, finder: Finder) -> tuple[list[PointInput], list[dict[str, Place]]]:
     """Read the `points` of a profile; return those that are right, and the places of their fields."""
     reading, draft = _Reading(finder), _Draft(place=node.place)
-    for place, cells in points_of(node, finder):
-        reading.add_point(draft, cells, place)
+    for place, cells, limits in points_of(node, finder):
+        reading.add_point(draft, cells, place, limits)
     return draft.points, draft.point_places
 
 
@@ -333,15 +421,25 @@ def write(devices: list[DeviceInput], form: FileFormat, connections: Connections
 
 def _write_csv(devices: list[DeviceInput], connections: Connections) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    says_limits = any(point.limits is not None for device in devices for point in device.points)
+    columns = COLUMNS if says_limits else COLUMNS[: -len(LIMIT_COLUMNS)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for device in devices:
         own = {column: getattr(device, name) for column, name in OWN_COLUMNS.items()}
         own |= connections.get(device.endpoint, {})
-        points: list[dict[str, Any]] = [{name: getattr(p, name) for name in POINT_FIELDS} for p in device.points]
-        for point in points or [{}]:
-            writer.writerow({name: _cell(value) for name, value in (own | point).items()})
+        for row in [row for point in device.points for row in _rows(point)] or [{}]:
+            writer.writerow({name: _cell(value) for name, value in (own | row).items()})
     return text.getvalue()
+
+
+def _rows(point: PointInput) -> Iterator[dict[str, Any]]:
+    """Give a row for each limit of a point, or one."""
+    own = {name: getattr(point, name) for name in POINT_FIELDS}
+    if not point.limits:
+        yield own
+    for limit in point.limits or ():
+        yield own | {column: getattr(limit, name) for column, name in LIMIT_COLUMNS.items()}
 
 
 def _cell(value: Any) -> Any:
@@ -358,5 +456,19 @@ def _write_yaml(devices: list[DeviceInput], connections: Connections) -> str:
     tree: dict[str, Any] = {}
     if connections:
         tree["connections"] = [{"endpoint": endpoint, **settings} for endpoint, settings in connections.items()]
-    tree["devices"] = [plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) for p in d.points]} for d in devices]
+    tree["devices"] = [
+        plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) | plain_limits(p.limits) for p in d.points]}
+        for d in devices
+    ]
     return dump(tree)
+
+
+def plain_limits(limits: list[LimitInput] | None) -> dict[str, Any]:
+    """Return limits as they are written in YAML; what is as by default is left out."""
+    return {} if limits is None else {"limits": [_plain_limit(limit) for limit in limits]}
+
+
+def _plain_limit(limit: LimitInput) -> dict[str, Any]:
+    usual = LimitInput(kind=limit.kind, key=limit.usual_key)
+    told = [name for name in LIMIT_FIELDS if name == "kind" or getattr(limit, name) != getattr(usual, name)]
+    return plain(limit, told)

@@ -22,6 +22,8 @@ from api.graphql.payloads import UserError, mutation
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.limits import MOST_COST
+from api.limits.store import Limits, limits_of_devices, settled
+from api.limits.types import LIMIT_FIELDS, LimitInput, by_key
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import Followed, followed
 from ddms.errors import Code, DdmsError, Sentence
@@ -48,6 +50,7 @@ class ImportChange:
 
     device: str = field(description="The device's name; of a setting of a connection, the connection's endpoint.")
     point: str | None = field(default=None, description="The point's key; null when it is the device itself.")
+    limit: str | None = field(default=None, description="The limit's key; null when it is none of the point's limits.")
     field: str | None = strawberry.field(
         default=None, description="What is different; null when all of it is added or removed."
     )
@@ -65,7 +68,7 @@ class ImportChange:
         return self._line() + (f"\n  ! {self.notice}" if self.notice else "")
 
     def _line(self) -> str:
-        what = self.device + (f" / {self.point}" if self.point else "")
+        what = " / ".join(filter(None, (self.device, self.point, self.limit)))
         if self.field:
             return f"~ {what}: {self.field}: {self.before} → {self.after}"
         return f"{'+' if self.before is None else '-'} {what}"
@@ -92,14 +95,20 @@ class Step:
 async def stored_devices(statements: Statements) -> list[Stored]:
     """Return all devices, by name."""
     points, rows = await statements.rows(LIST_POINTS, None, None), await statements.rows(ALL_DEVICES)
-    return await aside(_stored, rows, points)
+    return await aside(_stored, rows, points, await limits_of_devices(statements, None))
 
 
-def _stored(rows: list[Row], points: list[Row]) -> list[Stored]:
+def _stored(rows: list[Row], points: list[Row], limits: Limits) -> list[Stored]:
     by_device: dict[int, list[Row]] = {}
     for row in points:
         by_device.setdefault(row["device_id"], []).append(row)
-    return [Stored(number=row["id"], device=of_rows(row, by_device.get(row["id"], []))) for row in rows]
+    of_points: dict[int, dict[str, list[LimitInput]]] = {}
+    for (device, key), found in limits.items():
+        of_points.setdefault(device, {})[key] = found
+    return [
+        Stored(number=row["id"], device=of_rows(row, by_device.get(row["id"], []), of_points.get(row["id"], {})))
+        for row in rows
+    ]
 
 
 async def stored_connections(statements: Statements) -> dict[str, dict[str, Any]]:
@@ -123,7 +132,8 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
     wanted = entry.device
     if before is None:
         added = [ImportChange(device=wanted.name, after="device")]
-        added += [ImportChange(device=wanted.name, point=point.key, after="point") for point in wanted.points]
+        for point in wanted.points:
+            added += _point_differences(wanted.name, None, point)
         return Step(entry=entry, before=None, after=wanted, changes=added)
     if wanted.retention_days is None:
         wanted = replace(wanted, retention_days=before.device.retention_days)
@@ -133,6 +143,7 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         keys = {point.key for point in wanted.points}
         kept = [point for point in before.device.points if point.key not in keys]
         wanted = replace(wanted, points=wanted.points + kept)
+    settled(wanted.points, before.device.points)
     return Step(entry=entry, before=before, after=wanted, changes=differences(before.device, wanted))
 
 
@@ -156,10 +167,25 @@ def differences(before: DeviceInput, after: DeviceInput) -> list[ImportChange]:
 
 def _point_differences(device: str, before: PointInput | None, after: PointInput) -> list[ImportChange]:
     if before is None:
-        return [ImportChange(device=device, point=after.key, after="point")]
+        changes = [ImportChange(device=device, point=after.key, after="point")]
+    else:
+        changes = [
+            ImportChange(device=device, point=after.key, field=name, before=_shown(old), after=_shown(new))
+            for name in POINT_FIELDS
+            if (old := getattr(before, name)) != (new := getattr(after, name))
+        ]
+    had = by_key(None if before is None else before.limits)
+    for key, limit in by_key(after.limits).items():
+        changes += _limit_differences(device, after.key, had.pop(key, None), limit)
+    return changes + [ImportChange(device=device, point=after.key, limit=key, before="limit") for key in had]
+
+
+def _limit_differences(device: str, point: str, before: LimitInput | None, after: LimitInput) -> list[ImportChange]:
+    if before is None:
+        return [ImportChange(device=device, point=point, limit=after.key, after="limit")]
     return [
-        ImportChange(device=device, point=after.key, field=name, before=_shown(old), after=_shown(new))
-        for name in POINT_FIELDS
+        ImportChange(device=device, point=point, limit=after.key, field=name, before=_shown(old), after=_shown(new))
+        for name in LIMIT_FIELDS
         if (old := getattr(before, name)) != (new := getattr(after, name))
     ]
 
@@ -265,6 +291,8 @@ async def _add_profiles(
 
 
 def _follow(device: DeviceInput, before: DeviceInput | None, profile: Followed) -> None:
+    had = {point.key for point in before.points} if before else set()
+    profile.lend_limits([point for point in device.points if point.key not in had])
     if before and before.profile == profile.name:
         theirs = profile.keys - {point.key for point in device.points}
         device.points += [point for point in before.points if point.key in theirs]

@@ -1,6 +1,6 @@
 """Devices as they are stored: what one is made of, checked, and the statements that change it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -9,8 +9,17 @@ from api.graphql.described import field, input_type
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
+from api.ground.database_errors import foreign
 from api.ground.ids import IdKind, to_id
-from api.groups.store import checked_names, put_in_groups
+from api.groups.store import checked_names, only_group, put_in_groups
+from api.limits.store import (
+    check_references,
+    limits_of_device,
+    put_limits,
+    settled,
+    with_those_of_the_profile,
+)
+from api.limits.types import LimitInput
 from api.points.types import MOST_POINTS, PointInput
 from api.profiles.followed import followed, mark_points
 from api.retention.deletions import forget
@@ -18,6 +27,7 @@ from ddms import inputs
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError, Sentence
 
+USE_ENDPOINT = "-- ddms:use_endpoint\nSELECT use_endpoint($1)"
 ENSURE_CONNECTION = """-- ddms:ensure_connection
 INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM connections WHERE endpoint = $1)
 ON CONFLICT (endpoint) DO NOTHING
@@ -178,15 +188,29 @@ async def create_device(statements: Statements, actor: Actor, device: DeviceInpu
     """Store a checked device with its points and those of its profile; return its number."""
     if device.profile is not None:
         profile = await followed(statements, device.profile)
+        profile.lend_limits(device.points)
         device = replace(device, profile=profile.name, points=device.points + profile.missing_in(device.points))
-    await statements.value(ENSURE_CONNECTION, device.endpoint)
+    check_references(device.points, {point.key for point in device.points})
+    await ensure_connection(statements, device.endpoint)
+    if statements.person is not None and device.groups is None:
+        device = replace(device, groups=await only_group(statements))
     own = device.own()
     number: int = await statements.value(INSERT_DEVICE, *(own[name] for name in _STORED))
     await put_points(statements, number, device.points)
-    await mark_points(statements, number)
+    await put_limits(statements, number, device.points)
+    if device.profile is not None:
+        await mark_points(statements, number)
     await put_in_groups(statements, actor, number, device.groups or [])
     await audit.record(statements, actor, "device.create", to_id(IdKind.DEVICE, number), after=plain(device))
     return number
+
+
+async def ensure_connection(statements: Statements, endpoint: str) -> None:
+    """Have a connection to an endpoint; a limited person gets none to where devices out of sight are."""
+    if statements.person is None:
+        await statements.value(ENSURE_CONNECTION, endpoint)
+    elif await statements.value(USE_ENDPOINT, endpoint) is None:
+        raise foreign()
 
 
 async def read_device(statements: Statements, number: int) -> DeviceInput | None:
@@ -194,12 +218,13 @@ async def read_device(statements: Statements, number: int) -> DeviceInput | None
     row = await statements.row(FIND_DEVICE, number)
     if row is None:
         return None
-    return of_rows(row, await statements.rows(READ_POINTS, number))
+    return of_rows(row, await statements.rows(READ_POINTS, number), await limits_of_device(statements, number))
 
 
-def of_rows(row: Row, points: Sequence[Row]) -> DeviceInput:
-    """Return what the rows of a device and its points would be made of."""
-    return DeviceInput(**{name: row[name] for name in OWN_FIELDS}, points=[PointInput.of(point) for point in points])
+def of_rows(row: Row, points: Sequence[Row], limits: Mapping[str, list[LimitInput]]) -> DeviceInput:
+    """Return what the rows of a device, its points and their limits would be made of."""
+    made = [PointInput.of(point, limits.get(point["key"], [])) for point in points]
+    return DeviceInput(**{name: row[name] for name in OWN_FIELDS}, points=made)
 
 
 async def store_device(
@@ -212,7 +237,8 @@ async def store_device(
     remove_points: bool,
 ) -> None:
     """Store a checked device over the one that is there."""
-    missing = [key for key in (p.key for p in before.points) if key not in {p.key for p in after.points}]
+    keys = {point.key for point in after.points}
+    missing = [key for key in (p.key for p in before.points) if key not in keys]
     if missing and not remove_points:
         raise DdmsError(
             Code.INVALID,
@@ -222,15 +248,22 @@ async def store_device(
             ),
             field="points",
         )
-    await statements.value(ENSURE_CONNECTION, after.endpoint)
+    if before.endpoint != after.endpoint:
+        await ensure_connection(statements, after.endpoint)
     own = after.own()
     await statements.value(UPDATE_DEVICE, number, *(own[name] for name in _STORED))
+    known = {point.key: point for point in before.points}
+    await with_those_of_the_profile(statements, number, [p for p in after.points if p.key not in known])
+    settled(after.points, before.points)
+    check_references(after.points, keys)
     if missing:
         gone = await statements.value(REMOVE_POINTS, number, missing)
         await forget(statements, actor, gone, subject=_subject(after.name, missing))
-    known = {point.key: point for point in before.points}
-    await put_points(statements, number, [point for point in after.points if known.get(point.key) != point])
-    if before.profile != after.profile:
+    changed = [point for point in after.points if known.get(point.key) != point]
+    await put_points(statements, number, changed)
+    await put_limits(statements, number, changed, before.points)
+    follows = after.profile is not None and any(point.limits for point in changed)
+    if before.profile != after.profile or follows:
         await mark_points(statements, number)
     if after.groups is not None and before.groups != after.groups:
         await put_in_groups(statements, actor, number, after.groups)

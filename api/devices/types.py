@@ -5,19 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import strawberry
 
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
+from api.graphql.together import together
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, from_id, to_id
 from api.groups.types import LIST_GROUPS_OF, Group
 from api.live.mirror import MirroredState
 from api.points.types import LIST_POINTS, Point
 from ddms.errors import Code, DdmsError
+
+if TYPE_CHECKING:
+    from api.alarms.types import Alarm, AlarmSummary
 
 T = TypeVar("T")
 
@@ -159,6 +163,20 @@ class Device:
     async def groups(self) -> list[Group]:
         """The groups that it is in, by name."""
         return await self.siblings.groups(self.number)
+
+    @resolver
+    async def alarms(self, info: Info) -> list[Annotated["Alarm", strawberry.lazy("api.alarms.types")]]:
+        """Its alarms that are not normal, or hidden; the worst first."""
+        from api.alarms.types import of_devices  # noqa: PLC0415 - devices and alarms know each other
+
+        return await together(info.context, of_devices, self.number) or []
+
+    @resolver
+    async def alarm_summary(self, info: Info) -> Annotated["AlarmSummary", strawberry.lazy("api.alarms.types")]:
+        """How many alarms it has now, and the worst of them."""
+        from api.alarms.types import AlarmSummary, summaries_of_devices  # noqa: PLC0415 - devices and alarms know each other
+
+        return await together(info.context, summaries_of_devices, self.number) or AlarmSummary.of(None)
 
     @classmethod
     def of(cls, row: Row, siblings: Siblings) -> "Device":

@@ -6,6 +6,7 @@ document is measured once; what depends on variables is left open and closed by 
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import (
@@ -44,7 +45,20 @@ Count: TypeAlias = Callable[[VariableValues], int]
 _COLUMN, _STATEMENT = 0.01, 10.0
 _LIST = 10  # of a list whose length nobody knows before
 _POINTS = 20  # of a device
+_READ_A_DAY = 86.4  # readings of a point that is read each ten seconds, a hundredth each
+_LIMITS = 2  # of a point
+_COUNTED_A_DAY = 50  # of the journal, which is read once for each part that is asked for
 _ALL_ROWS = 10_000  # of `latest` without a choice
+
+
+CHANGES_OF_ALARMS = (
+    "acknowledgeAlarms",
+    "noteAlarms",
+    "shelveAlarms",
+    "unshelveAlarms",
+    "setOutOfService",
+    "returnToService",
+)
 
 
 def _chosen(arguments: Arguments) -> int:
@@ -67,10 +81,36 @@ def _page(arguments: Arguments) -> int:
     return _between(arguments.get("last") if first is None else first, PAGE_SIZE // 2, PAGE_SIZE)
 
 
+def _alarms(arguments: Arguments) -> int:
+    """Return how many alarms a change is about; more than are changed at a time are refused by their field."""
+    ids, devices = (len(arguments.get(name) or ()) for name in ("ids", "devices"))
+    return min(ids + len(arguments.get("alarms") or ()) + _POINTS * devices, 10_000)
+
+
+def _days(arguments: Arguments) -> float:
+    """Return how many days a period has, at least one; one that cannot be is refused by its field."""
+    now = datetime.now(UTC)
+    begin, end = arguments["from"], arguments.get("to") or now
+    days: float = (min(end, now) - begin).total_seconds() / 86_400
+    return max(1.0, days)
+
+
+EXTENTS: dict[str, Callable[[Arguments], int]] = {
+    "Query.alarmPerformance": lambda arguments: int(_COUNTED_A_DAY * _days(arguments)),
+    "Query.alarmPreview": lambda arguments: int(_READ_A_DAY * _days(arguments) * max(1, len(arguments["limits"]))),
+}
+"""What a field costs by the extent of its arguments, beside what is selected of it."""
 LENGTHS: dict[str, Callable[[Arguments], int]] = {
+    "AlarmPerformance.worst": lambda arguments: _between(arguments.get("first"), 10, 100),
+    "Device.alarms": lambda _: 3,
     "Device.points": lambda _: _POINTS,
+    "Point.limits": lambda _: _LIMITS,
+    "ProfilePoint.limits": lambda _: _LIMITS,
     "ModbusConnection.devices": lambda _: _POINTS,
+    **dict.fromkeys((f"Mutation.{name}" for name in CHANGES_OF_ALARMS), _alarms),
+    "Query.alarmPreview": lambda arguments: len(arguments["limits"]),
     "Query.series": lambda arguments: len(arguments["points"]),
+    "Query.configurationFields": lambda _: 40,
     "Query.retentionRuns": lambda arguments: _between(arguments.get("first"), 1000, 1000),
     "RetentionPreview.devices": lambda arguments: _between(arguments.get("first"), 1000, 1000),
     "Series.samples": lambda arguments: _between(arguments.get("first"), 1000, 10_000),
@@ -86,18 +126,23 @@ LENGTHS: dict[str, Callable[[Arguments], int]] = {
 """How long lists become, those of the schema on average; a page by `first` and `last` need not stand here."""
 _ABOUT_THE_SCHEMA = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 ROWS: dict[str, Callable[[Arguments], int]] = {
+    "Query.alarmPerformance": lambda arguments: int(_days(arguments) * 144),
+    "Query.alarmPreview": lambda arguments: _between(arguments.get("occurrences"), 10, 1000),
     "Query.latest": _chosen,
     "Query.series": lambda arguments: _rows(arguments) // max(1, len(arguments["points"])),
+    "Subscription.alarms": lambda arguments: _between(arguments.get("first"), 500, 2000),
     "Subscription.readings": _chosen,
 }
 """How long the columns below a field become."""
-ROW_BY_ROW = {"ReadingsEvent.readings"}
+ROW_BY_ROW = {"AlarmsEvent.alarms", "LimitPreview.occurrences", "ReadingsEvent.readings"}
 """Lists as long as the columns."""
 
 
-DEAR = {"Mutation.signIn": 5_000.0}
+DEAR = dict.fromkeys(
+    (f"Mutation.{name}" for name in ("signIn", "createUser", "resetPassword", "changePassword")), 5_000.0
+)
 """Fields that cost more than others: a password's check takes as long as so many fields."""
-_CHANGE, _BROUGHT = 300.0, 5
+_CHANGE, _BROUGHT = 600.0, 5
 
 
 class Cost(NamedTuple):
@@ -153,9 +198,8 @@ def _values(value: Any) -> int:
 
 def told_cost(cost: int, context: Context) -> dict[str, Any]:
     """Return the cost as it stands in the extensions of a response, beside what the caller has left."""
-    budgets, who = context.budgets, context.who
-    told = {"requested": cost, "limit": MOST_COST}
-    return {"cost": told | {"available": budgets.left(who), "restoredPerSecond": budgets.restored(who)}}
+    left, restored = context.budgets.left(context.who), context.budgets.restored(context.who)
+    return {"cost": {"requested": cost, "limit": MOST_COST, "available": left, "restoredPerSecond": restored}}
 
 
 def too_dear(cost: int) -> GraphQLError:
@@ -211,11 +255,17 @@ class _Measure:
         inner = self.of(kind, node.selection_set, below) if isinstance(kind, GraphQLObjectType) else Cost()
         each = inner.plus(Cost(1.0))
         own = Cost(DEAR.get(name, _statement(parent, field)))
+        if name in EXTENTS:
+            own = own.plus(Cost(1.0).times(_counted(EXTENTS[name], field, node)))
         if not listed:
             return each.plus(own)
         if length is None:
             length = (
-                around.rows if name in ROW_BY_ROW else around.page if name.endswith((".nodes", ".edges")) else _LIST
+                around.rows
+                if name in ROW_BY_ROW
+                else around.page
+                if name.endswith((".nodes", ".edges", ".results"))
+                else _LIST
             )
         return each.times(length).plus(own)
 

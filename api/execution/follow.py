@@ -11,7 +11,9 @@ from api.execution.response import encode, response
 from api.execution.run import source
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
+from api.graphql.messages import LANGUAGE
 from api.ground.metrics import measures
+from api.ground.sight import Sight
 from api.live.broadcast import Broadcast, Envelope, Result, Sink
 
 
@@ -32,7 +34,7 @@ async def follow(
     executor = operation.executor(context, variables)
     token, variable = executor.root_argument("resumeFrom")
     others = {name: value for name, value in (variables or {}).items() if name != variable}
-    key = _key(operation, context, others)
+    key = _key(operation, context, others, await context.sight())
     running = context.hub.broadcasts.find(key)
     cost = 1 if running and running.has_snapshot() else executor.cost
     context.budgets.take(context.who, cost)
@@ -46,9 +48,11 @@ async def follow(
             subscriber.leave()
 
 
-def _key(operation: Operation, context: Context, variables: dict[str, Any]) -> Hashable:
+def _key(operation: Operation, context: Context, variables: dict[str, Any], sight: Sight | None) -> Hashable:
+    """Return what makes two subscriptions the same; nobody shares one with a limited person, whose sight may change."""
     words = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-    return operation.text, operation.name, words, context.caller and context.caller.role
+    role = context.caller and context.caller.role
+    return operation.text, operation.name, words, role, context.person, sight, LANGUAGE.get()
 
 
 async def _broadcast(operation: Operation, context: Context, executor: PlainExecutor, key: Hashable) -> Broadcast:

@@ -19,8 +19,9 @@ def answered(operation: Operation, context: Context, seconds: float, cost: int, 
     measured = measures(operation.verb, name_of(operation, context))
     measured.seconds.observe(seconds)
     measured.cost.inc(cost)
-    codes = sorted({error["extensions"]["code"] for error in answer.get("errors", ())})
-    if codes:
+    codes: list[str] = []
+    if "errors" in answer:
+        codes = sorted({error["extensions"]["code"] for error in answer["errors"]})
         measured.errors.inc()
         count_errors(answer["errors"])
     if seconds > SLOW_SECONDS:

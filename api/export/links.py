@@ -16,8 +16,7 @@ INSERT INTO export_links (hash, token_id, parameters) VALUES ($1, $2, $3)
 """
 USE_LINK = """-- ddms:use_export_link
 WITH used AS (DELETE FROM export_links WHERE hash = $1 RETURNING token_id, parameters, expires_at AS until)
-SELECT t.*, u.parameters FROM used u JOIN api_tokens t ON t.id = u.token_id
- WHERE u.until > now() AND t.revoked_at IS NULL AND t.expires_at > now()
+SELECT t.*, u.parameters FROM used u JOIN valid_tokens t ON t.id = u.token_id WHERE u.until > now()
 """
 
 

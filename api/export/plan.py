@@ -76,6 +76,19 @@ class ExportPlan:
     step: timedelta
 
     @property
+    def audited(self) -> dict[str, object]:
+        """What the audit says of it: which data left the house."""
+        choice = self.choice
+        return {
+            "points": len(self.points),
+            "from": choice.from_.isoformat(),
+            "to": choice.to.isoformat(),
+            "level": choice.bucket or choice.level.value,
+            "shape": choice.shape.value,
+            "format": choice.format.value,
+        }
+
+    @property
     def filename(self) -> str:
         """A name that says what is in the file."""
         zone, level = self.choice.zone, self.choice.bucket or self.choice.level

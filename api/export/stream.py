@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from api.export.choice import Format
 from api.export.parquet import write_parquet
 from api.export.plan import ExportPlan
 from api.export.statements import COPY, header, statements
-from api.ground.database import Statements
+from api.ground.database import LIMITED_PATH, LIMITED_ROLE, WORK_FOR, Statements
 from ddms.database import Connection, check_schema, connect
 from ddms.settings import Settings
 
@@ -24,13 +25,20 @@ Sink = Callable[[bytes | bytearray], Awaitable[None]]
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Connection]:
+async def opened(settings: Settings, person: int | None = None) -> AsyncIterator[Connection]:
     """Lend a connection of its own: an export may last, and a pooled one would be missed.
 
-    All of it sees the database as it was at one moment. When the block is left, by an error too, its statement ends.
+    All of it sees the database as it was at one moment, for a limited `person` what is in sight of it. When the block is
+    left, by an error too, its statement ends.
     """
-    connection = await connect(settings, "export")
+    if person is None:
+        connection = await connect(settings, "export")
+    else:
+        theirs = replace(settings, database_role=LIMITED_ROLE)
+        connection = await connect(theirs, "export", search_path=LIMITED_PATH)
     try:
+        if person is not None:
+            await Statements(connection).value(WORK_FOR, str(person))
         await check_schema(connection)
         await connection.execute(BEGIN)
         yield connection

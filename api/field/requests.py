@@ -10,6 +10,7 @@ from api.field.trial import CANCEL_FIELD_REQUEST, ask, checked_target, start
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.payloads import UserError, mutation
+from api.ground import audit
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError, Sentence
@@ -229,5 +230,7 @@ class FieldRequestMutations:
         """End a scan; what it found stays. One that has ended already is left as it is."""
         number = from_id(IdKind.REQUEST, id)
         _check(await read_scan(info, number) is not None, Sentence("there is no scan {}", id), "id", Code.NOT_FOUND)
-        await info.context.database.value(CANCEL_FIELD_REQUEST, number)
+        async with info.context.database.transaction() as statements:
+            if await statements.value(CANCEL_FIELD_REQUEST, number):
+                await audit.record(statements, info.context.actor, "field.cancel", id)
         return ScanPayload(scan=await read_scan(info, number))

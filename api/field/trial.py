@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
@@ -12,7 +12,9 @@ from api.devices.store import checked_points
 from api.graphql.context import Context, Info
 from api.graphql.described import argument, field, output_type
 from api.graphql.payloads import UserError, mutation
+from api.ground import audit
 from api.ground.database import Database
+from api.ground.database_errors import foreign
 from api.points.types import PointInput
 from api.site.system import ALIVE
 from ddms.endpoints import Endpoint
@@ -26,12 +28,13 @@ ANSWER_SECONDS = 15.0
 COLLECTOR_IS_ALIVE = (
     "-- ddms:collector_is_alive\nSELECT EXISTS (SELECT FROM collectors WHERE seen_at > now() - $1::interval)"
 )
+IS_FOREIGN = "-- ddms:is_foreign\nSELECT is_foreign($1)"
 INSERT_FIELD_REQUEST = """-- ddms:insert_field_request
 INSERT INTO field_requests (kind, parameters, requested_by) VALUES ($1, $2, $3) RETURNING id
 """
 READ_FIELD_REQUEST = "-- ddms:read_field_request\nSELECT state, result, error FROM field_requests WHERE id = $1"
 CANCEL_FIELD_REQUEST = """-- ddms:cancel_field_request
-UPDATE field_requests SET state = 'cancelled', finished_at = now() WHERE id = $1 AND state IN ('pending', 'running')
+UPDATE field_requests SET state = 'cancelled', finished_at = now() WHERE id = $1 AND state IN ('pending', 'running') RETURNING id
 """
 
 logger = logging.getLogger("api.commissioning")
@@ -71,7 +74,7 @@ class TestedValue:
 
 @output_type
 class TestConnectionPayload:
-    """The answer of testConnection."""
+    """The answer of testConnection and testDevice."""
 
     __test__ = False
 
@@ -114,6 +117,14 @@ def _value(answer: dict[str, Any]) -> TestedValue:
     )
 
 
+def payload_of(answer: dict[str, Any]) -> TestConnectionPayload:
+    """Return what a collector's answer says."""
+    return TestConnectionPayload(
+        requests=[_request(request) for request in answer.get("requests", [])],
+        values=[_value(value) for value in answer.get("values", [])],
+    )
+
+
 def checked_target(endpoint: str, unit_id: int, timeout_ms: int) -> dict[str, Any]:
     """Return what every request to the field names; raises `DdmsError` for what cannot be."""
     if not 0 <= unit_id <= 255:
@@ -130,20 +141,32 @@ def _parameters(endpoint: str, unit_id: int, timeout_ms: int, points: list[Point
     return target | {"points": [point.row() for point in checked_points(points)]}
 
 
-async def start(context: Context, kind: str, parameters: dict[str, Any]) -> int:
-    """Ask the collectors for something, and return the request's number at once."""
+Recorded: TypeAlias = tuple[str, str, Any]
+"""How the audit calls it: an action, its subject, and what is worth knowing."""
+
+
+async def start(context: Context, kind: str, parameters: dict[str, Any], *, recorded: Recorded | None = None) -> int:
+    """Ask the collectors for something, and return the request's number at once; the audit has it with its parameters."""
+    is_saved = "device_id" in parameters  # of a device that is in sight, or it would not have been found
+    if context.person is not None and not is_saved and await context.database.value(IS_FOREIGN, parameters["endpoint"]):
+        raise foreign()
     if not await context.database.value(COLLECTOR_IS_ALIVE, ALIVE):
         raise DdmsError(
             Code.UNAVAILABLE, "no collector is running, and only collectors reach the devices: start `ddms collector`"
         )
-    number: int = await context.database.value(INSERT_FIELD_REQUEST, kind, parameters, context.actor.name)
+    async with context.database.transaction() as statements:
+        number: int = await statements.value(INSERT_FIELD_REQUEST, kind, parameters, context.actor.name)
+        action, subject, after = recorded or (f"field.{kind}", parameters["endpoint"], parameters)
+        await audit.record(statements, context.actor, action, subject, after=after)
     return number
 
 
-async def ask(context: Context, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
+async def ask(
+    context: Context, kind: str, parameters: dict[str, Any], *, recorded: Recorded | None = None
+) -> dict[str, Any]:
     """Ask the collectors for something, and wait for the answer."""
     with context.hub.field_changes() as changed:
-        number = await start(context, kind, parameters)
+        number = await start(context, kind, parameters, recorded=recorded)
         try:
             return await _answer(context.database, number, changed)
         finally:
@@ -186,7 +209,4 @@ class CommissioningMutations:
     ) -> TestConnectionPayload:
         """Read a device once, through a collector: shows raw words and decoded values, saves nothing."""
         answer = await ask(info.context, "test_connection", _parameters(endpoint, unit_id, timeout_ms, points))
-        return TestConnectionPayload(
-            requests=[_request(request) for request in answer.get("requests", [])],
-            values=[_value(value) for value in answer.get("values", [])],
-        )
+        return payload_of(answer)

@@ -14,14 +14,14 @@ _SEPARATORS = ",;\t"
 
 
 class Table:
-    """A table whose first line names its columns, in any case and order."""
+    """A table whose first line names its `columns`, in any case and order."""
 
     def __init__(self, text: str, known: Collection[str], *, needs: str, finder: Finder) -> None:
         text = text.removeprefix("\ufeff")
         self._finder = finder
         self.separator = _separator(text, known)
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator, strict=True)
-        self._columns = self._read_header(known, needs)
+        self.columns = self._read_header(known, needs)
 
     @property
     def decimal_comma(self) -> bool:
@@ -53,15 +53,15 @@ class Table:
             row = self._next()
             if row is None:
                 return
-            if len(row) > len(self._columns) and any(row[len(self._columns) :]):
-                at = Place(line, len(self._columns) + 1)
+            if len(row) > len(self.columns) and any(row[len(self.columns) :]):
+                at = Place(line, len(self.columns) + 1)
                 self._finder.add(at, "", "more cells than columns: a text with a separator in it is put in quotes")
             elif any(row):
                 yield (
                     Place(line, 1),
                     {
                         column: Cell(Place(line, place), restored(cell))
-                        for place, (column, cell) in enumerate(zip(self._columns, row, strict=False), 1)
+                        for place, (column, cell) in enumerate(zip(self.columns, row, strict=False), 1)
                         if cell.strip()
                     },
                 )

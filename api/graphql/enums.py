@@ -1,6 +1,7 @@
 """The enums of ddms as GraphQL shows them."""
 
 from api.graphql.described import describe_enum
+from ddms.alarms import Priority
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
@@ -68,6 +69,17 @@ describe_enum(
         + reason.explanation[1:].rstrip("?.")
         + ("?" if reason.explanation.endswith("?") else ".")
         for reason in Reason
+    },
+)
+describe_enum(
+    Priority,
+    name="AlarmPriority",
+    description="How much an alarm matters.",
+    values={
+        "CRITICAL": "Somebody must act at once.",
+        "HIGH": "Somebody must act soon.",
+        "MEDIUM": "Somebody must act within the shift.",
+        "LOW": "Somebody should know.",
     },
 )
 _REASONS = {reason.value: reason for reason in Reason}

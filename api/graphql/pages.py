@@ -7,6 +7,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import orjson
@@ -129,23 +130,35 @@ class Page:
             right = order == self.order.value and isinstance(value, str) and isinstance(number, int)
         except (ValueError, TypeError):
             right = False
-        if not right or not 0 <= number < 2**31:
+        if not right or not 0 <= number < 2**63:
             raise DdmsError(
                 Code.INVALID, "this is not a cursor of this list in this order: take one from pageInfo", field=name
             )
         return value, number
 
 
+PLAN_EACH = "-- ddms:plan_each\nSET LOCAL plan_cache_mode = force_custom_plan"
+
+
 class Listing(Generic[N]):
     """A list in the database: the statements of each order and direction, made once.
 
     `rows` selects what can be listed, filtered by its `parameters`; every row has an `id`. `orders` names the column of
-    each order, never null, and its type.
+    each order, never null, and its type. A subquery of `rows` that ends by itself after some rows orders them as the list
+    is, for which `{way}` stands. `custom_plans` is for tables that are too large for one plan for all filters.
     """
 
     def __init__(
-        self, name: str, rows: str, *, parameters: int, orders: Mapping[StrEnum, tuple[str, str]], count: str = ""
+        self,
+        name: str,
+        rows: str,
+        *,
+        parameters: int,
+        orders: Mapping[StrEnum, tuple[str, str]],
+        count: str = "",
+        custom_plans: bool = False,
     ) -> None:
+        self._custom_plans = custom_plans
         self._pages = {
             (order, backwards): _statement(name, rows, parameters, order, key, backwards=backwards)
             for order, key in orders.items()
@@ -158,7 +171,7 @@ class Listing(Generic[N]):
     ) -> Connection[N]:
         """Read a page; `make` turns its rows into nodes, all at once."""
         size, between = page.size, page.between
-        rows = await database.rows(self._pages[page.order, page.backwards], *filters, *between, size + 1)
+        rows = await self._rows(database, self._pages[page.order, page.backwards], *filters, *between, size + 1)
         more, rows = len(rows) > size, rows[:size]
         if page.last is not None:
             rows.reverse()
@@ -171,8 +184,20 @@ class Listing(Generic[N]):
                 start_cursor=cursors[0] if cursors else None,
                 end_cursor=cursors[-1] if cursors else None,
             ),
-            count=lambda: database.value(self._count, *filters),
+            count=partial(self._value, database, *filters),
         )
+
+    async def _rows(self, database: Database, sql: str, *parameters: Any) -> list[Row]:
+        if not self._custom_plans:
+            return await database.rows(sql, *parameters)
+        async with database.transaction() as statements:
+            await statements.value(PLAN_EACH)
+            return await statements.rows(sql, *parameters)
+
+    async def _value(self, database: Database, *filters: Any) -> int:
+        (row,) = await self._rows(database, self._count, *filters)
+        count: int = row[0]
+        return count
 
 
 def _statement(name: str, rows: str, parameters: int, order: StrEnum, key: tuple[str, str], *, backwards: bool) -> str:
@@ -181,8 +206,8 @@ def _statement(name: str, rows: str, parameters: int, order: StrEnum, key: tuple
     low, low_id, high, high_id, limit = (f"${parameters + place}" for place in range(1, 6))
     way = " DESC" if backwards else ""
     return f"""-- ddms:page_{name}_by_{order.value}{"_backwards" if backwards else ""}
-SELECT listed.*, listed.{column}::text AS sorted FROM ({rows}) AS listed
- WHERE ({low}::text IS NULL OR (listed.{column}, listed.id) > ({low}::text::{kind}, {low_id}::int))
-   AND ({high}::text IS NULL OR (listed.{column}, listed.id) < ({high}::text::{kind}, {high_id}::int))
+SELECT listed.*, listed.{column}::text AS sorted FROM ({rows.replace("{way}", way)}) AS listed
+ WHERE ({low}::text IS NULL OR (listed.{column}, listed.id) > ({low}::text::{kind}, {low_id}::bigint))
+   AND ({high}::text IS NULL OR (listed.{column}, listed.id) < ({high}::text::{kind}, {high_id}::bigint))
  ORDER BY listed.{column}{way}, listed.id{way} LIMIT {limit}
 """  # noqa: S608

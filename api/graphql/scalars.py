@@ -41,6 +41,7 @@ TextColumn = NewType("TextColumn", object)
 CountColumn = NewType("CountColumn", object)
 Duration = NewType("Duration", str)
 BigInt = NewType("BigInt", int)
+Json = NewType("Json", object)
 
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
@@ -55,6 +56,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="BigInt",
         description="A whole number up to 2^53, exact in JSON; `Int` ends at 2^31.",
         serialize=int,
+    ),
+    Json: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value, as it was stored: an object mostly.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
+        serialize=_as_it_is,
     ),
     IdColumn: _column("IdColumn", 'A list of ids, `["pt_1", "pt_2"]`, one for each row.'),
     TimeColumn: _column(

@@ -12,21 +12,30 @@ from ddms.errors import Code, DdmsError, Sentence
 _MANY = 10_000
 
 
+class _Rate:
+    """How fast a budget is restored, and how much a full one is: enough for any one operation."""
+
+    def __init__(self, per_second: int) -> None:
+        self.per_second = per_second
+        self.most = max(MOST_COST, BUDGET_SECONDS * per_second)
+
+
 class Budgets:
     """A bucket for each caller: an operation takes its cost out, time fills it again."""
 
     def __init__(self, per_second: int) -> None:
-        self.per_second = per_second
+        self._account = _Rate(per_second)
+        self._stranger = _Rate(per_second // STRANGERS_SHARE)
         self._left: dict[Who, tuple[float, float]] = {}
         self._followed: dict[Who, dict[Hashable, list[int]]] = {}
 
     def restored(self, who: Who) -> int:
         """Return how much is restored each second; somebody without a token gets a part of it."""
-        return self.per_second // STRANGERS_SHARE if isinstance(who, str) else self.per_second
+        return self._rate(who).per_second
 
     def most(self, who: Who) -> int:
         """Return how much a full budget is: enough for any one operation."""
-        return max(MOST_COST, BUDGET_SECONDS * self.restored(who))
+        return self._rate(who).most
 
     def left(self, who: Who) -> int:
         """Return what a caller has now."""
@@ -49,13 +58,15 @@ class Budgets:
         self._left[who] = left, now
         return int(left)
 
+    def _rate(self, who: Who) -> _Rate:
+        return self._stranger if isinstance(who, str) else self._account
+
     def _now(self, who: Who, now: float) -> float:
-        bucket = self._left.get(who)
+        rate, bucket = self._rate(who), self._left.get(who)
         if bucket is None:
-            return self.most(who)
-        restored = self.per_second // STRANGERS_SHARE if isinstance(who, str) else self.per_second
-        left = bucket[0] + (now - bucket[1]) * restored
-        return min(left, self.most(who)) if left > MOST_COST else left
+            return rate.most
+        left = bucket[0] + (now - bucket[1]) * rate.per_second
+        return min(left, rate.most)
 
     def _forget_full(self, now: float) -> None:
         self._left = {who: bucket for who, bucket in self._left.items() if self._now(who, now) < self.most(who)}

@@ -15,24 +15,30 @@ from api.ground.roles import Role
 from ddms.errors import Code, DdmsError
 
 PREFIX = "ddms_"
+COOKIE_PREFIX = "ddms-session_"
+"""How the secret of a browser's session begins: it is no token, and a token is no cookie."""
+COOKIE = "__Host-ddms_session"
+"""The cookie of a session; browsers send one of this name over TLS only, and to nobody else."""
 _CACHED_SECONDS = 30.0
 _CACHED_TOKENS = 10_000
+_MARKED_SECONDS = 60.0
 
 FIND_TOKEN = """-- ddms:find_token
-SELECT id, name, role, user_id, expires_at, trusted_only, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked
-  FROM api_tokens WHERE hash = $1 AND revoked_at IS NULL AND expires_at > now()
+SELECT *, last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS unmarked FROM valid_tokens WHERE hash = $1
 """
 MARK_TOKEN_USED = """-- ddms:mark_token_used
-UPDATE api_tokens SET last_used_at = now() WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+UPDATE api_tokens SET last_used_at = now()
+  FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried  -- a mark that a crash loses is made again
+ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 """
 FIND_VALID_TOKENS = """-- ddms:find_valid_tokens
-SELECT id, role FROM api_tokens WHERE id = any($1::int[]) AND revoked_at IS NULL AND expires_at > now()
+SELECT id, rights, ends_at FROM valid_tokens WHERE id = any($1::int[])
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """Who asks: the bearer of a token."""
+    """Who asks: the bearer of a token, or a browser that is signed in."""
 
     token_id: int
     name: str
@@ -40,6 +46,15 @@ class Caller:
     expires_at: datetime
     trusted_only: bool = False
     user_id: int | None = None
+    language: str | None = None
+    limited: bool = False
+    """Whether the rights reach only to devices of the person's groups."""
+    must_change_password: bool = False
+    is_session: bool = False
+    rights: int = 0
+    """Grows with each change of what the person may do."""
+    is_outdated: bool = False
+    """Whether the rights have changed since the browser got its secret: it has to get a new one."""
 
     @property
     def account(self) -> int:
@@ -70,42 +85,56 @@ class Callers:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[bytes, _Known] = {}
+        self._used: dict[int, float] = {}
+        self._changes = 0
         self.may_remember = False
         """Whether changes of tokens are being heard; without that every look-up asks the database."""
 
     def forget(self) -> None:
         """Drop what is remembered: tokens changed, or changes may have been missed."""
         self._known.clear()
+        self._changes += 1
 
     async def find(self, token: str) -> Caller:
         """Return who bears this token; raises UNAUTHENTICATED."""
         digest = digest_of(token)
         known = self._known.get(digest)
-        if (
-            known
-            and self.may_remember
-            and known.until > time.monotonic()
-            and known.caller.expires_at > datetime.now(UTC)
-        ):
+        if known and self.may_remember and known.until > time.monotonic():
             return known.caller
-        row = await self._database.row(FIND_TOKEN, digest) if token.startswith(PREFIX) else None
+        changes = self._changes
+        row = await self._database.row(FIND_TOKEN, digest) if token.startswith((PREFIX, COOKIE_PREFIX)) else None
         if row is None:
             raise DdmsError(
-                Code.UNAUTHENTICATED, "the token is unknown, expired or revoked: sign in again, or ask for a new one"
+                Code.UNAUTHENTICATED,
+                "your session has ended: sign in again"
+                if token.startswith(COOKIE_PREFIX)
+                else "the token is unknown, expired or revoked: sign in again, or ask for a new one",
             )
         if row["unmarked"]:
             await self._database.value(MARK_TOKEN_USED, row["id"])
         caller = caller_of(row)
+        if changes != self._changes:  # rights that changed since the row was read are not remembered
+            return caller
         if len(self._known) >= _CACHED_TOKENS:
             self.forget()
-        self._known[digest] = _Known(caller, time.monotonic() + _CACHED_SECONDS)
+        seconds = min(_CACHED_SECONDS, (caller.expires_at - datetime.now(UTC)).total_seconds())
+        self._known[digest] = _Known(caller, time.monotonic() + seconds)
         return caller
 
-    async def valid(self, callers: Iterable[Caller]) -> set[int]:
-        """Return the ids of those tokens that are still valid, with the role they had."""
-        roles = {caller.token_id: caller.role for caller in callers}
-        rows = await self._database.rows(FIND_VALID_TOKENS, list(roles))
-        return {row["id"] for row in rows if roles[row["id"]] == row["role"]}
+    async def valid(self, callers: Iterable[Caller]) -> dict[int, datetime]:
+        """Return when those tokens end that are still valid, with the rights they had; by their ids."""
+        rights = {caller.token_id: caller.rights for caller in callers}
+        rows = await self._database.rows(FIND_VALID_TOKENS, list(rights))
+        return {row["id"]: row["ends_at"] for row in rows if rights[row["id"]] == row["rights"]}
+
+    async def used(self, caller: Caller) -> None:
+        """Note that a session does something over a connection that lasts, so that it does not end as idle."""
+        now = time.monotonic()
+        if caller.is_session and self._used.get(caller.token_id, -_MARKED_SECONDS) + _MARKED_SECONDS <= now:
+            if len(self._used) >= _CACHED_TOKENS:
+                self._used.clear()
+            self._used[caller.token_id] = now
+            await self._database.value(MARK_TOKEN_USED, caller.token_id)
 
 
 def caller_of(row: Row) -> Caller:
@@ -117,6 +146,12 @@ def caller_of(row: Row) -> Caller:
         expires_at=row["expires_at"],
         trusted_only=row["trusted_only"],
         user_id=row["user_id"],
+        language=row["language"],
+        limited=row["limited"],
+        must_change_password=row["must_change_password"],
+        is_session=row["is_session"],
+        rights=row["rights"],
+        is_outdated=row["is_outdated"],
     )
 
 
@@ -130,6 +165,20 @@ def of_header(value: str | None) -> str | None:
     scheme, _, token = (value or "").strip().partition(" ")
     if not scheme:
         return None
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() != "bearer" or not token.strip() or token.strip().startswith(COOKIE_PREFIX):
         raise DdmsError(Code.UNAUTHENTICATED, "the header Authorization must be `Bearer ddms_…`")
     return token.strip()
+
+
+def of_cookies(header: str | None) -> str | None:
+    """Return the secret of the session in a header Cookie; None without one, and when there are two that differ.
+
+    Only the blanks of HTTP are taken off: for a browser a name that begins with another one, as U+00A0, is not `__Host-…`, so
+    that a neighbour's host could set it.
+    """
+    found = set()
+    for part in (header or "").split(";"):
+        name, _, value = part.strip(" \t").partition("=")
+        if name == COOKIE and value.startswith(COOKIE_PREFIX):
+            found.add(value)
+    return found.pop() if len(found) == 1 else None

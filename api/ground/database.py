@@ -1,10 +1,12 @@
 """The database as the API uses it: named statements, timed, their errors explained."""
 
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from copy import copy
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -16,10 +18,22 @@ from api.ground.limits import CONNECTION_SECONDS, CONNECTIONS_EACH, IN_FLIGHT
 from api.ground.limits import CONNECTIONS as PLACES
 from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
 from api.ground.turns import SERVED, Turns, busy
-from ddms.database import ADVICE, READ_TIMESCALEDB, Connection, Edition, TimescaleDb, unused
+from ddms.database import READ_TIMESCALEDB, Connection, Edition, TimescaleDb, unused
+from ddms.edition_advice import ADVICE
 from ddms.errors import Sentence
+from ddms.logs import REQUEST_ID
 
+logger = logging.getLogger("api.statements")
 Row: TypeAlias = asyncpg.Record
+
+WORK_FOR = "-- ddms:work_for\nSELECT set_config('ddms.person', $1, false)"
+CHECK_SIGHT = "-- ddms:check_sight\nSET CONSTRAINTS devices_in_sight, device_groups_in_sight IMMEDIATE"
+LIMITED_ROLE = "ddms_limited"
+LIMITED_PATH = "limited, public"
+"""Where a session of that role looks for tables: first among the views that show what is in sight."""
+
+SLOW_SECONDS = 1.0
+"""A statement of a request that took longer is logged."""
 
 _NAME = re.compile(r"-- ddms:(\w+)\n")
 
@@ -40,8 +54,10 @@ BEFORE_COMMIT: ContextVar[Callable[["Statements"], Awaitable[None]] | None] = Co
 class Statements:
     """Runs statements on one connection; a database error that a caller can act on becomes a `DdmsError`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, person: int | None = None) -> None:
         self._connection = connection
+        self.person = person
+        """The limited person for whom they run: the database shows and changes only what is in that person's sight."""
 
     @asynccontextmanager
     async def undone(self) -> AsyncIterator[None]:
@@ -53,52 +69,84 @@ class Statements:
         finally:
             await inner.rollback()
 
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """Do something that may fail alone: an exception takes back what was done inside, with its locks, and no more."""
+        async with self._connection.transaction():
+            yield
+
     async def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Return all rows."""
-        with _watched(sql):
+        with _watched(sql, self._connection):
             return list(await self._connection.fetch(sql, *parameters))
 
     async def row(self, sql: str, *parameters: Any) -> Row | None:
         """Return the first row, or None."""
-        with _watched(sql):
+        with _watched(sql, self._connection):
             return await self._connection.fetchrow(sql, *parameters)
 
     async def value(self, sql: str, *parameters: Any) -> Any:
         """Return the first column of the first row, or None."""
-        with _watched(sql):
+        with _watched(sql, self._connection):
             return await self._connection.fetchval(sql, *parameters)
+
+    async def copy(self, sql: str, take: Callable[[bytes], Awaitable[None]], *parameters: Any, seconds: float) -> None:
+        """Hand on the lines that COPY writes of a query, as fast as they are taken."""
+        with _watched(sql):
+            await self._connection.copy_from_query(sql, *parameters, output=take, format="text", timeout=seconds)
 
 
 class _watched:  # noqa: N801 - used as a function, a class because a generator costs more than the statement's record
     """Times a statement and explains its errors."""
 
-    __slots__ = ("_began", "_name", "_span")
+    __slots__ = ("_began", "_connection", "_name", "_span")
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, connection: Connection | None = None) -> None:
         self._name = statement_name(sql)
+        self._connection = connection
 
     def __enter__(self) -> None:
         self._span = None if tracing.TRACER is None else tracing.statement(self._name)
         self._began = time.perf_counter()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        STATEMENT_SECONDS.labels(self._name).observe(time.perf_counter() - self._began)
+        seconds = time.perf_counter() - self._began
+        STATEMENT_SECONDS.labels(self._name).observe(seconds)
+        if seconds > SLOW_SECONDS and self._connection and REQUEST_ID.get():
+            _tell(self._name, seconds, self._connection)
         if self._span:
             self._span.end()
         if isinstance(error, Exception) and (explained := of_database(error)):
             raise explained from error
 
 
+def _tell(name: str, seconds: float, connection: Connection) -> None:
+    """Log a slow statement by what PostgreSQL's own log and pg_stat_activity know: the process, the statement's first line."""
+    pid = None if connection.is_closed() else connection.get_server_pid()
+    logger.warning("slow statement %s", name, extra={"statement": name, "seconds": round(seconds, 3), "pid": pid})
+
+
 class Database:
     """The pool of connections, lent in turn to the callers for whom something is asked."""
 
-    def __init__(self, pool: asyncpg.Pool, edition: Edition) -> None:
+    _person: int | None = None
+
+    def __init__(self, pool: asyncpg.Pool, edition: Edition, limited: asyncpg.Pool | None = None) -> None:
         self._pool = pool
+        self._limited = limited
         self._turns = Turns(
             min(PLACES, pool.get_max_size()), each=CONNECTIONS_EACH, waiting=10 * IN_FLIGHT, seconds=CONNECTION_SECONDS
         )
         self.edition = edition
         self._timescaledb: TimescaleDb | None = None
+
+    def of_person(self, person: int) -> "Database":
+        """Return the database as a limited person sees it: the same turns, connections of the role that row security binds."""
+        if self._limited is None:
+            raise unavailable()
+        theirs = copy(self)
+        theirs._pool, theirs._person = self._limited, person
+        return theirs
 
     async def edition_advice(self) -> str | None:
         """Return how to come to a better storage edition; None where there is none to come to. Asked once a program."""
@@ -107,6 +155,11 @@ class Database:
         if self._timescaledb is None and (found := await self.row(READ_TIMESCALEDB)):
             self._timescaledb = unused(found)
         return ADVICE.get(self._timescaledb) if self._timescaledb else None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether callers hold all connections."""
+        return not self._turns.free
 
     def measure(self) -> None:
         """Tell the metrics how busy the pool is."""
@@ -119,16 +172,20 @@ class Database:
     async def connection(self) -> AsyncIterator[Statements]:
         """Lend a connection for several statements, each its own transaction."""
         async with self._acquired() as connection:
-            yield Statements(connection)
+            yield Statements(connection, self._person)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Statements]:
         """Lend a connection inside a transaction, which an exception rolls back."""
         async with self._acquired() as connection, connection.transaction():
-            statements = Statements(connection)
+            statements = Statements(connection, self._person)
             yield statements
             if last := BEFORE_COMMIT.get():
                 await last(statements)
+            if self._person is not None:
+                await statements.value(
+                    CHECK_SIGHT
+                )  # what would be refused at the commit is refused here, with a sentence
 
     async def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Return all rows of one statement."""
@@ -152,6 +209,8 @@ class Database:
         try:
             connection = await self._connected()
             try:
+                if self._person is not None:
+                    await Statements(connection).value(WORK_FOR, str(self._person))
                 yield connection
             finally:
                 await self._pool.release(connection)

@@ -6,6 +6,15 @@ import asyncpg
 
 from ddms.errors import Code, DdmsError
 
+
+def _levels() -> DdmsError:
+    return DdmsError(
+        Code.INVALID,
+        "the limits of a point are not in order, or the hysteresis leaves no band between them",
+        field="limits",
+    )
+
+
 _TAKEN: dict[str, Callable[[], DdmsError]] = {
     "connections_endpoint_key": lambda: DdmsError(
         Code.ALREADY_EXISTS,
@@ -18,6 +27,11 @@ _TAKEN: dict[str, Callable[[], DdmsError]] = {
     "groups_name_key": lambda: DdmsError(
         Code.ALREADY_EXISTS, "a group of this name exists already: choose another name", field="name"
     ),
+    "limits_band": _levels,
+    "limits_level_key": lambda: DdmsError(
+        Code.INVALID, "a point has one limit of each level: change the one that is there", field="limits"
+    ),
+    "limits_order": _levels,
     "points_device_key": lambda: DdmsError(
         Code.ALREADY_EXISTS, "a point of this key exists already in this device: choose another key", field="key"
     ),
@@ -28,7 +42,7 @@ _TAKEN: dict[str, Callable[[], DdmsError]] = {
         Code.ALREADY_EXISTS, "a user of this name exists already: choose another name", field="name"
     ),
 }
-"""What each unique constraint means. Each error is made anew: one that is raised again keeps all its tracebacks alive."""
+"""What each constraint means that two callers at once may meet. Each error is made anew: one that is raised again keeps all its tracebacks alive."""
 
 
 def of_database(error: Exception) -> DdmsError | None:
@@ -37,6 +51,8 @@ def of_database(error: Exception) -> DdmsError | None:
         case asyncpg.IntegrityConstraintViolationError():
             taken = _TAKEN.get(error.constraint_name or "")
             return taken() if taken else None
+        case asyncpg.InsufficientPrivilegeError() if "permission denied" not in str(error):  # a policy, of row security
+            return out_of_sight()
         case asyncpg.QueryCanceledError() | TimeoutError():
             return DdmsError(Code.TIMEOUT, "the database took too long: ask for less, or try again later")
         case asyncpg.InvalidParameterValueError() if "time zone" in str(error):
@@ -67,6 +83,22 @@ def of_database(error: Exception) -> DdmsError | None:
             return unavailable()
         case _:
             return None
+
+
+def out_of_sight() -> DdmsError:
+    """Return the error for a change that would leave what a limited person may change."""
+    return DdmsError(
+        Code.FORBIDDEN, "your rights reach to the devices of your groups only: this would change, make or leave others"
+    )
+
+
+def foreign() -> DdmsError:
+    """Return the error for an endpoint at which a limited person may ask nothing."""
+    return DdmsError(
+        Code.FORBIDDEN,
+        "your rights do not reach to this endpoint: devices outside of your groups are there, and whoever may change all devices adds yours",
+        field="endpoint",
+    )
 
 
 def unavailable() -> DdmsError:

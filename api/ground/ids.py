@@ -15,25 +15,37 @@ _LARGEST_ID = 2**31 - 1
 class IdKind(StrEnum):
     """What an id belongs to: its prefix."""
 
+    ALARM = "alm"
+    ALARM_EVENT = "aev"
+    BACKUP = "bak"
     CONNECTION = "con"
     DEVICE = "dev"
     ERASURE = "era"
     GROUP = "grp"
+    LIMIT = "lim"
     POINT = "pt"
     PROFILE = "prof"
     REQUEST = "req"
+    RESTORE = "rst"
+    SESSION = "ses"
     TOKEN = "tok"  # noqa: S105 - a prefix
     USER = "usr"
 
 
 _NAMES = {
+    IdKind.ALARM: "alarm",
+    IdKind.ALARM_EVENT: "event of an alarm",
+    IdKind.BACKUP: "backup",
     IdKind.CONNECTION: "connection",
     IdKind.DEVICE: "device",
     IdKind.ERASURE: "erasure",
     IdKind.GROUP: "group",
+    IdKind.LIMIT: "limit",
     IdKind.POINT: "point",
     IdKind.PROFILE: "profile",
     IdKind.REQUEST: "scan",
+    IdKind.RESTORE: "restore",
+    IdKind.SESSION: "session",
     IdKind.TOKEN: "token",
     IdKind.USER: "user",
 }

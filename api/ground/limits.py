@@ -8,6 +8,8 @@ DEADLINE_SECONDS = 20.0
 STATEMENT_TIMEOUT_MS = 25_000
 PAGE_SIZE = 100
 IN_FLIGHT = 200
+HOLD_SECONDS, HELD = 1.0, 500
+"""So long a refusal of who asks too often is held back, and so many at a time: who waits for answers asks less often then."""
 UNREAD_BYTES = 64 * 1024 * 1024
 """What may wait for one caller who does not read it."""
 SUBSCRIPTIONS_PER_SOCKET = 100
@@ -22,7 +24,7 @@ DEAR_COST = 1_000
 DEAR = 4
 """So many dear operations are executed at a time: who asks for many waits in a queue of its own, not in others'."""
 DEAR_EACH = 1
-BUDGET_SECONDS = 20
+BUDGET_SECONDS = 40
 """For so long a caller's budget is restored until it is full."""
 STRANGERS_SHARE = 4
 """Somebody without a token has this part of a caller's budget."""

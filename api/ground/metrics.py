@@ -73,6 +73,12 @@ LIVE_LAG = Histogram(
     registry=REGISTRY,
 )
 DEVICES = Gauge("ddms_active_devices", "Devices by state", ["state"], registry=REGISTRY)
+ALARMS = Gauge(
+    "ddms_alarms",
+    "Alarms that are not normal, by priority and by state; one that is hidden counts as shelved, suppressed or out_of_service",
+    ["priority", "state"],
+    registry=REGISTRY,
+)
 DATABASE_UP = Gauge("ddms_database_up", "Whether the database answers (1) or not (0)", registry=REGISTRY)
 TROUBLES = Gauge("ddms_troubles", "Reasons why the installation is degraded: /health tells them", registry=REGISTRY)
 JOB_SECONDS = Histogram(
@@ -94,6 +100,40 @@ RETENTION_DUE = Gauge(
 RETENTION_DUE_ROWS = Gauge("ddms_retention_due_rows", "How many rows it will erase, about", registry=REGISTRY)
 RETENTION_ROWS = Counter("ddms_retention_rows_total", "Rows that retention erased", registry=REGISTRY)
 RETENTION_BYTES = Counter("ddms_retention_bytes_total", "What they took, in bytes, about", registry=REGISTRY)
+BACKUP_AGE = Gauge(
+    "ddms_backup_age_seconds", "Age of the newest backup that is there; infinite without one", registry=REGISTRY
+)
+BACKUP_VERIFIED_AGE = Gauge(
+    "ddms_backup_verified_age_seconds",
+    "Age of the newest backup that was restored into a scratch database and compared; infinite without one",
+    registry=REGISTRY,
+)
+BACKUP_VERIFIED_WITHIN = Gauge(
+    "ddms_backup_verified_within_seconds", "How old that one may be, by the configuration", registry=REGISTRY
+)
+BACKUP_SIZE = Gauge("ddms_backup_size_bytes", "Size of the newest backup", registry=REGISTRY)
+BACKUP_SECONDS = Gauge("ddms_backup_duration_seconds", "Time that the newest backup took", registry=REGISTRY)
+VERIFICATION_SECONDS = Gauge(
+    "ddms_backup_verification_duration_seconds",
+    "Time that the verification of the newest verified backup took",
+    registry=REGISTRY,
+)
+BACKUPS_FAILED = Gauge(
+    "ddms_backups_failed_in_a_row", "How often a backup failed since one was last done", registry=REGISTRY
+)
+BACKUP_PROGRESS = Gauge(
+    "ddms_backup_progress",
+    "How much of the backup, verification or restore that runs is done, 0 to 1; not there while none runs",
+    ["kind"],
+    registry=REGISTRY,
+)
+BACKUPS = Gauge("ddms_backups", "Backups that are there", registry=REGISTRY)
+BACKUPS_BYTES = Gauge("ddms_backups_bytes", "Their size together", registry=REGISTRY)
+BACKUP_FOLDER_FREE = Gauge(
+    "ddms_backup_folder_free_bytes",
+    "What is free on the disk of their folder, as who makes them last said",
+    registry=REGISTRY,
+)
 READINGS = Counter("ddms_live_readings_total", "Readings heard from the collectors' stream", registry=REGISTRY)
 
 _MOST_NAMES = 200

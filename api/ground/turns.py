@@ -47,6 +47,11 @@ class Turns:
         self._queues: OrderedDict[Who, deque[asyncio.Future[None]]] = OrderedDict()
 
     @property
+    def free(self) -> int:
+        """How many places are free."""
+        return self._free
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return sum(map(len, self._queues.values()))

@@ -23,6 +23,7 @@ SHARE_DEVICES = """-- ddms:share_devices
 SELECT id FROM devices WHERE id = any($1::int[]) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE
 """
 LEAVE_GROUP = "-- ddms:leave_group\nDELETE FROM device_groups WHERE group_id = $1 AND device_id = any($2::int[])"
+LIST_OWN_GROUPS = "-- ddms:list_own_groups\nSELECT name FROM groups ORDER BY lower(name) LIMIT 20"
 FIND_GROUPS = "-- ddms:find_groups\nSELECT id, lower(name) AS name FROM groups WHERE lower(name) = any($1::text[])"
 LEAVE_OTHER_GROUPS = (
     "-- ddms:leave_other_groups\nDELETE FROM device_groups WHERE device_id = $1 AND group_id <> all($2::int[])"
@@ -118,9 +119,32 @@ def checked_names(names: list[str]) -> list[str]:
     return [once[name] for name in sorted(once)]
 
 
+async def only_group(statements: Statements) -> list[str]:
+    """Return the group of a limited person who has one: a new device of which nothing else is said comes into it."""
+    names = [row["name"] for row in await statements.rows(LIST_OWN_GROUPS)]
+    if len(names) == 1:
+        return names
+    raise DdmsError(
+        Code.INVALID,
+        Sentence("say in which of your groups it shall be: {}", ", ".join(names) or Sentence("you have none")),
+        field="groups",
+    )
+
+
+def _stay_in_sight(found: dict[str, int], names: list[str]) -> None:
+    """Refuse groups that a limited person has not, and to be in none: the device would be out of sight."""
+    for name in names:
+        if name.lower() not in found:
+            raise DdmsError(Code.NOT_FOUND, Sentence("you have no group {!r}", name), field="groups")
+    if not names:
+        raise DdmsError(Code.FORBIDDEN, "the device must stay in one of your groups", field="groups")
+
+
 async def put_in_groups(statements: Statements, actor: Actor, device: int, names: list[str]) -> None:
     """Put a device into the groups of these names and out of all others; one that is not there yet is made."""
     found = {row["name"]: row["id"] for row in await statements.rows(FIND_GROUPS, [name.lower() for name in names])}
+    if statements.person is not None:
+        _stay_in_sight(found, names)
     numbers = [found.get(name.lower()) or await create_group(statements, actor, name) for name in names]
     await statements.value(LEAVE_OTHER_GROUPS, device, numbers)
     await statements.value(JOIN_GROUPS, device, numbers)

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -10,9 +10,13 @@ from api.graphql.context import Info
 from api.graphql.described import argument, field, input_type, output_type, resolver
 from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, First, Last, Listing, NameOrder, Page
 from api.graphql.payloads import UserError
+from api.graphql.together import together
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
 from ddms.errors import Code, DdmsError
+
+if TYPE_CHECKING:
+    from api.alarms.types import AlarmSummary
 
 MOST_DEVICES = 5000
 LISTS = {"devices", "add_devices", "remove_devices"}
@@ -50,11 +54,20 @@ class Group:
     version: int = field(description="Grows with each change; updateGroup may ask for it.")
     created_at: datetime = field(description="When it was made.")
     updated_at: datetime = field(description="When it was last changed.")
+    number: strawberry.Private[int]
+
+    @resolver
+    async def alarm_summary(self, info: Info) -> Annotated["AlarmSummary", strawberry.lazy("api.alarms.types")]:
+        """How many alarms its devices and their connections have now, and the worst of them."""
+        from api.alarms.types import AlarmSummary, summaries_of_groups  # noqa: PLC0415 - groups and alarms know each other
+
+        return await together(info.context, summaries_of_groups, self.number) or AlarmSummary.of(None)
 
     @classmethod
     def of(cls, row: Row) -> "Group":
         """Make it of its row."""
-        return cls(id=to_id(IdKind.GROUP, row["id"]), **{f.name: row[f.name] for f in fields(cls) if f.name != "id"})
+        own = (f.name for f in fields(cls) if f.init and f.name not in {"id", "number"})
+        return cls(id=to_id(IdKind.GROUP, row["id"]), number=row["id"], **{name: row[name] for name in own})
 
 
 @input_type

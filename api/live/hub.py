@@ -4,10 +4,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from weakref import WeakSet
 
@@ -18,6 +19,7 @@ from api.ground.callers import Callers
 from api.ground.database import Database, Row
 from api.ground.metrics import LIVE_LAG, READINGS
 from api.live.broadcast import Broadcasts
+from api.live.followed import Followed
 from api.live.latest import LatestOfAll
 from api.live.mirror import Arrived, Mirror, MirroredState
 from api.live.resume import Span
@@ -75,10 +77,33 @@ class StatesChanged:
     states: tuple[MirroredState, ...]
 
 
+class AlarmFollower(Protocol):
+    """Who keeps the alarms that are shown, for those who follow them."""
+
+    behind: bool
+    """Whether there is more to read."""
+
+    async def load(self, database: Database) -> None:
+        """Read what is shown."""
+
+    async def follow(self, database: Database) -> object | None:
+        """Read what happened since the last time; return what is told of it."""
+
+
 class Hub:
     """Listens on one connection, keeps the mirror, tells the broadcasts; reconnects for ever."""
 
-    def __init__(self, settings: Settings, database: Database, callers: Callers) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        callers: Callers,
+        alarms: AlarmFollower,
+        rows: Mapping[str, Followed],
+    ) -> None:
+        self.alarms = alarms
+        self.rows = rows
+        """What is read again when the database tells of it on a channel, by the channel."""
         self._settings = settings
         self._database = database
         self._callers = callers
@@ -88,6 +113,7 @@ class Hub:
         self._configured = False
         self._replayed = False
         self._callers_changed = False
+        self._alarms_told = False
         self._states: set[int] = set()
         self._heard = 0.0
         self._field_waiters: set[asyncio.Event] = set()
@@ -98,6 +124,7 @@ class Hub:
         self.broadcasts = Broadcasts(self.mirror)
         self.connected = asyncio.Event()
         self.on_callers_changed: Callable[[], None] = lambda: None
+        self.on_sights_changed: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -118,15 +145,23 @@ class Hub:
             "ddms_replays": self._hear_replay,
             "ddms_configuration": lambda _: self._note(configured=True),
             "ddms_tokens": lambda _: self._note(tokens=True),
+            "ddms_sights": lambda _: self._hear_sights(),
+            "ddms_alarms": lambda _: self._note(alarms=True),
             "ddms_states": self._hear_state,
             "ddms_field_requests": self._hear_field,
             "ddms_heartbeat": self._hear_heartbeat,
+            **{subject: partial(self._hear_rows, followed) for subject, followed in self.rows.items()},
         }
         async with listen(self._settings, "api-live", channels) as lost:
             self._callers.forget()
             self._callers.may_remember = True
             await self.mirror.load(self._database)
+            await self.alarms.load(self._database)
+            for followed in self.rows.values():
+                followed.is_old = True
+            await self._read_all_rows()
             self.broadcasts.publish(Reconnected())
+            self._alarms_told = True  # what happened while nobody listened
             self._requests.update(follower.number for follower in self._followers)
             self._wake.set()
             self.on_callers_changed()
@@ -161,6 +196,13 @@ class Hub:
                 self._callers_changed = False
                 self._callers.forget()
                 self.on_callers_changed()
+            if self._alarms_told:
+                self._alarms_told = False
+                if happened := await self.alarms.follow(self._database):
+                    self.broadcasts.publish(happened)
+                if self.alarms.behind:
+                    self._note(alarms=True)
+            await self._read_all_rows()
             if self._configured:
                 self._configured = False
                 await self.refresh()
@@ -178,6 +220,7 @@ class Hub:
         async with self._refreshing:
             await self.mirror.load_directory(self._database)
             states = await self.mirror.load_states(self._database, None)
+            await self.alarms.load(self._database)
             self.broadcasts.publish(Configured())
             self._publish_states(states)
 
@@ -185,8 +228,13 @@ class Hub:
         if states:
             self.broadcasts.publish(StatesChanged(tuple(states)))
 
-    def _note(self, *, configured: bool = False, tokens: bool = False) -> None:
+    def _hear_sights(self) -> None:
+        self.on_sights_changed()
+        self._note(configured=True)
+
+    def _note(self, *, configured: bool = False, tokens: bool = False, alarms: bool = False) -> None:
         self._configured |= configured
+        self._alarms_told |= alarms
         self._callers_changed |= tokens
         if tokens:
             self._callers.forget()
@@ -204,7 +252,8 @@ class Hub:
 
     def _hear_replay(self, payload: str) -> None:
         told = orjson.loads(payload)
-        self.mirror.hear(told["collector"], 0, told["sequence"])
+        if told["collector"]:  # an import is of none
+            self.mirror.hear(told["collector"], 0, told["sequence"])
         self._replayed = True
         self._wake.set()
         if told["first"]:
@@ -216,6 +265,26 @@ class Hub:
         if payload.isdecimal():
             self._states.add(int(payload))
             self._wake.set()
+
+    def _hear_rows(self, followed: Followed, _: str) -> None:
+        followed.is_old = True
+        self._wake.set()
+
+    async def follow_rows(self, followed: Followed, follower: object) -> None:
+        """Read rows that change, as long as the follower lives."""
+        followed.followers.add(follower)
+        await self._read_rows(followed)
+
+    async def _read_rows(self, followed: Followed) -> None:
+        """Read rows that somebody follows, if they may be others now, and tell those who do."""
+        if changed := await followed.read(self._database):
+            self.broadcasts.publish(changed)
+
+    async def _read_all_rows(self) -> None:
+        """Read what is followed and may be different now, and tell those who follow it."""
+        for followed in self.rows.values():
+            if followed.is_wanted:
+                await self._read_rows(followed)
 
     def _hear_heartbeat(self, payload: str) -> None:
         if payload == self._name:

@@ -3,9 +3,12 @@
 Filled from the database when LISTEN begins, then kept by the collectors' stream.
 """
 
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +19,12 @@ from api.live.resume import Heard
 from ddms.stream import Flush
 
 READ_DIRECTORY = """-- ddms:read_directory
-SELECT array_send(array_agg(p.id)) AS points, array_send(array_agg(p.device_id)) AS devices,
-       array_agg(p.key) AS keys, array_agg(p.unit) AS units, array_agg(d.name) AS names
-  FROM (SELECT id, device_id, key, unit FROM points ORDER BY id) p JOIN devices d ON d.id = p.device_id
- WHERE d.deleted_at IS NULL
+SELECT (SELECT array_send(array_agg(id ORDER BY id)) FROM devices WHERE deleted_at IS NULL) AS devices,
+       (SELECT array_agg(name ORDER BY id) FROM devices WHERE deleted_at IS NULL) AS names,
+       array_send(array_agg(p.id)) AS points, array_send(array_agg(p.device_id)) AS of_devices,
+       array_agg(p.key) AS keys, array_agg(p.unit) AS units
+  FROM (SELECT p.id, p.device_id, p.key, p.unit FROM points p JOIN devices d ON d.id = p.device_id WHERE d.deleted_at IS NULL
+         ORDER BY p.device_id, p.id) p
 """
 READ_NEWEST = """-- ddms:read_newest
 SELECT array_send(array_agg(point_id)) AS points, array_send(array_agg(time)) AS times,
@@ -37,8 +42,7 @@ SELECT d.id AS device_id, d.name, CASE WHEN d.enabled THEN coalesce(s.state, 'un
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PointEntry:
+class PointEntry(NamedTuple):
     """What a subscriber may want to know of a point."""
 
     device_id: int
@@ -109,16 +113,15 @@ class Mirror:
         """Read which points there are."""
         row = await database.row(READ_DIRECTORY)
         assert row is not None  # noqa: S101 - an aggregate has one row
-        directory = Directory()
-        devices = columns.integers(row["devices"]).tolist()
-        ids = columns.integers(row["points"]).tolist()
-        for point, device, key, unit, name in zip(
-            ids, devices, row["keys"] or (), row["units"] or (), row["names"] or (), strict=True
-        ):
-            directory.points[point] = PointEntry(device_id=device, device=name, key=key, unit=unit)
-            directory.by_device.setdefault(device, []).append(point)
+        names = dict(zip(columns.integers(row["devices"]).tolist(), row["names"] or (), strict=True))
+        points, devices = columns.integers(row["points"]).tolist(), columns.integers(row["of_devices"]).tolist()
+        texts = map(sys.intern, row["keys"] or ()), map(sys.intern, row["units"] or ())
+        entries = map(PointEntry, devices, map(names.__getitem__, devices), *texts)
+        directory = Directory(points=dict(zip(points, entries, strict=True)))
+        for device, own in groupby(zip(devices, points, strict=True), itemgetter(0)):
+            directory.by_device[device] = [point for _, point in own]
         self.directory = directory
-        self.grow(max(ids, default=0) + 1)
+        self.grow(max(points, default=0) + 1)
         self.tick += 1
 
     async def load_states(self, database: Database, devices: list[int] | None) -> list[MirroredState]:

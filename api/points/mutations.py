@@ -9,6 +9,7 @@ from api.graphql.context import Info
 from api.graphql.described import argument, field, given, input_type, output_type
 from api.graphql.payloads import UserError, mutation
 from api.ground.ids import IdKind, from_id, from_ids
+from api.limits.types import LimitInput
 from api.points.store import change_point, create_points, delete_points
 from api.points.types import LIST_POINTS, Point, PointInput
 from ddms.registers import ByteOrder, DataType, RegisterTable
@@ -54,6 +55,10 @@ class PointChanges:
         default=strawberry.UNSET, description="Raw values that mean no value, at most 8."
     )
     enabled: bool | None = field(default=strawberry.UNSET, description="Whether it is read.")
+    limits: list[LimitInput] | None = field(
+        default=strawberry.UNSET,
+        description="All its limits from now on; setLimits, updateLimits and deleteLimits change one without naming the others.",
+    )
 
 
 @output_type

@@ -7,6 +7,13 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
+from api.limits.store import (
+    check_references,
+    limits_of_device,
+    put_limits,
+    refuse_dangling,
+    with_those_of_the_profile,
+)
 from api.points.types import MOST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import mark_points
 from api.retention.deletions import forget
@@ -42,10 +49,13 @@ async def create_points(statements: Statements, actor: Actor, device: int, point
                 "the device has a point {!r} already: choose another key, or change it by updatePoint", point.key
             )
             raise DdmsError(Code.ALREADY_EXISTS, sentence, field=f"points.{place}.key")
+    await with_those_of_the_profile(statements, device, points)
+    check_references(points, keys | {point.key for point in points})
     await put_points(statements, device, points)
+    await put_limits(statements, device, points)
     await mark_points(statements, device)
     await statements.value(TOUCH_DEVICE, device)
-    after = {"points": [point.row() for point in points]}
+    after = {"points": [point.audited() for point in points]}
     await audit.record(statements, actor, "point.create", to_id(IdKind.DEVICE, device), after=after)
     numbers = {row["key"]: row["id"] for row in await statements.rows(READ_KEYS, device)}
     return [numbers[point.key] for point in points]
@@ -59,16 +69,22 @@ async def change_point(statements: Statements, actor: Actor, number: int, change
     device: int = row["device_id"]
     await _lock(statements, device)
     before = await _point(statements, number)  # nobody changes it from here on
-    values = {name: getattr(before, name) for name in POINT_FIELDS}
-    after = PointInput(**values | changes).checked()
+    values = {name: getattr(before, name) for name in (*POINT_FIELDS, "limits")}
+    after = _checked(PointInput(**values | changes), limits_are_given="limits" in changes)
     if after == before:
         return after
     if after.key != before.key:
         await statements.value(RENAME_KEY, number, after.key)
-        await mark_points(statements, device)
+    if any(limit.reference_key for limit in after.limits or ()):
+        keys = {row["key"] for row in await statements.rows(READ_KEYS, device)}
+        check_references([after], keys, where="")
     await put_points(statements, device, [after])
+    if "limits" in changes:
+        await put_limits(statements, device, [after], [before])
+    if after.key != before.key or "limits" in changes:
+        await mark_points(statements, device)
     await statements.value(TOUCH_DEVICE, device)
-    old, new = before.row(), after.row()
+    old, new = before.audited(), after.audited()
     different = [name for name in new if old[name] != new[name]]
     await audit.record(
         statements, actor, "point.update", to_id(IdKind.POINT, number),
@@ -77,11 +93,19 @@ async def change_point(statements: Statements, actor: Actor, number: int, change
     return after
 
 
+def _checked(point: PointInput, *, limits_are_given: bool) -> PointInput:
+    """Check a point; what its limits say against its other fields is about them, when the limits were not given."""
+    for name, sentence in point.problems():
+        raise DdmsError(Code.INVALID, sentence, field=name if limits_are_given else name.split(".")[0])
+    return point
+
+
 async def _point(statements: Statements, number: int) -> PointInput:
     row = await statements.row(FIND_POINT, number)
     if row is None:
         raise _no_point(number)
-    return PointInput.of(row)
+    limits = await limits_of_device(statements, row["device_id"])
+    return PointInput.of(row, limits.get(row["key"], []))
 
 
 async def delete_points(statements: Statements, actor: Actor, points: list[int]) -> None:
@@ -98,6 +122,7 @@ async def delete_points(statements: Statements, actor: Actor, points: list[int])
         keys = [row["key"] for row in rows]
         await audit.record(statements, actor, "point.delete", to_id(IdKind.DEVICE, device), before={"points": keys})
     await statements.value(DELETE_POINTS, points)
+    await refuse_dangling(statements, list(by_device), "ids")
     named = ", ".join(row["key"] for row in found[:10]) + (", …" if found[10:] else "")
     await forget(statements, actor, points, subject=f"points: {named}")
 

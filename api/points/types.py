@@ -1,8 +1,8 @@
 """Points: one measured value of a device, where it lies and how it is read."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+from collections.abc import Collection, Iterator
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -17,8 +17,10 @@ from api.graphql.pages import After, Before, Connection, Descending, First, Last
 from api.graphql.together import together
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
+from api.limits.types import AlarmLimit, LimitInput, limits_of, own_problems
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.limits import faults
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
 
@@ -84,6 +86,11 @@ class Point:
         device = await together(info.context, by_numbers, self.device_number)
         assert device is not None  # noqa: S101 - a point has a device
         return device
+
+    @resolver
+    async def limits(self, info: Info) -> list[AlarmLimit]:
+        """What of its values is an alarm, levels from low-low to high-high first."""
+        return await together(info.context, limits_of, self.number) or []
 
     @classmethod
     def of(cls, row: Row) -> "Point":
@@ -155,6 +162,11 @@ class PointInput:
         default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
     )
     enabled: bool = field(default=True, description="Whether it is read.")
+    limits: list[LimitInput] | None = field(
+        default=None,
+        description="All its limits, at most 100: what of its values is an alarm. Left out, a point keeps those that it has, "
+        "and a new one gets those of its profile.",
+    )
     taken: ClassVar[tuple[tuple[float, float], ...]] = ()
     """Sentinels that were written as a bit pattern, with the raw values that they stand for."""
 
@@ -169,14 +181,7 @@ class PointInput:
         yield from inputs.spell(self, "name", partial(inputs.name, least=0))
         yield from inputs.spell(self, "unit", partial(inputs.name, least=0, most=24))
         self.name = self.name or self.key
-        if not _is_key(self.key):
-            yield (
-                "key",
-                Sentence(
-                    "{!r} is not a key: write lower-case letters, digits and _, a letter first, at most 63",
-                    self.key[:70],
-                ),
-            )
+        yield from inputs.spell(self, "key", inputs.key)
         for name, (low, high) in _RANGES.items():
             if not low <= getattr(self, name) <= high:
                 yield name, Sentence("it must be from {} to {}", low, high)
@@ -184,11 +189,13 @@ class PointInput:
             yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
         if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
             yield "valid_max", "validMax must be above validMin"
-        yield from self._limits()
+        yield from self._range()
         if problem := self.register.problem():
             yield problem
         else:
             yield from self._sentinels()
+        if self.limits:
+            yield from self.problems_of_limits()
 
     def _sentinels(self) -> Iterator[tuple[str, str]]:
         if len(self.sentinels) > 8:
@@ -201,7 +208,7 @@ class PointInput:
         except ValueError as error:
             yield "sentinels", error.args[0]
 
-    def _limits(self) -> Iterator[tuple[str, str]]:
+    def _range(self) -> Iterator[tuple[str, str]]:
         limits = {"valid_min": self.valid_min, "valid_max": self.valid_max}
         for name, limit in limits.items():
             if limit is not None and not -_LARGEST <= limit <= _LARGEST:
@@ -219,6 +226,31 @@ class PointInput:
                     high,
                 )
                 yield "valid_min" if self.valid_min is not None and self.valid_min > high else "valid_max", sentence
+
+    def problems_of_limits(self, other_keys: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+        """Give each mistake in its limits with its field; `other_keys` are those of the device's other points, once they are known."""
+        limits = self.limits or []
+        own = [*own_problems(limits)]
+        yield from own
+        if own:
+            return
+        for fault in faults(
+            [limit.written for limit in limits],
+            own_key=self.key,
+            other_keys=other_keys,
+            span=self._span(),
+            data_type=self.data_type,
+            is_scaled=(self.scale, self.offset) != (1, 0),
+        ):
+            yield f"limits.{fault.place}.{fault.field}", fault.sentence
+
+    def _span(self) -> tuple[float, float]:
+        """Return its smallest and its largest valid value."""
+        low, high = value_span(self.data_type, self.scale, self.offset) or (-math.inf, math.inf)
+        return (
+            low if self.valid_min is None else max(low, self.valid_min),
+            high if self.valid_max is None else min(high, self.valid_max),
+        )
 
     def _take(self, raw: list[float]) -> None:
         """Take sentinels as raw values, and remember what was written as a bit pattern."""
@@ -240,18 +272,22 @@ class PointInput:
         )
 
     def row(self) -> dict[str, Any]:
-        """Return it under the names of the database's columns."""
-        return {COLUMNS.get(name, name): value for name, value in asdict(self).items()}
+        """Return it, without its limits, under the names of the database's columns."""
+        return {COLUMNS.get(name, name): getattr(self, name) for name in POINT_FIELDS}
+
+    def audited(self) -> dict[str, Any]:
+        """Return it with its limits, as the audit shows it."""
+        return self.row() | ({} if self.limits is None else {"limits": [limit.row() for limit in self.limits]})
 
     @classmethod
-    def of(cls, row: Row) -> "PointInput":
+    def of(cls, row: Row, limits: list[LimitInput] | None = None) -> "PointInput":
         """Return what a stored point would be made of."""
-        return cls(**_configured(row))
+        return cls(**_configured(row), limits=limits)
 
 
 COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s", "offset": "value_offset"}
 """Where a column has another name than the field."""
-POINT_FIELDS = tuple(f.name for f in fields(PointInput))
+POINT_FIELDS = tuple(f.name for f in fields(PointInput) if f.name != "limits")
 _LARGEST = 1.7e308
 _RANGES: dict[str, tuple[float, float]] = {
     "interval_seconds": (1, 3600),
@@ -260,10 +296,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "scale": (-_LARGEST, _LARGEST),
     "offset": (-_LARGEST, _LARGEST),
 }
-
-
-def _is_key(text: str) -> bool:
-    return len(text) <= 63 and text.isascii() and text.isidentifier() and text == text.lower() and text[0] != "_"
 
 
 class PointOrder(StrEnum):

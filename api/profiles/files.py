@@ -5,17 +5,17 @@ from contextlib import nullcontext
 from dataclasses import replace
 from importlib.resources import files
 
-from api.devices.files import cells_of, read_points
+from api.devices.files import cells_of, place_of, plain_limits, read_points
 from api.files.cells import readers, values
 from api.files.mistakes import Finder, Place
 from api.files.yaml import OF_FILES, Limits, Node, dump, load, plain
-from api.graphql.payloads import snake
 from api.ground.actor import Actor
 from api.ground.database import Statements
+from api.limits.store import limits_of_profiles
 from api.points.types import POINT_FIELDS, PointInput
-from api.profiles.merge import Change
-from api.profiles.store import OWN_FIELDS, ProfileMap, change_profile, create_profile, read_profile
+from api.profiles.store import OWN_FIELDS, ProfileMap, change_profile, create_profile, differences, read_profile
 from api.profiles.types import LIST_PROFILE_POINTS, LIST_PROFILES, problems
+from api.profiles.wanted import Change
 from ddms.errors import Code, DdmsError, Sentence
 
 _READERS = readers(ProfileMap, decimal_comma=False, without=("points",))
@@ -61,8 +61,8 @@ def _read_profile(node: Node, finder: Finder) -> tuple[ProfileMap, Place] | None
     profile = ProfileMap(**texts, points=points)
     for path, sentence in problems(profile):
         match path.split("."):
-            case ["points", number, name]:
-                finder.add(places[int(number)].get(snake(name)) or places[int(number)][""], snake(name), sentence)
+            case ["points", number, *name] if name:
+                finder.add(*place_of(places[int(number)], name), sentence)
             case _:
                 finder.add(cells[path].place if path in cells else node.place, path, sentence)
     return profile, node.place
@@ -84,15 +84,16 @@ def _plain_point(point: PointInput) -> dict[str, object]:
         for n in POINT_FIELDS
         if n in {"address", "register_table", "data_type"} or getattr(point, n) != getattr(empty, n)
     ]
-    return plain(point, told)
+    return plain(point, told) | plain_limits(point.limits or None)
 
 
 async def stored_profiles(statements: Statements) -> list[ProfileMap]:
     """Return all profiles, by name."""
     rows = await statements.rows(LIST_PROFILES, None, None)
     points: dict[int, list[PointInput]] = {row["id"]: [] for row in rows}
+    limits = await limits_of_profiles(statements, list(points))
     for row in await statements.rows(LIST_PROFILE_POINTS, list(points)):
-        points[row["profile_id"]].append(PointInput.of(row))
+        points[row["profile_id"]].append(PointInput.of(row, limits.get((row["profile_id"], row["key"]), [])))
     return [ProfileMap(**{name: row[name] for name in OWN_FIELDS}, points=points[row["id"]]) for row in rows]
 
 
@@ -125,7 +126,8 @@ async def _import(statements: Statements, actor: Actor, profile: ProfileMap, *, 
     row = await statements.row(LIST_PROFILES, None, profile.name)
     if row is None:
         await create_profile(statements, actor, profile)
-        return [Change(after="profile"), *(Change(point=point.key, after="point") for point in profile.points)]
+        made = differences(ProfileMap(name=profile.name), profile)
+        return [Change(after="profile"), *(change for change in made if change.point is not None)]
     before = await read_profile(statements, row["id"])
     return await change_profile(
         statements,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from api.ground.database import Statements
+from api.limits.store import MARK_LIMITS, limits_of_profiles
 from api.points.types import PointInput
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -38,6 +39,13 @@ class Followed:
         given = {point.key for point in points}
         return [point for point in self.points if point.key not in given]
 
+    def lend_limits(self, points: list[PointInput]) -> None:
+        """Give new points that say nothing of limits those of its points."""
+        limits = {point.key: point.limits for point in self.points}
+        for point in points:
+            if point.limits is None:
+                point.limits = limits.get(point.key)
+
 
 async def followed(statements: Statements, name: str) -> Followed:
     """Return the profile of this name, locked against changes until the transaction ends."""
@@ -48,10 +56,13 @@ async def followed(statements: Statements, name: str) -> Followed:
             Sentence("there is no profile {!r}: `ddms profiles list` shows them", name[:120]),
             field="profile",
         )
-    points = [PointInput.of(point) for point in await statements.rows(READ_PROFILE_POINTS, row["id"])]
+    limits = await limits_of_profiles(statements, [row["id"]])
+    rows = await statements.rows(READ_PROFILE_POINTS, row["id"])
+    points = [PointInput.of(point, limits.get((row["id"], point["key"]), [])) for point in rows]
     return Followed(name=row["name"], points=points)
 
 
 async def mark_points(statements: Statements, device: int) -> None:
-    """Mark which points of a device follow its profile: those with the keys of the profile."""
+    """Mark which points and limits of a device follow its profile: those with the keys of the profile."""
     await statements.value(MARK_POINTS, device)
+    await statements.value(MARK_LIMITS, [device])

@@ -7,14 +7,14 @@ back to the profile's. Each is one statement, however many the devices.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.ids import IdKind, to_id
 from api.points.types import COLUMNS, POINT_FIELDS
+from api.profiles.merge_limits import bring_limits, differing_limits
+from api.profiles.wanted import Change, Wanted
 from api.retention.deletions import forget
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -73,7 +73,7 @@ SELECT m.device_id, m.key AS point, f.field, coalesce(nullif(f.before, ''), 'non
  WHERE ({_listed("m")}) IS DISTINCT FROM ({_listed("p")}) AND f.before IS DISTINCT FROM f.after
 UNION ALL SELECT m.device_id, m.key, NULL, NULL, 'point' FROM merged m WHERE m.id IS NULL
 UNION ALL SELECT p.device_id, p.key, NULL, 'point', NULL FROM points p WHERE {_GONE}
-) x JOIN devices d ON d.id = x.device_id ORDER BY lower(d.name), x.point, x.field
+) x JOIN devices d ON d.id = x.device_id
 """  # noqa: S608 - only names of columns are put in
 WRITE_POINTS = f"""-- ddms:write_profile_points
 {_WANTED}
@@ -86,29 +86,18 @@ REMOVE_POINTS = f"""-- ddms:remove_profile_points
 WITH wanted AS (SELECT unnest($2::text[]) AS key), gone AS (DELETE FROM points p WHERE {_GONE} RETURNING id)
 SELECT coalesce(array_agg(id), '{{}}') FROM gone
 """  # noqa: S608 - only names of columns are put in
+LIST_PROFILES_OF = "-- ddms:list_profiles_of\nSELECT id, profile_id FROM devices WHERE id = any($1::int[]) ORDER BY id"
 FOLLOW_PROFILE = """-- ddms:follow_profile
 UPDATE devices SET profile_id = $2, version = version + 1, updated_at = now()
  WHERE id = any($1::int[]) AND (profile_id IS DISTINCT FROM $2 OR id = any($3::int[]))
 """
 
 
-@dataclass(kw_only=True, frozen=True)
-class Change:
-    """One difference: of a device, or of the profile itself (without a device)."""
-
-    device: str | None = None
-    device_number: int | None = None
-    point: str | None = None
-    field: str | None = None
-    before: str | None = None
-    after: str | None = None
-
-
-async def differing(
-    statements: Statements, devices: list[int], after: list[dict[str, Any]], before: list[dict[str, Any]] | None
-) -> list[Change]:
+async def differing(statements: Statements, devices: list[int], after: Wanted, before: Wanted | None) -> list[Change]:
     """Return what would be different on these devices; without `before` all goes back to the profile's."""
-    return [Change(**row) for row in await statements.rows(DIFFERENCES, devices, after, before)]
+    rows = await statements.rows(DIFFERENCES, devices, after.points, before and before.points)
+    changes = [Change(**row) for row in rows] + await differing_limits(statements, devices, after, before)
+    return sorted(changes, key=lambda change: change.place)
 
 
 async def bring(
@@ -117,29 +106,37 @@ async def bring(
     number: int,
     devices: list[int],
     *,
-    after: list[dict[str, Any]],
-    before: list[dict[str, Any]] | None,
+    after: Wanted,
+    before: Wanted | None,
     changes: list[Change],
 ) -> None:
     """Do what `differing` said: bring these devices to the profile of this number."""
-    gone = await statements.value(REMOVE_POINTS, devices, [point["key"] for point in after])
+    gone = await statements.value(REMOVE_POINTS, devices, after.keys)
     if gone:
         await forget(statements, actor, gone, subject=f"{len(gone)} points that left the profile")
-    await statements.value(WRITE_POINTS, devices, after, before)
+    await statements.value(WRITE_POINTS, devices, after.points, before and before.points)
+    await bring_limits(statements, devices, after, before)
     touched = sorted({change.device_number for change in changes if change.device_number is not None})
+    told = devices if before is None else touched
+    were = {row["id"]: row["profile_id"] for row in await statements.rows(LIST_PROFILES_OF, told)}
     await statements.value(FOLLOW_PROFILE, devices, number, touched)
-    await record(statements, actor, devices if before is None else touched, to_id(IdKind.PROFILE, number))
+    await record(statements, actor, were, number)
 
 
-async def record(statements: Statements, actor: Actor, devices: list[int], profile: str | None) -> None:
-    """Write into the audit log that devices follow a profile, or none any more."""
-    subjects = [str(to_id(IdKind.DEVICE, device)) for device in devices]
-    await audit.record_each(statements, actor, "device.profile", subjects, after={"profile": profile})
+async def record(statements: Statements, actor: Actor, were: dict[int, int | None], profile: int | None) -> None:
+    """Write into the audit that devices follow a profile, or none any more; `were` tells which each of them followed."""
+    subjects = [str(to_id(IdKind.DEVICE, device)) for device in were]
+    before = [_followed(number) for number in were.values()]
+    await audit.record_each(statements, actor, "device.profile", subjects, before=before, after=_followed(profile))
+
+
+def _followed(profile: int | None) -> dict[str, str | None]:
+    return {"profile": None if profile is None else to_id(IdKind.PROFILE, profile)}
 
 
 def refuse_removal(changes: list[Change], *, remove_points: bool) -> None:
     """Stop before points would go with their readings, unless that was asked for."""
-    gone = [f"{c.device} / {c.point}" for c in changes if c.field is None and c.after is None]
+    gone = [f"{c.device} / {c.point}" for c in changes if c.limit is None and c.field is None and c.after is None]
     if gone and not remove_points:
         raise DdmsError(
             Code.INVALID,

@@ -1,16 +1,20 @@
 """Profiles: a register map written once, stored, changed together with the devices that follow it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
+from api.limits.store import limits_of_profiles, settled
+from api.limits.store import rows as limit_rows
+from api.limits.types import LIMIT_COLUMNS, LIMIT_FIELDS, LimitInput, by_key
 from api.points.types import POINT_FIELDS, PointInput
 from api.profiles.followed import READ_PROFILE_POINTS
-from api.profiles.merge import COLUMN_NAMES, Change, bring, differing, record, refuse_removal
+from api.profiles.merge import COLUMN_NAMES, bring, differing, record, refuse_removal
+from api.profiles.wanted import Change, Wanted
 from ddms.errors import Code, DdmsError, Sentence
 
 OWN_FIELDS = ("name", "manufacturer", "description", "source")
@@ -30,6 +34,16 @@ WITH wanted AS (SELECT * FROM jsonb_populate_recordset(NULL::profile_points, $2)
 INSERT INTO profile_points (profile_id, {_COLUMNS}) SELECT $1, {_COLUMNS} FROM wanted
 ON CONFLICT (profile_id, key) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in COLUMN_NAMES)}
 """  # noqa: S608 - only names of columns are put in
+_LIMIT_COLUMNS = ", ".join(LIMIT_COLUMNS)
+DROP_PROFILE_LIMITS = """-- ddms:drop_profile_limits
+DELETE FROM profile_limits WHERE profile_id = $1
+   AND (point_key, key) NOT IN (SELECT w.point_key, w.key FROM jsonb_populate_recordset(NULL::profile_limits, $2) w)
+"""
+PUT_PROFILE_LIMITS = f"""-- ddms:put_profile_limits
+INSERT INTO profile_limits (profile_id, point_key, {_LIMIT_COLUMNS})
+SELECT $1, point_key, {_LIMIT_COLUMNS} FROM jsonb_populate_recordset(NULL::profile_limits, $2)
+ON CONFLICT (profile_id, point_key, key) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in LIMIT_COLUMNS)}
+"""  # noqa: S608 - only names of columns are put in
 LOCK_FOLLOWERS = """-- ddms:lock_followers
 SELECT id FROM devices WHERE profile_id = $1 AND deleted_at IS NULL ORDER BY id FOR UPDATE
 """
@@ -38,6 +52,10 @@ SELECT id FROM devices WHERE id = any($1::int[]) AND deleted_at IS NULL ORDER BY
 """
 OWN_THE_POINTS = """-- ddms:own_the_points
 UPDATE points SET from_profile = false WHERE from_profile AND device_id = any($1::int[])
+"""
+OWN_THE_LIMITS = """-- ddms:own_the_limits
+UPDATE limits l SET from_profile = false FROM points p
+ WHERE p.id = l.point_id AND l.from_profile AND p.device_id = any($1::int[])
 """
 DELETE_PROFILE = "-- ddms:delete_profile\nDELETE FROM profiles WHERE id = $1"
 
@@ -56,17 +74,24 @@ class ProfileMap:
         """Return all but the points, as the statements want it."""
         return [getattr(self, name) for name in OWN_FIELDS]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return its points under the names of the database's columns."""
-        return [point.row() for point in self.points]
+    def rows(self) -> Wanted:
+        """Return its points and their limits under the names of the database's columns."""
+        return Wanted(points=[point.row() for point in self.points], limits=limit_rows(self.points))
 
 
 async def create_profile(statements: Statements, actor: Actor, profile: ProfileMap) -> int:
     """Store a checked profile; return its number."""
     number: int = await statements.value(INSERT_PROFILE, *profile.own())
-    await statements.value(REPLACE_PROFILE_POINTS, number, profile.rows())
+    await _put_points(statements, number, profile)
     await audit.record(statements, actor, "profile.create", to_id(IdKind.PROFILE, number), after=asdict(profile))
     return number
+
+
+async def _put_points(statements: Statements, number: int, profile: ProfileMap) -> None:
+    rows = profile.rows()
+    await statements.value(REPLACE_PROFILE_POINTS, number, rows.points)
+    await statements.value(DROP_PROFILE_LIMITS, number, rows.limits)
+    await statements.value(PUT_PROFILE_LIMITS, number, rows.limits)
 
 
 async def read_profile(statements: Statements, number: int, version: int | None = None) -> ProfileMap:
@@ -77,12 +102,14 @@ async def read_profile(statements: Statements, number: int, version: int | None 
     if version not in {None, row["version"]}:
         sentence = Sentence("somebody changed the profile meanwhile (version {}): read it again", row["version"])
         raise DdmsError(Code.CONFLICT, sentence, field="version")
-    return of_rows(row, await statements.rows(READ_PROFILE_POINTS, number))
+    limits = {key: found for (_, key), found in (await limits_of_profiles(statements, [number])).items()}
+    return of_rows(row, await statements.rows(READ_PROFILE_POINTS, number), limits)
 
 
-def of_rows(row: Row, points: Sequence[Row]) -> ProfileMap:
-    """Return what the rows of a profile and its points would be made of."""
-    return ProfileMap(**{name: row[name] for name in OWN_FIELDS}, points=[PointInput.of(point) for point in points])
+def of_rows(row: Row, points: Sequence[Row], limits: Mapping[str, list[LimitInput]]) -> ProfileMap:
+    """Return what the rows of a profile, its points and their limits would be made of."""
+    made = [PointInput.of(point, limits.get(point["key"], [])) for point in points]
+    return ProfileMap(**{name: row[name] for name in OWN_FIELDS}, points=made)
 
 
 async def change_profile(
@@ -96,15 +123,16 @@ async def change_profile(
     dry_run: bool,
 ) -> list[Change]:
     """Store a checked profile over the one that is there, and bring all its devices along; return what differs."""
+    settled(after.points, before.points)
     own = differences(before, after)
     if not own:
         return []
     devices = [row["id"] for row in await statements.rows(LOCK_FOLLOWERS, number)]
     changes = await differing(statements, devices, after.rows(), before.rows())
-    if not dry_run:
-        refuse_removal(changes, remove_points=remove_points)
+    async with statements.undone() if dry_run else nullcontext():
+        refuse_removal(changes, remove_points=remove_points or dry_run)
         await statements.value(UPDATE_PROFILE, number, *after.own())
-        await statements.value(REPLACE_PROFILE_POINTS, number, after.rows())
+        await _put_points(statements, number, after)
         await bring(statements, actor, number, devices, after=after.rows(), before=before.rows(), changes=changes)
         subject = to_id(IdKind.PROFILE, number)
         await audit.record(statements, actor, "profile.update", subject, before=asdict(before), after=asdict(after))
@@ -127,8 +155,8 @@ async def apply_profile(
         sentence = Sentence("there is no device {}: it may have been deleted", to_id(IdKind.DEVICE, missing[0]))
         raise DdmsError(Code.NOT_FOUND, sentence, field="devices")
     changes = await differing(statements, found, profile.rows(), None)
-    if not dry_run:
-        refuse_removal(changes, remove_points=remove_points)
+    async with statements.undone() if dry_run else nullcontext():
+        refuse_removal(changes, remove_points=remove_points or dry_run)
         await bring(statements, actor, number, found, after=profile.rows(), before=None, changes=changes)
     return changes
 
@@ -138,10 +166,11 @@ async def delete_profile(statements: Statements, actor: Actor, number: int) -> N
     before = await read_profile(statements, number)
     devices = [row["id"] for row in await statements.rows(LOCK_FOLLOWERS, number)]
     await statements.value(OWN_THE_POINTS, devices)
+    await statements.value(OWN_THE_LIMITS, devices)
     await statements.value(DELETE_PROFILE, number)
     subject = to_id(IdKind.PROFILE, number)
     await audit.record(statements, actor, "profile.delete", subject, before=asdict(before))
-    await record(statements, actor, devices, None)
+    await record(statements, actor, dict.fromkeys(devices, number), None)
 
 
 def differences(before: ProfileMap, after: ProfileMap) -> list[Change]:
@@ -153,13 +182,25 @@ def differences(before: ProfileMap, after: ProfileMap) -> list[Change]:
         changes += (
             [Change(point=point.key, after="point")] if old is None else _fields(point.key, old, point, POINT_FIELDS)
         )
+        changes += _limits(point.key, by_key(None if old is None else old.limits), by_key(point.limits))
     return changes + [Change(point=key, before="point") for key in old_points]
 
 
-def _fields(key: str | None, before: object, after: object, names: Iterable[str]) -> Iterable[Change]:
+def _limits(point: str, before: dict[str, LimitInput], after: dict[str, LimitInput]) -> Iterable[Change]:
+    for key, limit in after.items():
+        if key in before:
+            yield from _fields(point, before[key], limit, LIMIT_FIELDS, limit=key)
+        else:
+            yield Change(point=point, limit=key, after="limit")
+    yield from (Change(point=point, limit=key, before="limit") for key in before if key not in after)
+
+
+def _fields(
+    key: str | None, before: object, after: object, names: Iterable[str], *, limit: str | None = None
+) -> Iterable[Change]:
     for name in names:
         if (old := getattr(before, name)) != (new := getattr(after, name)):
-            yield Change(point=key, field=name, before=_shown(old), after=_shown(new))
+            yield Change(point=key, limit=limit, field=name, before=_shown(old), after=_shown(new))
 
 
 def _shown(value: object) -> str:

@@ -16,9 +16,11 @@ from api.graphql.pages import BY_NAME, After, Before, Connection, Descending, Fi
 from api.graphql.together import together
 from api.ground.database import Database, Row
 from api.ground.ids import IdKind, from_id, to_id
+from api.limits.store import limits_of_profiles, references
+from api.limits.types import ProfileLimit
 from api.points.types import POINT_FIELDS, PointInput
-from api.profiles.merge import Change
 from api.profiles.store import OWN_FIELDS, ProfileMap
+from api.profiles.wanted import Change
 from ddms import inputs
 from ddms.errors import Code, DdmsError
 from ddms.registers import ByteOrder, DataType, RegisterTable
@@ -70,17 +72,22 @@ class ProfilePoint:
     valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
     sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
     enabled: bool = field(description="Whether it is read.")
+    limits: list[ProfileLimit] = field(description="What of its values is an alarm.")
 
     @classmethod
     def of(cls, point: PointInput) -> "ProfilePoint":
         """Make it of what it was written as."""
-        return cls(**{name: getattr(point, name) for name in POINT_FIELDS})
+        values = {name: getattr(point, name) for name in POINT_FIELDS}
+        return cls(**values, limits=[ProfileLimit.of(limit) for limit in point.limits or ()])
 
 
 async def _points_of(database: Database, profiles: list[int]) -> dict[int, list[ProfilePoint]]:
     found: dict[int, list[ProfilePoint]] = {}
+    limits = await limits_of_profiles(database, profiles)
     for row in await database.rows(LIST_PROFILE_POINTS, profiles):
-        found.setdefault(row["profile_id"], []).append(ProfilePoint.of(PointInput.of(row)))
+        found.setdefault(row["profile_id"], []).append(
+            ProfilePoint.of(PointInput.of(row, limits.get((row["profile_id"], row["key"]))))
+        )
     return found
 
 
@@ -158,7 +165,8 @@ def problems(profile: ProfileMap) -> Iterator[tuple[str, str]]:
     yield from inputs.spell(profile, "name", inputs.name)
     for name, most in _LENGTHS.items():
         yield from inputs.spell(profile, name, partial(inputs.text, most=most))
-    yield from problems_of_points(profile.points)
+    found = list(problems_of_points(profile.points))
+    yield from found or references(profile.points, {point.key for point in profile.points})
 
 
 @output_type
@@ -167,6 +175,7 @@ class ProfileChange:
 
     device: str | None = field(description="The device's name; null when it is the profile itself.")
     point: str | None = field(description="The point's key; null when it is none of the points.")
+    limit: str | None = field(description="The limit's key; null when it is none of the point's limits.")
     field: str | None = strawberry.field(description="What is different; null when all of it is added or removed.")
     before: str | None = strawberry.field(description="What it was; null when it is added.")
     after: str | None = strawberry.field(description="What it will be; null when it is removed.")
@@ -180,6 +189,7 @@ class ProfileDifference:
     added: int = field(description="How many points are added to devices.")
     changed: int = field(description="How many fields of points of devices are changed.")
     removed: int = field(description="How many points are removed from devices, with their readings.")
+    limits: int = field(description="How many limits of devices are added, changed or removed.")
     changes: list[ProfileChange] = field(
         description=f"The first {MOST_CHANGES:,} differences: those of the profile, then those of devices by name."
     )
@@ -189,12 +199,16 @@ class ProfileDifference:
     def of(cls, changes: Sequence[Change]) -> "ProfileDifference":
         """Count the differences, and show the first of them."""
         on_devices = [change for change in changes if change.device is not None]
-        kinds = Counter("changed" if c.field else "added" if c.before is None else "removed" for c in on_devices)
+        kinds = Counter(
+            "changed" if c.field else "added" if c.before is None else "removed" for c in on_devices if c.limit is None
+        )
+        limits = {(change.device, change.point, change.limit) for change in on_devices if change.limit is not None}
         return cls(
             devices=len({change.device for change in on_devices}),
             added=kinds["added"],
             changed=kinds["changed"],
             removed=kinds["removed"],
+            limits=len(limits),
             changes=[ProfileChange(**_shown(change)) for change in changes[:MOST_CHANGES]],
             total=len(changes),
         )

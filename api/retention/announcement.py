@@ -8,9 +8,11 @@ from api.ground.database import Database, Row
 ANNOUNCED_BEFORE = timedelta(hours=23)
 """How long history is announced before it is erased: a day, of which summer time may take an hour."""
 SCHEDULE = "schedule"
+# A backup reads each table to its end: until then no chunk can be dropped, and who tried would let readers wait.
 READ_NOTICE = """-- ddms:read_retention_notice
 SELECT n.*, n.due_at <= now() AND NOT EXISTS (
-           SELECT FROM retention_runs WHERE state = 'failed' AND requested_by = $1 AND started_at > now() - interval '1 hour') AS is_due,
+           SELECT FROM retention_runs WHERE state = 'failed' AND requested_by = $1 AND started_at > now() - interval '1 hour')
+       AND NOT EXISTS (SELECT FROM backups WHERE state = 'running' AND started_at > now() - interval '12 hours') AS is_due,
        (SELECT coalesce(sum(due_rows), 0) FROM retention_state)::bigint AS rows, (SELECT coalesce(sum(due_bytes), 0) FROM retention_state)::bigint AS bytes,
        (SELECT count(DISTINCT device_id) FROM retention_state WHERE due_rows > 0) AS devices
   FROM retention_notice n
@@ -44,7 +46,7 @@ async def announce(database: Database) -> Row:
     assert notice is not None  # noqa: S101 - just written
     if notice["rows"]:
         logger.warning(
-            "retention: at %s about %d rows (%d MB) of %d devices will be erased; export what is needed before, see retentionPreview",
+            "retention: at %s about %d rows (%d MB) of %d devices will be erased; what is needed can be kept by `ddms history archive` or an export, see retentionPreview",
             notice["due_at"].isoformat(), notice["rows"], notice["bytes"] // 1_000_000, notice["devices"],
         )  # fmt: skip
     return notice

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from api.ground import audit
-from api.ground.actor import SCHEDULER
+from api.ground.actor import COMMAND_LINE
 from api.ground.database import Database, Row, Statements
 from api.ground.metrics import RETENTION_BYTES, RETENTION_DUE, RETENTION_DUE_ROWS, RETENTION_ROWS
+from api.ground.scheduler import report
 from api.retention.announcement import COUNT_DUE, READ_NOTICE, SCHEDULE, announce
 from api.retention.erasing import BATCH_ROWS, SOURCES, ErasingBatch, ErasingPace, erase, passing, patiently, reason
 from api.retention.rollups import REFRESH_ROLLUPS
@@ -95,7 +96,8 @@ async def run(database: Database, actor: str, *, announced: bool) -> int:
 async def _erase_all(statements: Statements, number: int, *, announced: bool) -> None:
     """Erase each table; one that somebody holds is no reason to leave the others."""
     held = []
-    for source in SOURCES:
+    for place, source in enumerate(SOURCES):
+        report(place / len(SOURCES), f"erases what is expired in {source}")
         try:
             await _Run(statements, number, source).erase(announced=announced)
         except Exception as error:  # noqa: BLE001 - what does not pass is raised again
@@ -109,9 +111,9 @@ async def _erase_all(statements: Statements, number: int, *, announced: bool) ->
 
 async def run_by_hand(database: Database) -> None:
     """Erase at once what is expired by now, announced or not, as somebody at the command line asks; audited."""
-    number = await run(database, "command line", announced=False)
+    number = await run(database, COMMAND_LINE.name, announced=False)
     async with database.transaction() as statements:
-        await audit.record(statements, SCHEDULER, "retention.run", f"retention run {number}")
+        await audit.record(statements, COMMAND_LINE, "retention.run", f"retention run {number}")
 
 
 async def _tell(statements: Statements, number: int) -> None:

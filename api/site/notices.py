@@ -8,16 +8,20 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.described import describe_enum, field, output_type, resolver
 from api.graphql.messages import told
+from api.ground.roles import Role
 from ddms.errors import Sentence
 
 READ_NOTICES = """-- ddms:read_notices
 SELECT 'retention_due' AS kind, n.announced_at AS since, n.due_at AS until, sum(k.due_rows)::bigint AS rows, sum(k.due_bytes)::bigint AS bytes,
-       count(DISTINCT k.device_id) AS devices, NULL AS error
+       count(DISTINCT k.device_id) AS devices, NULL AS error, NULL AS address
   FROM retention_notice n JOIN retention_state k ON k.due_rows > 0 GROUP BY n.announced_at, n.due_at
 UNION ALL
-SELECT 'retention_failed', started_at, NULL, NULL, NULL, NULL, error FROM (SELECT * FROM retention_runs WHERE state <> 'running' ORDER BY id DESC LIMIT 1) r WHERE state = 'failed'
+SELECT 'retention_failed', started_at, NULL, NULL, NULL, NULL, error, NULL FROM (SELECT * FROM retention_runs WHERE state <> 'running' ORDER BY id DESC LIMIT 1) r WHERE state = 'failed'
 UNION ALL
-SELECT 'erasure_failed', requested_at, NULL, rows, NULL, NULL, error FROM erasures WHERE state <> 'done' AND error IS NOT NULL
+SELECT 'erasure_failed', requested_at, NULL, rows, NULL, NULL, error, NULL FROM erasures WHERE state <> 'done' AND error IS NOT NULL
+UNION ALL
+SELECT 'sign_in_locked', min(since), CASE WHEN max(until) > now() THEN max(until) END, count(*), NULL, NULL, NULL, (array_agg(address ORDER BY since DESC))[1]
+  FROM sign_in_locks WHERE since > now() - interval '1 day' HAVING $1 AND count(*) > 0
 """
 
 
@@ -27,6 +31,7 @@ class NoticeKind(StrEnum):
     RETENTION_DUE = "retention_due"
     RETENTION_FAILED = "retention_failed"
     ERASURE_FAILED = "erasure_failed"
+    SIGN_IN_LOCKED = "sign_in_locked"
 
 
 describe_enum(
@@ -37,6 +42,7 @@ describe_enum(
         "RETENTION_DUE": "History will be erased at `until`; `retentionPreview` says what.",
         "RETENTION_FAILED": "The last run of the retention stopped; it is tried again.",
         "ERASURE_FAILED": "The history of something deleted could not be erased yet; it is tried again.",
+        "SIGN_IN_LOCKED": "Somebody failed too often to sign in within a day; told to owners. `until`: when the last lock opens.",
     },
 )
 
@@ -67,6 +73,12 @@ def _message(kind: NoticeKind, row: dict[str, object]) -> str:
             sentence = Sentence(
                 "the history of something that was deleted is not erased yet ({}): it is tried again", row["error"]
             )
+        case NoticeKind.SIGN_IN_LOCKED:
+            sentence = Sentence(
+                "failed attempts have locked sign-ins {} times within a day, last from {}: the audit log says whose",
+                row["rows"],
+                row["address"] or Sentence("many addresses"),
+            )
     return told(sentence)
 
 
@@ -77,7 +89,8 @@ class NoticeQueries:
     @resolver
     async def notices(self, info: Info) -> list[Notice]:
         """What administrators should know now; empty when there is nothing."""
-        rows = [dict(row) for row in await info.context.database.rows(READ_NOTICES)]
+        is_owner = info.context.require(Role.ADMIN).role is Role.OWNER
+        rows = [dict(row) for row in await info.context.database.rows(READ_NOTICES, is_owner)]
         kinds = [NoticeKind(str(row["kind"])) for row in rows]
         return [
             Notice(kind=kind, message=_message(kind, row), since=row["since"], until=row["until"])

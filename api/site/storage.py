@@ -10,6 +10,7 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.described import field, output_type, resolver
+from api.graphql.messages import told
 from api.graphql.scalars import BigInt
 from api.ground.database import Database
 
@@ -31,7 +32,7 @@ FAR_AWAY = timedelta(days=36_500)
 
 async def record_storage(disk_path: Path | None, database: Database) -> dict[str, Any] | None:
     """Take down how much is stored today, and how much is free."""
-    await database.value(RECORD_STORAGE, *(_disk(disk_path) or (None, None)))
+    await database.value(RECORD_STORAGE, *(disk_of(disk_path) or (None, None)))
     await database.value(FORGET_STORAGE)
     return None
 
@@ -131,7 +132,7 @@ def _table(row: Any) -> StorageTable:
     )
 
 
-def _disk(path: Path | None) -> tuple[int, int] | None:
+def disk_of(path: Path | None) -> tuple[int, int] | None:
     """Return size and free bytes of the disk under a folder, or None when it cannot be seen."""
     if path is None:
         return None
@@ -153,11 +154,12 @@ def full_on(free: int | None, growth: float | None) -> datetime | None:
 async def read_storage(database: Database, disk_path: Path | None) -> Storage:
     """Read what is stored; the tables are read when they are asked for."""
     row: Any = await database.row(READ_STORAGE)
-    disk = await asyncio.to_thread(_disk, disk_path)
+    disk = await asyncio.to_thread(disk_of, disk_path)
     size, free = disk or (None, None)
+    advice = await database.edition_advice()
     return Storage(
         edition=database.edition.value,
-        edition_advice=await database.edition_advice(),
+        edition_advice=advice and told(advice),
         server_version=row["server_version"],
         timescaledb_version=row["timescaledb_version"],
         compression=row["compression"],

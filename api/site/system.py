@@ -9,10 +9,13 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.described import argument, field, output_type, resolver
 from api.graphql.pages import After, Before, Connection, First, Last, Listing, NameOrder, Page
+from api.graphql.payloads import UserError, mutation
 from api.graphql.scalars import BigInt
+from api.ground import audit
 from api.ground.database import Row
 from ddms import VERSION
 from ddms.database import SCHEMA_VERSION
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason
 
 ALIVE = timedelta(seconds=30)
@@ -20,12 +23,18 @@ ALIVE = timedelta(seconds=30)
 COLLECTORS: Listing["Collector"] = Listing(
     "collectors",
     """
-SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, trouble, refused_readings, seen_at > now() - $1::interval AS alive
+SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, trouble, refused_readings,
+       spool_max_bytes, spool_room_bytes, spool_fault, clock_seconds, seen_at > now() - $1::interval AS alive
   FROM collectors WHERE ($2::boolean IS NULL OR (seen_at > now() - $1::interval) = $2)
 """,
     parameters=2,
     orders={NameOrder.NAME: ("by_name", "text")},
 )
+
+REMOVE_COLLECTOR = """-- ddms:remove_collector
+DELETE FROM collectors WHERE name = $1 AND seen_at <= now() - $2::interval RETURNING seen_at
+"""
+IS_COLLECTOR = "-- ddms:is_collector\nSELECT EXISTS (SELECT FROM collectors WHERE name = $1)"
 
 
 @output_type
@@ -81,6 +90,24 @@ class Collector:
     refused_readings: BigInt = field(
         description="Readings that the database refused for their content since it started; they are set aside in its spool."
     )
+    spool_max_bytes: BigInt | None = field(
+        description="How large its spool may become, in bytes; null of a collector that never said it."
+    )
+    spool_room_bytes: BigInt | None = field(
+        description="How much its spool can still take, in bytes: what its limit leaves, or its disk, whichever is less."
+    )
+    spool_fault: str | None = field(description="Why its spool cannot be written; null when it can.")
+    clock_seconds: float | None = field(
+        description="By how much its clock is ahead of the database's, in seconds; negative: behind."
+    )
+
+
+@output_type
+class RemoveCollectorPayload:
+    """The answer of removeCollector."""
+
+    errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was removed.")
+    collector: str | None = field(default=None, description="The name of the collector that was removed.")
 
 
 @strawberry.type
@@ -116,3 +143,25 @@ class SystemQueries:
 
 def _collectors(rows: list[Row]) -> list[Collector]:
     return [Collector(**{f.name: row[f.name] for f in fields(Collector)}) for row in rows]
+
+
+@strawberry.type
+class SystemMutations:
+    """What can be done to the installation."""
+
+    @mutation
+    async def remove_collector(
+        self, info: Info, name: Annotated[str, argument("Its name; `collectors` lists them.")]
+    ) -> RemoveCollectorPayload:
+        """Forget a collector that does not run any more, so that nobody is called because it is silent.
+
+        What it read stays. If it runs again, it is there again.
+        """
+        async with info.context.database.transaction() as statements:
+            if not await statements.value(REMOVE_COLLECTOR, name, ALIVE):
+                if await statements.value(IS_COLLECTOR, name):
+                    raise DdmsError(Code.CONFLICT, Sentence("the collector {} runs: stop it first", name), field="name")
+                sentence = Sentence("there is no collector {!r}: `collectors` lists them", name[:64])
+                raise DdmsError(Code.NOT_FOUND, sentence, field="name")
+            await audit.record(statements, info.context.actor, "collector.remove", name)
+        return RemoveCollectorPayload(collector=name)

@@ -55,9 +55,9 @@ describe_enum(
     description="Why a snapshot was sent.",
     values={
         "STARTED": "The subscription began.",
-        "RECONNECTED": "The API lost the collectors' stream for a while: readings may have been missed, `series` has them.",
-        "CONFIGURATION": "Points were added or removed among the chosen devices.",
-        "TOO_SLOW": "You read too slowly: events were left out, and this is the state after them; `series` has the rest.",
+        "RECONNECTED": "The API lost the collectors' stream for a while: readings may have been missed, `series` has them. Of alarms nothing was: what happened comes next.",
+        "CONFIGURATION": "Points were added or removed among the chosen devices; a name, text or priority of an alarm was changed.",
+        "TOO_SLOW": "You read too slowly: events were left out, and this is the state after them; `series` or `alarmJournal` has the rest.",
     },
 )
 

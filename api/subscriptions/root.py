@@ -6,6 +6,10 @@ from typing import Annotated
 
 import strawberry
 
+from api.alarms.enums import AlarmSource
+from api.alarms.feed import AlarmFeed
+from api.backups.restores import ROWS as RESTORE_ROWS
+from api.backups.store import ROWS as BACKUP_ROWS
 from api.devices.types import DeviceStatus
 from api.field.requests import Scan, read_scan, scan_of
 from api.graphql.context import Context, Info
@@ -16,8 +20,14 @@ from api.live.broadcast import Source
 from api.live.hub import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live.mirror import Mirror
 from api.live.resume import ResumeToken
+from api.site.jobs import ROWS as JOB_ROWS
+from api.site.jobs import jobs_of
+from api.subscriptions.alarms import MOST_SHOWN, USUAL_SHOWN, AlarmChoice, AlarmsEvent, AlarmsSource, AlarmToken
+from api.subscriptions.backups import BackupsEvent, BackupsSource
 from api.subscriptions.events import DeviceStatesEvent, EventKind, ReadingsEvent, SnapshotReason
+from api.subscriptions.jobs import JobsEvent, JobsSource
 from api.subscriptions.readings import ReadingsSource
+from ddms.alarms import Priority
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_SECONDS = 3600
@@ -30,6 +40,7 @@ SELECT 'device', wanted.id FROM unnest($2::int[]) AS wanted(id)
  WHERE NOT EXISTS (SELECT FROM devices d WHERE d.id = wanted.id AND d.deleted_at IS NULL)
  LIMIT 1
 """
+FIND_GROUP = "-- ddms:find_group\nSELECT id FROM groups WHERE id = $1"
 
 
 @dataclass
@@ -143,7 +154,66 @@ class Subscription:
         mirror = _connected(info.context.hub)
         chosen = None if devices is None else frozenset(from_ids(IdKind.DEVICE, devices, "devices"))
         await _refuse_unknown(info.context, (), chosen or ())
-        return StatesSource(mirror, chosen)
+        return StatesSource(mirror, await info.context.sight() if chosen is None else chosen)
+
+    @subscription
+    async def alarms(
+        self,
+        info: Info,
+        *,
+        priorities: Annotated[list[Priority] | None, argument("Only alarms of these priorities.")] = None,
+        sources: Annotated[list[AlarmSource] | None, argument("Only alarms that watch this.")] = None,
+        group: Annotated[
+            strawberry.ID | None,
+            argument("Only alarms of the devices of this group, and of the connections that they are behind."),
+        ] = None,
+        devices: Annotated[list[strawberry.ID] | None, argument("Only alarms of these devices.")] = None,
+        first: Annotated[int, argument(f"How many alarms a snapshot has at most, 0 to {MOST_SHOWN:,}.")] = USUAL_SHOWN,
+        resume_from: Annotated[
+            str | None,
+            argument("The `resumeToken` of the last event that was heard: what happened since then comes first."),
+        ] = None,
+    ) -> AsyncIterable[AlarmsEvent]:
+        """Follow alarms: first a snapshot of those that are not normal, or hidden, then what happens to each, with the alarm
+        as it is after that."""
+        _connected(info.context.hub)
+        if not 0 <= first <= MOST_SHOWN:
+            raise DdmsError(Code.INVALID, Sentence("`first` is 0 to {}", MOST_SHOWN), field="first")
+        if resume_from:
+            AlarmToken.of(resume_from)
+        chosen = None if devices is None else frozenset(from_ids(IdKind.DEVICE, devices, "devices"))
+        await _refuse_unknown(info.context, (), chosen or ())
+        choice = AlarmChoice(
+            priorities=None if priorities is None else frozenset(priorities),
+            sources=None if sources is None else frozenset(sources),
+            group=None if group is None else await _group(info.context, group),
+            devices=chosen,
+            sight=await info.context.sight(),
+        )
+        feed = info.context.hub.alarms
+        assert isinstance(feed, AlarmFeed)  # noqa: S101 - the hub does not know more of it
+        return AlarmsSource(feed, info.context.database, choice, first)
+
+    @subscription
+    async def jobs(self, info: Info) -> AsyncIterable[JobsEvent]:
+        """Follow the scheduled jobs: first a snapshot of all, then those that begin, end, go on, are paused or get another due time.
+        Jobs that run every few seconds are told of as often."""
+        hub = info.context.hub
+        _connected(hub)
+        source = JobsSource(hub.rows[JOB_ROWS], {job.name: job for job in jobs_of(info.context.settings)})
+        await hub.follow_rows(source.followed, source)
+        return source
+
+    @subscription
+    async def backups(self, info: Info) -> AsyncIterable[BackupsEvent]:
+        """Follow backups, their verifications and restores: first a snapshot of those that wait, run, or are there, the newest 100
+        backups; then each that is asked for, goes on (once a second), ends, is copied or removed."""
+        hub = info.context.hub
+        _connected(hub)
+        source = BackupsSource(hub.rows[BACKUP_ROWS], hub.rows[RESTORE_ROWS])
+        for followed in (source.backups, source.restores):
+            await hub.follow_rows(followed, source)
+        return source
 
     @subscription
     async def scan_progress(
@@ -164,11 +234,18 @@ class Subscription:
         return source
 
 
+async def _group(context: Context, group: strawberry.ID) -> int:
+    number = from_id(IdKind.GROUP, group, "group")
+    if await context.database.value(FIND_GROUP, number) is None:
+        raise DdmsError(Code.NOT_FOUND, Sentence("there is no group {}", group), field="group")
+    return number
+
+
 async def _refuse_unknown(context: Context, points: Iterable[int], devices: Iterable[int]) -> None:
     """Refuse what does not exist; what was made this moment may not have been heard of yet."""
-    mirror = context.hub.mirror
-    strange_points = [point for point in points if point not in mirror.directory.points]
-    strange_devices = [device for device in devices if device not in mirror.states]
+    mirror, limited = context.hub.mirror, context.person is not None
+    strange_points = [point for point in points if limited or point not in mirror.directory.points]
+    strange_devices = [device for device in devices if limited or device not in mirror.states]
     if not strange_points and not strange_devices:
         return
     missing = await context.database.row(FIND_MISSING, strange_points, strange_devices)
@@ -180,4 +257,7 @@ async def _refuse_unknown(context: Context, points: Iterable[int], devices: Iter
         raise DdmsError(
             Code.NOT_FOUND, Sentence("there is no device {}", to_id(IdKind.DEVICE, missing["id"])), field="devices"
         )
-    await context.hub.refresh()
+    if not limited or not (
+        mirror.directory.points.keys() >= {*strange_points} and mirror.states.keys() >= {*strange_devices}
+    ):
+        await context.hub.refresh()

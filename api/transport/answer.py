@@ -46,6 +46,8 @@ async def send_answer(send: Send, request: HttpRequest, answer: Answer) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
     if answer.headers:
         headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    if answer.context and answer.context.cookies:
+        headers += [(b"set-cookie", cookie.encode()) for cookie in answer.context.cookies]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     large = len(body) >= LARGE_BYTES
     await send({"type": "http.response.body", "body": body, "more_body": large})

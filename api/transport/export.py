@@ -18,6 +18,8 @@ from api.export.stream import opened, write
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of
+from api.ground import audit
+from api.ground.actor import Transport
 from api.ground.database import Statements
 from api.ground.database_errors import of_database
 from api.ground.metrics import ERRORS
@@ -66,7 +68,9 @@ class Exports:
 
     async def _serve(self, request: HttpRequest, answer: "_Answer", gate: Gate) -> None:
         try:
-            context = await gate.caller(request.address, request.header(b"authorization"))
+            context = await gate.caller(request.address, request.header(b"authorization"), request)
+            context.client, context.transport = request.header(b"user-agent"), Transport.EXPORT
+            answer.cookies = context.cookies
             with gate.passing(context):
                 await self._answered(request, answer, gate, context)
         except (ClientLeft, _GaveUp):
@@ -74,6 +78,7 @@ class Exports:
         except Refused as refused:
             await answer.refuse(DdmsError(Code.INVALID, refused.message), refused.status, refused.headers)
         except DdmsError as error:
+            await gate.hold(error)
             await answer.refuse(error)
         except Exception as error:  # noqa: BLE001 - the client gets an id or an aborted connection, the log the rest
             await answer.fail(error)
@@ -85,7 +90,7 @@ class Exports:
             raise DdmsError(Code.INVALID, sentence, field="token")
         link, preview = given.pop("link"), given.pop("preview")
         if link and link != _NEW_LINK:
-            context.caller, given.pairs = await use(context.database, link)
+            context.caller, given.pairs = await use(context.everything, link)
             SERVED.set(context.who)
         gate.export(context, preview=bool(preview) or link == _NEW_LINK)
         choice = ExportChoice.of(given.pairs)
@@ -100,12 +105,14 @@ class Exports:
 
     async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
         began = time.perf_counter()
-        async with opened(self._settings) as connection:
+        async with opened(self._settings, context.person) as connection:
             made = await plan(Statements(connection), choice)
             answer.head = _head(made)
             if request.method == "HEAD":
                 await answer.finish()
                 return
+            async with context.database.transaction() as statements:
+                await audit.record(statements, context.actor, "export.history", made.title, after=made.audited)
             rows = await _unless_left(request, write(connection, made, answer.write))
             await answer.finish()
         taken = {"rows": rows, "bytes": answer.bytes, "seconds": round(time.perf_counter() - began, 3)}
@@ -138,6 +145,7 @@ class _Answer:
         self._send = send
         self._begun = False
         self.head: dict[str, str] = {}
+        self.cookies: tuple[str, ...] = ()
         self.bytes = 0
 
     async def write(self, part: bytes | bytearray) -> None:
@@ -185,11 +193,12 @@ class _Answer:
         self._begun = True
         headers = headers | {"X-Request-Id": self._request.id, "X-Content-Type-Options": "nosniff"}
         encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        encoded += [(b"set-cookie", cookie.encode()) for cookie in self.cookies]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
 async def _link(context: Context, parameters: list[tuple[str, str]]) -> dict[str, Any]:
-    secret = await make(context.database, context.require(Role.VIEWER), parameters)
+    secret = await make(context.everything, context.require(Role.VIEWER), parameters)
     return {"url": f"export?link={secret}", "validSeconds": VALID_SECONDS}
 
 

@@ -6,7 +6,6 @@ A new transport brings a token, an `Asked` and a key, and gets an answer or an e
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
@@ -21,6 +20,7 @@ from api.execution.run import execute
 from api.execution.trusted import Trusted
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
+from api.graphql.messages import LANGUAGE
 from api.ground.callers import of_header
 from api.ground.limits import (
     DEAR,
@@ -29,6 +29,8 @@ from api.ground.limits import (
     EXPORT_COST,
     EXPORTS,
     EXPORTS_EACH,
+    HELD,
+    HOLD_SECONDS,
     IN_FLIGHT,
     MOST_COST,
     PREVIEW_COST,
@@ -39,11 +41,12 @@ from api.ground.metrics import IN_FLIGHT as RUNNING
 from api.ground.metrics import UNREAD
 from api.ground.roles import Role
 from api.ground.turns import SERVED, Turns, Who
+from api.transport.browser import known_by_cookie
 from api.transport.idempotency import claimed, fingerprint, key_of, succeeded
-from api.transport.request import Asked
+from api.transport.request import Asked, HttpRequest
 from ddms.errors import Code, DdmsError, Sentence
 
-_READING = 200
+_READING = 400
 """What it costs to read a document that was not read lately, besides one for each of its characters."""
 _LARGE_BODY, _BYTES = 10_000, 100
 """From which size on a request costs one for each hundred bytes, before it is known what they say."""
@@ -70,40 +73,46 @@ class Gate:
 
     def __init__(self, parts: MakesContexts) -> None:
         self._parts = parts
-        self._running: Counter[Who] = Counter()
-        self._unread: Counter[Who] = Counter()
+        self._running: dict[Who, int] = {}
+        self._unread: dict[Who, int] = {}
+        self._held = 0
         self._reading = Turns(1, each=1, waiting=IN_FLIGHT, seconds=_TURN_SECONDS)
         self._dear = Turns(DEAR, each=DEAR_EACH, waiting=IN_FLIGHT, seconds=_TURN_SECONDS)
         self.exports = Turns(EXPORTS, each=EXPORTS_EACH, waiting=EXPORTS_EACH, seconds=_TURN_SECONDS)
 
     def measure(self) -> None:
         """Tell the metrics how many requests run, and what nobody has read yet."""
-        RUNNING.set(self._running.total())
-        UNREAD.set(self._unread.total())
+        RUNNING.set(sum(self._running.values()))
+        UNREAD.set(sum(self._unread.values()))
 
-    async def caller(self, address: str, authorization: str | None) -> Context:
-        """Who: return the context of whoever bears the token in a header Authorization, or bears none."""
+    async def caller(self, address: str, authorization: str | None, request: HttpRequest | None = None) -> Context:
+        """Who: return the context of whoever bears the token in a header Authorization, or a session's cookie, or none."""
         context = self._parts.context(address)
         SERVED.set(context.who)
         if token := of_header(authorization):
             await self.known(context, token)
+        elif request and request.header(b"cookie"):
+            await known_by_cookie(context, request.method, request.header)
+            SERVED.set(context.who)
         return context
 
     async def known(self, context: Context, token: str) -> None:
         """Who: find the caller of a token; raises UNAUTHENTICATED."""
         context.caller = await context.callers.find(token)
         SERVED.set(context.who)
+        if context.caller.language:  # what the person chose counts more than what the client asks for
+            LANGUAGE.set(context.caller.language)
 
     def passing(self, context: Context) -> "_Counted":
         """How often: count a request while it is read and executed; raises RATE_LIMITED when the caller has too many."""
         who = context.who
         most = IN_FLIGHT if context.caller else STRANGERS_IN_FLIGHT
-        if self._running[who] >= most:
+        if self._running.get(who, 0) >= most:
             raise DdmsError(
                 Code.RATE_LIMITED,
                 Sentence("you have {} requests in flight: wait for answers before you send more", most),
             )
-        if self._unread[who] >= UNREAD_BYTES:
+        if self._unread.get(who, 0) >= UNREAD_BYTES:
             raise DdmsError(
                 Code.RATE_LIMITED,
                 Sentence(
@@ -118,7 +127,7 @@ class Gate:
 
     async def operation(self, asked: Asked, context: Context) -> Operation:
         """What: return the operation that is meant, of the document that was sent or of a registered one."""
-        if asked.is_nested_too_deeply:
+        if asked.variables and asked.is_nested_too_deeply:
             raise DdmsError(Code.INVALID, "the variables are nested too deeply", field="variables")
         text = asked.query
         if asked.document_id is not None or (context.caller and context.caller.trusted_only):
@@ -126,10 +135,20 @@ class Gate:
         documents = self._parts.documents
         if known := documents.known(text, asked.operation_name):
             return known
-        context.budgets.take(context.who, _READING + len(text))
+        context.budgets.take(context.who, _READING + 2 * len(text))
         async with self._reading.place(context.who):
             await asyncio.sleep(0)  # others are served between two documents that are read
             return documents.known(text, asked.operation_name) or documents.read(text, asked.operation_name)
+
+    async def hold(self, error: Exception) -> None:
+        """How often: keep back the refusal of somebody who asks too often, for a moment in which nothing is done for them."""
+        if self._held >= HELD or not isinstance(error, DdmsError) or error.code is not Code.RATE_LIMITED:
+            return
+        self._held += 1
+        try:
+            await asyncio.sleep(HOLD_SECONDS)
+        finally:
+            self._held -= 1
 
     def export(self, context: Context, *, preview: bool) -> None:
         """What, and how dear: refuse who may not export."""
@@ -148,8 +167,10 @@ class Gate:
             left = context.budgets.take(who, cost)
             encoded = _CONSTANT % (operation.constant, cost, MOST_COST, left, context.budgets.restored(who))
         else:
-            paid = brought(asked.variables) if asked.variables and operation.kind is OperationType.MUTATION else 0
-            context.budgets.take(context.who, paid)
+            paid = 0
+            if asked.variables and operation.kind is OperationType.MUTATION:
+                paid = brought(asked.variables)
+                context.budgets.take(context.who, paid)
             if paid >= DEAR_COST:
                 async with self._dear.place(context.who):
                     executor = await asyncio.to_thread(operation.executor, context, asked.variables)
@@ -196,15 +217,15 @@ class _Counted:
 
     __slots__ = ("_counter", "_many", "_who")
 
-    def __init__(self, counter: Counter[Who], who: Who, many: int) -> None:
+    def __init__(self, counter: dict[Who, int], who: Who, many: int) -> None:
         self._counter, self._who, self._many = counter, who, many
 
     def __enter__(self) -> None:
-        self._counter[self._who] += self._many
+        self._counter[self._who] = self._counter.get(self._who, 0) + self._many
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._counter[self._who] -= self._many
-        if not self._counter[self._who]:
+        left = self._counter[self._who] = self._counter[self._who] - self._many
+        if not left:
             del self._counter[self._who]

@@ -3,17 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
+from api.backups.standing import read_standing, tell_standing
 from api.execution.response import encode
 from api.ground.database import Database
-from api.ground.metrics import DATABASE_UP, DEVICES, REGISTRY, TROUBLES
+from api.ground.metrics import ALARMS, DATABASE_UP, DEVICES, REGISTRY, TROUBLES
 from api.ground.scheduler import Job
 from ddms import VERSION
+from ddms.alarms import Priority, State
 from ddms.database import SCHEMA_VERSION, TROUBLE
 from ddms.health import READ_HEALTH, troubles
 
@@ -28,9 +31,22 @@ SELECT CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END
   FROM devices d LEFT JOIN device_states s ON s.device_id = d.id WHERE d.deleted_at IS NULL GROUP BY 1
 """
 READ_JOBS = """-- ddms:read_health_of_jobs
-SELECT DISTINCT ON (job) job, error, extract(epoch FROM now() - finished_at)::float8 AS ago
-  FROM job_runs WHERE job = any($1::text[]) ORDER BY job, id DESC
+SELECT job.name, run.error, s.started_at IS NOT NULL OR s.paused_at IS NOT NULL AS is_excused, extract(epoch FROM now() - s.due_at)::float8 AS late
+  FROM unnest($1::text[]) job (name) LEFT JOIN scheduled_jobs s USING (name)
+  LEFT JOIN LATERAL (SELECT error FROM job_runs WHERE job_runs.job = job.name ORDER BY id DESC LIMIT 1) run ON true
 """
+# As the index alarms_shown_idx has it.
+COUNT_ALARMS = """-- ddms:count_alarms
+SELECT priority, CASE WHEN shelved_until > now() THEN 'shelved' WHEN out_of_service_until > now() THEN 'out_of_service'
+                      WHEN suppressed_by IS NOT NULL THEN 'suppressed' ELSE state END AS state, count(*) AS count
+  FROM alarms WHERE removed_at IS NULL AND (state <> 'normal' OR shelved IS NOT NULL OR out_of_service_until IS NOT NULL) GROUP BY 1, 2
+"""
+ALARM_STATES = (
+    *(state.value for state in State if state is not State.NORMAL),
+    "shelved",
+    "suppressed",
+    "out_of_service",
+)
 STATES = ("unknown", "online", "error", "offline", "disabled")
 
 
@@ -79,40 +95,42 @@ class Health:
         return list(troubles(row)) if row else []
 
     async def _of_jobs(self) -> list[str]:
-        rows = await self._database.rows(READ_JOBS, [job.name for job in self._jobs])
-        seconds = {row["job"]: row for row in rows}
         found = []
-        for job in self._jobs:
-            every, row = job.every.total_seconds(), seconds.get(job.name)
-            if row and row["error"]:
-                found.append(f"the job {job.name} fails: {row['error']}")
-            since = row["ago"] if row else time.monotonic() - self._started
-            if since > 5 * every + JOB_SLACK:
-                found.append(f"the job {job.name}, due each {every:.0f} s, was not done for {since:.0f} s")
+        for row in await self._database.rows(READ_JOBS, [job.name for job in self._jobs]):
+            if row["error"]:
+                found.append(f"the job {row['name']} fails: {row['error']}")
+            late = time.monotonic() - self._started if row["late"] is None else row["late"]
+            if late > JOB_SLACK and not row["is_excused"]:
+                found.append(f"the job {row['name']} is due for {late:.0f} s, and nobody runs it")
         return found
 
     async def health(self) -> Response:
-        """Answer /health: 200 while it can answer, also when something is wrong, and 503 when the database is away.
+        """Answer /health: 200 while it can answer, also when something is wrong or much is asked, 503 when the database is away.
 
         What is degraded is not cured by a restart, and other replicas see the same: nobody should take this one away.
         """
         states = await self._count()
-        reasons = ["the database cannot be reached"] if states is None else await self.reasons()
-        status = "unavailable" if states is None else "degraded" if reasons else "ok"
+        crowded = states is None and self._database.is_crowded
+        away = states is None and not crowded
+        if crowded:
+            reasons = ["callers keep all connections to the database busy"]
+        else:
+            reasons = ["the database cannot be reached"] if away else await self.reasons()
+        status = "unavailable" if away else "degraded" if reasons else "ok"
         answer: dict[str, Any] = {
             "status": status,
             "reasons": reasons,
             "version": VERSION,
             "edition": self._database.edition.value,
             "schemaVersion": SCHEMA_VERSION,
-            "database": "unreachable" if states is None else "ok",
+            "database": "unreachable" if away else "ok",
             "devices": None if states is None else {"online": states.get("online", 0), "total": sum(states.values())},
             "uptime": round(time.monotonic() - self._started, 1),
         }
         if states is not None and (advice := await self._database.edition_advice()):
             answer["editionAdvice"] = advice
         headers = {"Cache-Control": "no-store"}
-        return Response(encode(answer), 503 if states is None else 200, headers, "application/json")
+        return Response(encode(answer), 503 if away else 200, headers, "application/json")
 
     async def metrics(self) -> Response:
         """Answer /metrics, at most 10 s old."""
@@ -128,4 +146,25 @@ class Health:
         DATABASE_UP.set(states is not None)
         for state in STATES:
             DEVICES.labels(state).set((states or {}).get(state, 0))
+        await self._count_alarms()
+        await self._look_at_backups()
         self._metrics = (time.monotonic(), generate_latest(REGISTRY))
+
+    async def _count_alarms(self) -> None:
+        """Count the alarms; when the database does not answer, what was counted last is not told as if it were now."""
+        ALARMS.clear()
+        with suppress(*TROUBLE):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = {
+                    (row["priority"], row["state"]): row["count"] for row in await self._database.rows(COUNT_ALARMS)
+                }
+            for priority in Priority:
+                for state in ALARM_STATES:
+                    ALARMS.labels(priority.value, state).set(found.get((priority.value, state), 0))
+
+    async def _look_at_backups(self) -> None:
+        """Tell how the backups stand; when the database does not answer, nothing is told of them."""
+        tell_standing(None)
+        with suppress(*TROUBLE):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                tell_standing(await read_standing(self._database))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
@@ -43,13 +43,23 @@ async def serve(scope: Scope, receive: Receive, send: Send, parts: Parts) -> Non
     except Refused as refused:
         await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
         return
-    with nullcontext() if tracing.TRACER is None else _traced(request), suppress(ClientLeft):
+    if tracing.TRACER is None:
+        await _serve(request, media, send, parts)
+    else:
+        with _traced(request):
+            await _serve(request, media, send, parts)
+
+
+async def _serve(request: HttpRequest, media: str, send: Send, parts: Parts) -> None:
+    try:
         answer = await (_stream(request, send, parts) if media == EVENT_STREAM else _answer(request, media, parts.gate))
-        if answer and answer.context and len(answer.body) >= LARGE_BYTES:
-            with parts.gate.unread(answer.context, len(answer.body)):
-                await send_answer(send, request, answer)
-        elif answer:
+    except ClientLeft:
+        return
+    if answer and answer.context and len(answer.body) >= LARGE_BYTES:
+        with parts.gate.unread(answer.context, len(answer.body)):
             await send_answer(send, request, answer)
+    elif answer:
+        await send_answer(send, request, answer)
 
 
 def _traced(request: HttpRequest) -> AbstractContextManager[None]:
@@ -64,7 +74,8 @@ def _traced(request: HttpRequest) -> AbstractContextManager[None]:
 async def _answer(request: HttpRequest, media: str, gate: Gate) -> Answer:
     operation = context = None
     try:
-        context = await gate.caller(request.address, request.header(b"authorization"))
+        context = await gate.caller(request.address, request.header(b"authorization"), request)
+        context.client = request.header(b"user-agent")
         with gate.passing(context):
             asked = await request.asked()
             operation = await gate.operation(asked, context)
@@ -77,7 +88,8 @@ async def _answer(request: HttpRequest, media: str, gate: Gate) -> Answer:
         raise
     except Exception as error:  # noqa: BLE001 - each has its answer
         observed.refused(operation, context)
-        return _told(media, error, 400 if media == GRAPHQL_JSON else 200)
+        await gate.hold(error)
+        return _told(media, error, 400 if media == GRAPHQL_JSON else 200)._replace(context=context)
 
 
 async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | None:
@@ -85,7 +97,8 @@ async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | No
     stream = operation = context = None
     gate = parts.gate
     try:
-        context = await gate.caller(request.address, request.header(b"authorization"))
+        context = await gate.caller(request.address, request.header(b"authorization"), request)
+        context.client = request.header(b"user-agent")
         with gate.passing(context):
             asked = await request.asked()
             operation = await gate.operation(asked, context)
@@ -102,7 +115,8 @@ async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | No
         if stream and stream.began:
             raise
         observed.refused(operation, context)
-        return _told(JSON, error, 400)
+        await gate.hold(error)
+        return _told(JSON, error, 400)._replace(context=context)
     return None
 
 

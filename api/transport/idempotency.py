@@ -21,7 +21,7 @@ from api.ground.limits import DEADLINE_SECONDS
 from ddms.errors import Code, DdmsError
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_SECRET = re.compile(r"\b(?:createToken|signIn)\b")
+_SECRET = re.compile(r"\b(?:createToken|signIn|createUser|resetPassword|changePassword)\b")
 _WAIT_SECONDS = 0.05
 
 CLAIM_KEY = """-- ddms:claim_key
@@ -67,7 +67,7 @@ async def claimed(context: Context, key: str, document: str, request: bytes) -> 
     if context.caller is None:
         raise _wrong("an idempotency key belongs to a token: send one")
     if _SECRET.search(document):
-        raise _wrong("an answer with a secret is kept nowhere: send createToken and signIn without a key")
+        raise _wrong("an answer with a secret is kept nowhere: send what makes or takes one without a key")
     mine = context.caller.token_id, key
     if kept := await _kept(context, mine, request):
         yield Claim(answer=kept)
@@ -86,7 +86,7 @@ async def claimed(context: Context, key: str, document: str, request: bytes) -> 
 
 
 async def _settle(context: Context, mine: tuple[int, str], claim: Claim) -> None:
-    async with context.database.connection() as statements:
+    async with context.everything.connection() as statements:
         if not claim.keep:  # nothing was done, so that it may be tried again; what was done stays marked
             await statements.value(FREE_KEY, *mine)
         if claim.answer is not None:
@@ -97,8 +97,8 @@ async def _settle(context: Context, mine: tuple[int, str], claim: Claim) -> None
 async def _kept(context: Context, mine: tuple[int, str], request: bytes) -> bytes | None:
     """Claim the key and return None, or wait for the answer of the one who has it."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not await context.database.value(CLAIM_KEY, *mine, request):
-        row = await context.database.row(READ_KEY, *mine)
+    while not await context.everything.value(CLAIM_KEY, *mine, request):
+        row = await context.everything.row(READ_KEY, *mine)
         if row and (answer := _answer(row, request)):
             return answer
         if time.monotonic() > deadline:

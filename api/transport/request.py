@@ -19,6 +19,8 @@ GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
+WHOLE = "ddms.whole"
+"""The key in the scope by which the server says that all of the body is here, so that nothing need be waited for."""
 _MOST_NESTED = 50
 """So deep are variables at most; no input of the schema is deeper than a few."""
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
@@ -79,7 +81,7 @@ class HttpRequest:
         self.id = request_id(self.header(b"x-request-id"))
 
     def header(self, name: bytes) -> str:
-        """Return a header, or an empty text; several of one name are one list (RFC 9110, 5.3)."""
+        """Return a header, or an empty text; several of one name are one list (RFC 9110, 5.3; RFC 9113, 8.2.3)."""
         value = self._headers.get(name)
         return value.decode("latin-1") if value else ""
 
@@ -108,6 +110,12 @@ class HttpRequest:
         return b"query=" in self._scope["query_string"] or b"documentId=" in self._scope["query_string"]
 
     @property
+    def path(self) -> str:
+        """The path of the URL."""
+        path: str = self._scope["path"]
+        return path
+
+    @property
     def query(self) -> bytes:
         """What stands behind the question mark of the URL."""
         query: bytes = self._scope["query_string"]
@@ -129,6 +137,8 @@ class HttpRequest:
         return _checked(_json(await self._body(), "the body"))
 
     async def _body(self) -> bytes:
+        if WHOLE in self._scope:
+            return await self._received()
         length = self.header(b"content-length")
         if length.isdecimal() and int(length) > BODY_BYTES:
             raise _too_large()
@@ -192,7 +202,8 @@ def _number(text: str) -> float:
 def _joined(given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     headers: dict[bytes, bytes] = {}
     for name, value in given:
-        headers[name] = headers[name] + b", " + value if name in headers else value
+        between = b"; " if name == b"cookie" else b", "
+        headers[name] = headers[name] + between + value if name in headers else value
     return headers
 
 
@@ -208,7 +219,7 @@ def _content(kind: str) -> Callable[[], Refused] | None:
 def _require_json(kind: str, encoding: str) -> None:
     if problem := _content(kind):
         raise problem()
-    if encoding.strip().lower() not in {"", "identity"}:
+    if encoding and encoding.strip().lower() not in {"", "identity"}:
         raise Refused(415, "send the body as it is, without a Content-Encoding", {"Accept-Encoding": "identity"})
 
 

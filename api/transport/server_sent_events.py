@@ -19,7 +19,7 @@ from api.graphql.context import Context
 from api.ground.limits import LIVE_CONNECTIONS
 from api.ground.metrics import EVENT_STREAMS
 from api.live.broadcast import Result
-from api.transport.request import EVENT_STREAM, HttpRequest
+from api.transport.request import EVENT_STREAM, ClientLeft, HttpRequest
 from ddms.errors import Code, DdmsError, Sentence
 
 BEAT_SECONDS = 15.0
@@ -50,7 +50,8 @@ class EventStream:
         self._request = request
         self._send = send
         self._task = asyncio.current_task()
-        self._ended = False
+        self._lasts = True
+        self._ended = self._is_left = False
         self._sending = asyncio.Lock()
 
     def push(self, sent: bytes) -> bool:
@@ -67,6 +68,7 @@ class EventStream:
                     (b"cache-control", b"no-cache"),
                     (b"x-accel-buffering", b"no"),
                     (b"x-request-id", self._request.id.encode()),
+                    *((b"set-cookie", cookie.encode()) for cookie in self.context.cookies),
                 ]
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._send({"type": "http.response.body", "body": sent, "more_body": True})
@@ -80,6 +82,10 @@ class EventStream:
             if not self._ended:
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            if self._is_left:
+                raise ClientLeft from None
+            if not self.began:
+                raise DdmsError(Code.UNAVAILABLE, Sentence("ended before the first event: connect again")) from None
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -95,19 +101,33 @@ class EventStream:
         self, work: Callable[[], Awaitable[bytes]], unread: Callable[[int], AbstractContextManager[None]]
     ) -> None:
         """Send the one answer of a query or mutation; `unread` counts its bytes until they are read."""
+        self._lasts = False
         encoded = await work()
         with unread(len(encoded)):
             await self.push_when_writable(Event()(Result(encoded)) + _COMPLETE)
 
     async def end(self, _reason: str) -> None:
-        """End it, because its token is no longer valid; who connects again is told why."""
-        self._ended = True
-        if self._task:
-            self._task.cancel()
+        """End it, because its token is no longer valid; who connects again is told why.
+
+        A query or mutation is answered all the same, as any other request that was let in: it may be the one that ended
+        the token.
+        """
+        if self._lasts:
+            self._cut()
+
+    async def come_back(self, reason: str) -> None:
+        """End it; browsers connect again by themselves."""
+        await self.end(reason)
 
     async def _watch(self) -> None:
         await self._request.left()
-        await self.end("the client is gone")
+        self._is_left = True
+        self._cut()
+
+    def _cut(self) -> None:
+        self._ended = True
+        if self._task:
+            self._task.cancel()
 
     async def _beat(self) -> None:
         while True:

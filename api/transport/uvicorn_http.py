@@ -6,20 +6,24 @@ on a small answer the second one, and the client's second awakening, cost as muc
 Who does not read an answer loses the connection: uvicorn keeps what is unread, and what made it, for ever.
 
 The head of a request has limits of size and time: uvicorn takes any, for ever. A proxy has them too, but not everybody
-has a proxy.
+has a proxy. Who is refused so may still be sending: the connection is closed when that has arrived, or a second later,
+because a system that closes with bytes unread takes back the answer as well (RFC 9112, 9.6).
 """
 
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.ground import limits
+from api.transport.request import WHOLE
 
 UNREAD_SECONDS = 60.0
 """How long a client may read nothing while something waits for it."""
+_LINGER_SECONDS, _LINGER_BYTES = 1.0, 1024 * 1024
+"""How long, and how much of, what a refused client still sends is taken and thrown away."""
 
 logger = logging.getLogger("api.requests")
 
@@ -74,6 +78,10 @@ class _Joined:
         self.flush()
         self.inner.close()
 
+    def end_writing(self) -> None:
+        self.flush()
+        self.inner.write_eof()
+
 
 class _TooLarge(Exception):  # noqa: N818 - the parser passes it on to where the answer is made
     """A head that is not read any further."""
@@ -84,7 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     _watching: asyncio.TimerHandle | None = None
     _late: asyncio.TimerHandle | None = None
-    _in_head = _handed_over = False
+    _in_head = _handed_over = _is_refused = False
     _head_bytes = 0
     _refusal = (400, "this is not HTTP")
 
@@ -95,6 +103,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read; a head that is not whole yet has a limit of bytes, and of time."""
+        if self._is_refused:
+            self._head_bytes += len(data)
+            if self._head_bytes > _LINGER_BYTES:
+                self.transport.close()
+            return
         self._head_bytes = self._head_bytes + len(data) if self._in_head else len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > limits.HEADER_BYTES:
@@ -125,15 +138,23 @@ class HttpProtocol(HttpToolsProtocol):
             raise _TooLarge
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """End to read a request."""
+        cast("Any", self.scope)[WHOLE] = True
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or one too large, and end the connection."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_refused:
             return
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False  # its answer is on the way, and is the last
             return
+        self._is_refused = True
+        self._in_time()
         self.transport.write(_refused(*self._refusal))
-        self.transport.close()
+        self.transport.end_writing()  # type: ignore[attr-defined]
+        self._late = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _end_late(self) -> None:
         """End a connection whose head does not come; who has sent a part of it is told why."""

@@ -34,10 +34,14 @@ from api.execution.response import encode
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of, told
-from api.ground.callers import Callers, of_header
+from api.ground.actor import Transport
+from api.ground.callers import Callers, of_cookies, of_header
+from api.ground.database import Database
 from api.ground.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
 from api.ground.metrics import SOCKETS
+from api.ground.sight import read_sights
 from api.live.broadcast import Result
+from api.transport.browser import origin_fits
 from api.transport.gate import Gate
 from api.transport.request import Asked
 from api.transport.uvicorn_websocket import EXTENSION, WebSocketProtocol, text_frame
@@ -46,6 +50,7 @@ from ddms.errors import Code, DdmsError, Sentence
 _UNAUTHORIZED = 4401
 _FORBIDDEN = 4403
 _TRY_AGAIN_LATER = 1013
+_SWEEP_SECONDS = 60.0
 _REASON_BYTES = 123
 """What a close frame has room for (RFC 6455, 5.5)."""
 _STRINGS = {"subscribe": ("id",), "complete": ("id",)}
@@ -168,10 +173,17 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def end(self, reason: str) -> None:
         """Close the socket because its token is no longer valid."""
+        await self._close(_UNAUTHORIZED, reason)
+
+    async def come_back(self, reason: str) -> None:
+        """Close the socket with a code after which clients connect again."""
+        await self._close(_TRY_AGAIN_LATER, reason)
+
+    async def _close(self, code: int, reason: str) -> None:
         for operation in list(self.operations):
             await self.cleanup_operation(operation)
         with suppress(RuntimeError, WebSocketDisconnect):
-            await self.websocket.close(_UNAUTHORIZED, reason)
+            await self.websocket.close(code, reason)
 
     async def run_operation(self, operation: Running[Context, None]) -> None:
         """Serve one operation; a subscription joins all who ask the same."""
@@ -180,6 +192,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
         except BadDocument as bad:
             await self._refuse(operation, bad.formatted)
         except DdmsError as error:
+            await self.view.gate.hold(error)
             await self._refuse(operation, [errors.refused(error)])
         except (WebSocketDisconnect, RuntimeError) as error:
             if not isinstance(error, WebSocketDisconnect):
@@ -192,6 +205,8 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _serve(self, running: Running[Context, None]) -> None:
         gate, context, asked = self.view.gate, self.context, self.asked.pop(running.id)
+        if context.caller and context.caller.is_session:
+            await context.callers.used(context.caller)
         with gate.passing(context):
             operation = await gate.operation(asked, context)
             if operation.kind is not OperationType.SUBSCRIPTION:
@@ -237,6 +252,7 @@ class Sockets(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
             allowed_origins=allowed_origins,
         )
+        self._origins = allowed_origins
         self.open: set[Socket] = set()
 
     def decode_json(self, data: str | bytes) -> object:
@@ -252,6 +268,8 @@ class Sockets(GraphQL[Context, None]):
         client = request.client
         context = await self.gate.caller(client.host if client else "unknown", None)
         context.authorization = request.headers.get("authorization")
+        context.client, context.transport = request.headers.get("user-agent"), Transport.WEBSOCKET
+        context.cookie = self._cookie(request)
         LANGUAGE.set(language_of(request.headers.get("accept-language", "")))
         return context
 
@@ -260,13 +278,20 @@ class Sockets(GraphQL[Context, None]):
         parameters = context.connection_params or {}
         if isinstance(language := _named(parameters, "accept-language"), str):
             LANGUAGE.set(language_of(language))
-        token = _token(parameters) or of_header(context.authorization)
+        token = _token(parameters) or of_header(context.authorization) or context.cookie
         if not token:
             raise DdmsError(
-                Code.UNAUTHENTICATED, "send a token in the payload of connection_init, as `token` or `Authorization`"
+                Code.UNAUTHENTICATED,
+                "sign in, or send a token in the payload of connection_init, as `token` or `Authorization`",
             )
         await self.gate.known(context, token)
         return cast("UnsetType", UNSET)
+
+    def _cookie(self, request: Request | WebSocket) -> str | None:
+        """Return the secret of a session, unless a page that is none of ours opened the websocket."""
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        ours = origin is None or origin_fits(origin, host, self._origins)
+        return of_cookies(request.headers.get("cookie")) if ours else None
 
 
 def _shortened(reason: str) -> str:
@@ -281,14 +306,35 @@ class Live(Protocol):
     async def end(self, reason: str, /) -> None:
         """End it."""
 
+    async def come_back(self, reason: str, /) -> None:
+        """End it such that the client connects again."""
 
-async def end_invalid(known: Callers, connections: Iterable[Live]) -> None:
-    """End the connections whose tokens were revoked."""
+
+async def end_out_of_sight(database: Database, connections: Iterable[Live]) -> None:
+    """End the connections of limited people who follow what was in their sight, and that is another one now."""
+    watching = [one for one in connections if one.context.person is not None and one.context.sights]
+    people = {one.context.person for one in watching if one.context.person is not None}
+    now = await read_sights(database, people) if people else {}
+    for connection in watching:
+        if connection.context.person is not None and connection.context.sights != {now[connection.context.person]}:
+            await connection.come_back("other devices are in your sight now: connect again")
+
+
+async def end_invalid(known: Callers, connections: Iterable[Live]) -> float:
+    """End the connections whose tokens or sessions have ended, or open something else now; return when to look again."""
     callers = {connection: connection.context.caller for connection in connections if connection.context.caller}
+    if not callers:
+        return _SWEEP_SECONDS
     valid = await known.valid(caller for caller in callers.values() if caller)
     for connection, caller in callers.items():
-        if caller and caller.token_id not in valid:
-            await connection.end("the token was revoked")
+        if caller and caller.limited and caller.token_id not in valid:
+            await connection.come_back("your rights have changed: connect again")
+        elif caller and caller.token_id not in valid:
+            await connection.end(
+                "the session has ended, or your rights have changed" if caller.is_session else "the token was revoked"
+            )
+    soonest = min(valid.values(), default=datetime.max.replace(tzinfo=UTC)) - datetime.now(UTC)
+    return min(_SWEEP_SECONDS, max(0.1, soonest.total_seconds()))
 
 
 def _named(parameters: Mapping[str, object], name: str) -> object:
@@ -297,6 +343,6 @@ def _named(parameters: Mapping[str, object], name: str) -> object:
 
 def _token(parameters: Mapping[str, object]) -> str | None:
     if isinstance(plain := _named(parameters, "token"), str):
-        return plain
+        return of_header(f"Bearer {plain}") if plain else None
     header = _named(parameters, "authorization")
     return of_header(header) if isinstance(header, str) else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
-from ddms.quality import Reason
+from ddms.quality import Reason, of_exception
 
 HEAD_BYTES = 9  # of a Modbus TCP answer before its data: the header, the unit, the function, the number of data bytes
 
@@ -29,6 +29,12 @@ class ReadError(Exception):
         super().__init__(f"{reason.explanation} ({detail})" if detail else reason.explanation)
         self.reason = reason
         self.ask_again = ask_again
+
+    @classmethod
+    def of_exception(cls, code: int) -> "ReadError":
+        """Return the error for a Modbus exception; of one that Modbus does not know, its number is all there is to tell."""
+        reason = of_exception(code)
+        return cls(reason, f"exception {code}" if reason is Reason.UNKNOWN_EXCEPTION else "")
 
 
 class ReadRequest:

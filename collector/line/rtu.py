@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from collector.line.ports import Port, SerialPort, TcpPort
 from collector.line.requests import ReadError, Run, data_bytes, one_by_one
 from ddms.endpoints import Endpoint, Transport
-from ddms.quality import Reason, of_exception
+from ddms.quality import Reason
 
 LATE_SECONDS = 10.0  # an answer that is later than this does not come any more
 QUIET_SECONDS = 0.1  # after a whole answer with a wrong checksum: no use to wait on
@@ -111,7 +111,7 @@ class _Exchange:
     def _take(self, frame: bytes) -> None:
         unit, function = frame[0], frame[1]
         if unit == self.shape.unit and function == self.shape.function | 0x80:
-            self.answer.set_exception(ReadError(of_exception(frame[2])))
+            self.answer.set_exception(ReadError.of_exception(frame[2]))
         elif (found := FrameShape(unit, function, len(frame) - 5)) == self.shape:
             self.answer.set_result(frame[3:-2])
         elif found in self._late:

@@ -26,7 +26,7 @@ from collector.line.requests import (
 )
 from collector.line.rtu import RtuLine
 from ddms.endpoints import Endpoint, Transport
-from ddms.quality import Reason, of_exception
+from ddms.quality import Reason
 
 __all__ = ["Line", "ReadError", "ReadRequest", "Reader", "Run", "TcpLine", "data_bytes", "line"]
 
@@ -65,8 +65,12 @@ class _Exchange:
 
     def fail(self, reason: Reason, *, ask_again: bool = False) -> None:
         """End the run at the request that it stands at."""
+        self.refuse(ReadError(reason, ask_again=ask_again))
+
+    def refuse(self, error: ReadError) -> None:
+        """End the run at the request that it stands at, by what the device said."""
         if not self.done.done():
-            self.done.set_exception(ReadError(reason, ask_again=ask_again))
+            self.done.set_exception(error)
 
 
 class TcpLine(asyncio.Protocol):
@@ -256,7 +260,7 @@ class TcpLine(asyncio.Protocol):
         """Take an answer or an exception."""
         if mbap.is_exception(answer, 0, exchange.request):
             del self._waiting[exchange.transaction]
-            exchange.fail(of_exception(answer[HEAD_BYTES - 1]))
+            exchange.refuse(ReadError.of_exception(answer[HEAD_BYTES - 1]))
         else:
             self._take(exchange, answer[HEAD_BYTES:])
 

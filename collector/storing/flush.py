@@ -4,7 +4,7 @@ Readings go by binary COPY straight from numpy. A batch that may be in the datab
 or it comes from the spool) goes through `replay`, which skips what is there.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,21 +17,8 @@ from collector.storing.decode import Batch, Text
 from ddms import VERSION, stream
 from ddms.database import Connection
 from ddms.errors import Code, DdmsError
+from ddms.storing import copy, note_late, rows
 
-_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COPY_END = b"\xff\xff"
-_POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01, in microseconds since 1970
-_MINUTE = 60_000_000
-_COLUMNS = ("time", "point_id", "value", "quality")
-_HEAD = [("fields", ">i2"), ("time_size", ">i4"), ("time", ">i8"), ("point_size", ">i4"), ("point_id", ">i4"), ("value_size", ">i4")]  # fmt: skip
-_TAIL = [("quality_size", ">i4"), ("quality", ">i2")]
-_ROW = np.array([(4, 8, 0, 4, 0, 8, 0, 2, 0)], [*_HEAD, ("value", ">f8"), *_TAIL])
-_ROW_WITHOUT_VALUE = np.array([(4, 8, 0, 4, 0, -1, 2, 0)], [*_HEAD, *_TAIL])
-
-READ_ROLLED_UP = "-- ddms:read_rolled_up\nSELECT rolled_up_to()"
-NOTE_LATE = """-- ddms:note_late
-SELECT note_late($1::int[], $2::timestamptz[])
-"""
 COMMIT_SECONDS = 20.0
 # What says that the batch itself cannot be stored, however the database does.
 REFUSED = (asyncpg.DataError, asyncpg.CheckViolationError, asyncpg.NotNullViolationError)
@@ -93,13 +80,16 @@ UPDATE latest l SET text = t.text
 """
 STORE_STATES = """-- ddms:store_states
 WITH stored AS (
-    INSERT INTO device_states AS s (device_id, state, failures, first_failure, last_error, last_seen)
-    SELECT u.*, CASE WHEN u.failures = 0 THEN now() END FROM unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) AS u (device_id, state, failures, first_failure, last_error)
+    INSERT INTO device_states AS s (device_id, state, failures, first_failure, last_error, last_seen, outage_from, outage_to, outage_failures)
+    SELECT u.*, CASE WHEN u.failures = 0 THEN now() END, u.first_failure, CASE WHEN u.failures > 0 THEN now() END, u.failures FROM unnest($1::int[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]) AS u (device_id, state, failures, first_failure, last_error)
       JOIN devices d ON d.id = u.device_id
     ON CONFLICT (device_id) DO UPDATE SET state = excluded.state, failures = excluded.failures,
         first_failure = excluded.first_failure, last_error = excluded.last_error,
         since = CASE WHEN s.state = excluded.state THEN s.since ELSE now() END,
-        last_seen = CASE WHEN excluded.failures = 0 THEN now() ELSE s.last_seen END
+        last_seen = CASE WHEN excluded.failures = 0 THEN now() ELSE s.last_seen END,
+        outage_from = CASE WHEN excluded.failures > 0 THEN excluded.outage_from ELSE s.outage_from END,
+        outage_to = CASE WHEN excluded.failures > 0 THEN excluded.outage_to ELSE s.outage_to END,
+        outage_failures = CASE WHEN excluded.failures > 0 THEN excluded.outage_failures ELSE s.outage_failures END
     RETURNING device_id
 )
 SELECT pg_notify(told.channel, device_id::text) FROM channel('ddms_states') AS told (channel) CROSS JOIN stored
@@ -118,6 +108,9 @@ UPDATE collectors SET seen_at = now(), lost_readings = lost_readings + $2, lost_
 """
 
 
+StoresAlarms = Callable[[Connection], Awaitable[None]]
+
+
 class CollectorHealth(NamedTuple):
     """How a collector does, as it is stored in `collectors`: readings lost since it was last told, and its spool."""
 
@@ -126,32 +119,6 @@ class CollectorHealth(NamedTuple):
     lost_at: datetime | None
     spool_bytes: int
     spool_age: float
-
-
-def rows(readings: NDArray[Any]) -> bytes:
-    """Return readings as the rows of a binary COPY of `time, point_id, value, quality`."""
-    good = ~np.isnan(readings["value"])
-    if good.all():
-        return _rows(readings, _ROW)
-    return _rows(readings[good], _ROW) + _rows(readings[~good], _ROW_WITHOUT_VALUE)
-
-
-def _rows(readings: NDArray[Any], blank: NDArray[Any]) -> bytes:
-    row = blank.repeat(len(readings))
-    row["time"] = readings["time"] - _POSTGRES_EPOCH
-    row["point_id"], row["quality"] = readings["point_id"], readings["quality"]
-    if blank is _ROW:
-        row["value"] = readings["value"]
-    return row.tobytes()
-
-
-async def _copy(connection: Connection, table: str, packed: bytes) -> None:
-    async def source() -> AsyncIterator[bytes]:
-        yield _COPY_HEAD
-        yield packed
-        yield _COPY_END
-
-    await connection.copy_to_table(table, source=source(), columns=_COLUMNS, format="binary")
 
 
 def stored(readings: NDArray[Any]) -> NDArray[Any]:
@@ -166,18 +133,25 @@ def newest(readings: NDArray[Any]) -> NDArray[Any]:
     return readings if len(points) == len(readings) else readings[::-1][last]
 
 
-async def flush_batch(connection: Connection, collector: str, sequence: int, batch: Batch) -> None:
-    """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off."""
+async def flush_batch(
+    connection: Connection, collector: str, sequence: int, batch: Batch, alarms: StoresAlarms | None = None
+) -> None:
+    """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off.
+
+    `alarms` stores what the readings did to alarms, in the same transaction.
+    """
     payloads = stream.pack(_flush(collector, sequence, batch))
     kept, last = stored(batch.readings), newest(batch.readings)
     packed = rows(kept)
     async with connection.transaction():
-        await _note_late(connection, kept)
+        await note_late(connection, kept)
         if packed:
-            await _copy(connection, "readings", packed)
-        await _copy(connection, "incoming", packed if last is kept else rows(last))
+            await copy(connection, "readings", packed)
+        await copy(connection, "incoming", packed if last is kept else rows(last))
         await connection.execute(RENEW_LATEST)
         await _store_texts(connection, batch)
+        if alarms is not None:
+            await alarms(connection)
         await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(kept, batch.texts))
 
 
@@ -200,27 +174,15 @@ async def replay_batch(connection: Connection, collector: str, batch: Batch) -> 
     """Store a batch of which all or nothing may be stored already; subscribers are told of when it is, not its values."""
     async with connection.transaction():
         kept = stored(batch.readings)
-        await _note_late(connection, kept)
-        await _copy(connection, "incoming", rows(batch.readings))
+        await note_late(connection, kept)
+        await copy(connection, "incoming", rows(batch.readings))
         await connection.execute(REPLAY_LATEST)
         if kept is not batch.readings:
             await connection.execute("-- ddms:empty_incoming\nTRUNCATE incoming")
-            await _copy(connection, "incoming", rows(kept))
+            await copy(connection, "incoming", rows(kept))
         await connection.execute(REPLAY_READINGS)
         await _store_texts(connection, batch)
         await connection.execute(TELL_REPLAY, collector, *_span(kept, batch.texts))
-
-
-async def _note_late(connection: Connection, readings: NDArray[Any]) -> None:
-    """Say which readings come after their minute was rolled up; first of all, because it keeps the next one waiting."""
-    if not len(readings):
-        return
-    late = readings[readings["time"] < stream.to_microseconds(await connection.fetchval(READ_ROLLED_UP))]
-    if len(late):
-        minutes = late["time"] // _MINUTE * _MINUTE
-        once = np.unique(np.stack([late["point_id"], minutes], axis=1), axis=0)
-        times = [stream.to_datetime(time) for time in once[:, 1].tolist()]
-        await connection.execute(NOTE_LATE, once[:, 0].tolist(), times)
 
 
 async def _store_texts(connection: Connection, batch: Batch) -> None:

@@ -32,6 +32,7 @@ _MAGIC, _UNNUMBERED = b"DDMS\x02", b"DDMS\x01"
 _HEAD = struct.Struct(">QQQ")  # number, readings before it, bytes of its readings
 _LEDGER = struct.Struct(">5QI")
 _ASIDE = (".damaged", ".refused")
+_TRIAL_BYTES = 4096
 
 
 class SpoolFullError(Exception):
@@ -272,6 +273,22 @@ class Spool:
             path.rename(path.with_suffix(suffix))
         self._files.pop(path, None)
         self._settle()
+
+    def try_out(self) -> tuple[int, str | None]:
+        """Return how many bytes can still be written, and why nothing can be, if so: found out by writing a little."""
+        trial = self.directory / "trial"
+        try:
+            disk = os.statvfs(self.directory)
+            with trial.open("wb") as file:
+                file.write(bytes(_TRIAL_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            trial.unlink()
+        except OSError as error:
+            with suppress(OSError):
+                trial.unlink(missing_ok=True)
+            return 0, f"{self.directory} cannot be written ({error.strerror})"
+        return max(0, min(self.max_bytes - self.bytes, disk.f_bavail * disk.f_frsize)), None
 
     # -- the ledger
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from collector.complaints import Complaints
 from collector.polling.units import DeviceCondition, Pace
+from collector.storing.alarms import Alarms, AlarmsRefusedError
 from collector.storing.decode import Answer, Batch, PointArrays, decode
 from collector.storing.flush import (
     COMMIT_SECONDS,
@@ -89,6 +91,7 @@ class Store:
         self._connection: asyncpg.Connection | None = None
         self._sequence = 0
         self.complaints = Complaints()
+        self.alarms = Alarms(settings.spool_folder, self.complaints, settings.collector_name)
         self._replay = Replay(settings, spool, self.statistics, self.complaints)
         spool.on_lost = self._lost
         self._registered = False
@@ -139,6 +142,7 @@ class Store:
     def state(self, state: DeviceCondition) -> None:
         """Take a device's new state; only the newest is stored."""
         self._states[state.device_id] = state
+        self.alarms.device(state)
         self._pending.set()
 
     def pace(self, paces: Iterable[Pace]) -> None:
@@ -174,9 +178,13 @@ class Store:
         answers, self._answers = self._answers, []
         start = monotonic()
         batch = decode(answers, self._points)
+        self.alarms.judge(batch.readings)
+        self.alarms.look()
         if len(batch.readings) and not await self._store_or_keep(batch):
             await self._spool(batch)
         await self._store_states()
+        if (self.alarms.waiting and not self.connected) or (self.alarms.on_file and not self.alarms.waiting):
+            await asyncio.to_thread(self.alarms.keep)
         self._count(batch, monotonic() - start)
 
     async def _store_or_keep(self, batch: Batch) -> bool:
@@ -197,7 +205,8 @@ class Store:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 try:
-                    await flush_batch(self._connection, self._settings.collector_name, self._sequence, batch)
+                    await self._flush_batch(self._connection, batch)
+                    self.alarms.settle()
                 except asyncpg.UniqueViolationError:
                     # The clock was set back to the very microsecond of another reading.
                     await replay_batch(self._connection, self._settings.collector_name, batch)
@@ -208,6 +217,13 @@ class Store:
             self._disconnect(error)
             return False
         return True
+
+    async def _flush_batch(self, connection: Connection, batch: Batch) -> None:
+        name, sequence = self._settings.collector_name, self._sequence
+        try:
+            await flush_batch(connection, name, sequence, batch, self.alarms.store)
+        except AlarmsRefusedError:
+            await flush_batch(connection, name, sequence, batch, self.alarms.store)
 
     async def _store_states(self) -> None:
         if self._connection is None:
@@ -220,16 +236,30 @@ class Store:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await store_states(self._connection, list(states.values()))
-                if seen is not None:
-                    health = self._health()
-                    await store_seen(self._connection, health, seen)
-                    await asyncio.to_thread(self.spool.told, health.lost)
+                await self._store_alarms(self._connection)
+            if seen is not None:
+                await _whole(self._tell(self._connection, seen))
             self.complaints.over("states")
         except REFUSED as error:
             self.complaints.about("states", f"the database refuses what is known of the devices: {error}")
         except TROUBLE as error:
             self._states = states | self._states
             self._disconnect(error)
+
+    async def _tell(self, connection: Connection, seen: list[Pace]) -> None:
+        health = self._health()
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await store_seen(connection, health, seen)
+        await asyncio.to_thread(self.spool.told, health.lost)
+
+    async def _store_alarms(self, connection: Connection) -> None:
+        """Store what no flush of readings took along, and end shelves."""
+        if self.alarms.waiting:
+            with suppress(AlarmsRefusedError):  # they go with the next flush, or are left out then
+                async with connection.transaction():
+                    await self.alarms.store(connection)
+                self.alarms.settle()
+        await self.alarms.end_what_is_due(connection)
 
     def _health(self) -> CollectorHealth:
         lost_at = self.statistics.lost_at or (datetime.now(UTC) if self.spool.untold else None)
@@ -336,3 +366,13 @@ class Store:
                 await self._connection.close(timeout=2)
             self._connection = None
         self.spool.close()
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Finish what was begun, also when the program is ended meanwhile: of a telling that is cut off, nobody knows whether it was heard."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise

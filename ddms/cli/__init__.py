@@ -17,15 +17,22 @@ _COMMANDS = {
     "settings": "database",
     "api": "programs",
     "collector": "programs",
+    "backups": "backups",
     "demo": "programs",
+    "users": "users",
     "token": "tokens",
+    "keys": "keys",
     "documents": "documents",
     "config": "configuration",
     "storage": "storage",
     "retention": "retention",
+    "audit": "audit",
+    "backup": "backups",
+    "notifications": "notifications",
     "devices": "devices",
     "profiles": "profiles",
     "export": "export",
+    "history": "history",
     "watch": "watch",
     "read": "field",
     "probe": "commissioning",
@@ -73,19 +80,23 @@ def main() -> None:
         ddms.main(standalone_mode=True)
     except Mistakes as error:
         for one in error.each:
-            click.echo(f"Error: {visible(one.message)}", err=True)
+            click.echo(f"Error: {_told(one)}", err=True)
         if error.count > 1:
             click.echo(f"{error.count:,} mistakes: nothing was changed.", err=True)
         sys.exit(_EXIT_FAILED)
     except DdmsError as error:
-        where = f"{error.field}: " if error.field and error.field not in error.message else ""
-        click.echo(f"Error: {where}{visible(error.message)}", err=True)
+        click.echo(f"Error: {_told(error)}", err=True)
         sys.exit(_EXIT_USAGE if error.code is Code.SETTINGS else _EXIT_FAILED)
     except Exception as error:
         if (sentence := _of_database(error)) is None:
             raise
         click.echo(f"Error: {sentence}", err=True)
         sys.exit(_EXIT_FAILED)
+
+
+def _told(error: DdmsError) -> str:
+    where = f"{error.field}: " if error.field and error.field not in error.message else ""
+    return f"{where}{visible(error.message)}"
 
 
 def _of_database(error: Exception) -> str | None:

@@ -14,15 +14,15 @@ from argon2 import PasswordHasher
 from ddms import inputs
 from ddms.cli import settings as read_settings
 from ddms.cli.tables import AS_JSON, print_json, progress
-from ddms.database import ADVICE, check_schema, connect, find_timescaledb, read_edition
+from ddms.database import check_schema, connect, find_timescaledb, read_edition
+from ddms.edition_advice import ADVICE
 from ddms.errors import Code, DdmsError
 from ddms.settings import PREFIX, Settings
 
 ONE_AT_A_TIME = "-- ddms:lock_first_owner\nSELECT name FROM locks WHERE name = 'first owner' FOR UPDATE"
 INSERT_FIRST_OWNER = """-- ddms:insert_first_owner
-WITH owner AS (INSERT INTO users (name, role, password_hash) SELECT $1, 'owner', $2
-                WHERE NOT EXISTS (SELECT FROM users WHERE role = 'owner') RETURNING name)
-INSERT INTO audit_log (actor, action, subject) SELECT 'command line', 'user.create', name FROM owner RETURNING subject
+INSERT INTO users (name, role, password_hash) SELECT $1, 'owner', $2
+ WHERE NOT EXISTS (SELECT FROM users WHERE role = 'owner') RETURNING id
 """
 
 
@@ -41,6 +41,7 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
     from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
 
     settings = read_settings()
+    _ensure_keys(settings)
     with progress("bringing the database to this version's schema", hidden=to_timescaledb):  # which tells what it does
         left = asyncio.run(run(settings.dsn(), settings, to_timescaledb=_tell if to_timescaledb else None))
     edition, version, advice = asyncio.run(_found(settings))
@@ -50,6 +51,15 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
         return
     click.echo(f"The database has schema {version}; its storage edition is {edition}.")
     _tell_left(undone, advice)
+
+
+def _ensure_keys(settings: Settings) -> None:
+    """Make the key with which the API tells Grafana who somebody is, where a folder for it is set and empty."""
+    if settings.keys_directory:
+        from api.ground.signing import ensure  # noqa: PLC0415 - a library that only this needs
+
+        if ensure(settings.keys_directory):
+            _tell(f"A signing key is made in {settings.keys_directory}.")
 
 
 def _tell(line: str) -> None:
@@ -84,11 +94,13 @@ async def _found(settings: Settings) -> tuple[str, str, str | None]:
 def init(name: str, as_json: bool) -> None:
     """Create the first owner, with a password that is shown once.
 
-    Fails when an owner exists already: a lost password is replaced by another owner.
+    Fails when an owner exists already: a lost password is replaced by another owner, or by `ddms users reset-password`.
     """
     name = inputs.fit(partial(inputs.name, most=64), name, "--name")
     password = secrets.token_urlsafe(15)
-    asyncio.run(_create_owner(read_settings(), name, password))
+    settings = read_settings()
+    _ensure_keys(settings)
+    asyncio.run(_create_owner(settings, name, password))
     if as_json:
         print_json({"name": name, "password": password})
     else:
@@ -96,6 +108,10 @@ def init(name: str, as_json: bool) -> None:
 
 
 async def _create_owner(settings: Settings, name: str, password: str) -> None:
+    from api.ground import audit  # noqa: PLC0415 - GraphQL is slow to import
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.ground.database import Statements  # noqa: PLC0415
+
     password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
     connection = await connect(settings, "init")
     try:
@@ -103,13 +119,18 @@ async def _create_owner(settings: Settings, name: str, password: str) -> None:
         async with connection.transaction():
             await connection.execute(ONE_AT_A_TIME)
             created = await connection.fetchval(INSERT_FIRST_OWNER, name, password_hash)
+            if created is not None:
+                after = {"name": name, "role": "owner"}
+                await audit.record(Statements(connection), COMMAND_LINE, "user.create", f"usr_{created}", after=after)
     except asyncpg.CheckViolationError as error:
         sentence = "a name has 1 to 64 characters and no space at its ends"
         raise DdmsError(Code.INVALID, sentence, field="--name") from error
     finally:
         await connection.close()
     if created is None:
-        raise DdmsError(Code.ALREADY_EXISTS, "an owner exists already: sign in as that owner to add users")
+        raise DdmsError(
+            Code.ALREADY_EXISTS, "an owner exists already: `ddms users` lists people, adds them and gives new passwords"
+        )
 
 
 @click.command
@@ -139,4 +160,6 @@ def _shown(name: str, value: object) -> str:
     if name == "database_url":
         user, at, host = str(value).rpartition("@")
         return f"{user.rpartition(':')[0]}:…@{host}" if at and user.count(":") > 1 else str(value)
+    if name == "openid_providers" and isinstance(value, tuple):
+        return ",".join(provider.name for provider in value)
     return ",".join(value) if isinstance(value, tuple) else str(value)

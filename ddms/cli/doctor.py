@@ -28,7 +28,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON array.")
 def doctor(as_json: bool) -> None:
-    """Look at settings, disk, spool, database, roles, clock, collectors, devices, lines and readings; say what to do.
+    """Look at settings, disk, spool, sign-in providers, database, roles, clock, collectors, devices, lines, readings; say what to do.
 
     Exit code 1 when something is bad. Changes nothing.
     """
@@ -58,6 +58,10 @@ async def examine() -> list[Finding]:
         return [Finding("settings", Verdict.BAD, error.message, "correct it; `ddms settings` lists them all")]
     findings = [Finding("settings", Verdict.OK, "all are valid"), *_disk(settings), *_spool(settings)]
     findings += await asyncio.to_thread(lambda: list(_collector(settings)))
+    if settings.openid_providers:
+        from ddms.cli.doctor_openid import examine_providers  # noqa: PLC0415 - most have none, and it takes the API's parts
+
+        findings += await examine_providers(settings)
     try:
         connection = await connect(settings, "doctor")
     except DdmsError as error:

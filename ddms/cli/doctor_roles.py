@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 from ddms.cli.findings import Finding, Verdict
-from ddms.database import ADVICE, Connection, find_timescaledb
+from ddms.database import Connection, find_timescaledb
+from ddms.edition_advice import ADVICE
 
 READ_FAULTS = "-- ddms:doctor_roles\nSELECT fault, remedy, vital FROM role_faults() ORDER BY vital DESC, fault"
 MOST_NAMED = 10

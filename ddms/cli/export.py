@@ -9,9 +9,11 @@ import click
 
 from ddms.cli import files, settings
 from ddms.cli.tables import progress
+from ddms.database import connect
 
 if TYPE_CHECKING:
     from api.export.choice import ExportChoice
+    from api.export.plan import ExportPlan
 
 _SEVERAL = ("device", "group", "point")
 
@@ -94,6 +96,7 @@ async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
     async with opened(settings()) as connection:
         statements = Statements(connection)
         made = await plan(statements, choice)
+        await _audit(made)
         with progress(made.title, await made.rows(statements), hidden=quiet) as show:
             lines = 0
 
@@ -104,3 +107,15 @@ async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
                 await asyncio.to_thread(file.write, part)
 
             return await write(connection, made, sink)
+
+
+async def _audit(made: "ExportPlan") -> None:
+    from api.ground import audit  # noqa: PLC0415
+    from api.ground.actor import COMMAND_LINE  # noqa: PLC0415
+    from api.ground.database import Statements  # noqa: PLC0415
+
+    connection = await connect(settings(), "command-line")  # the export's own only reads
+    try:
+        await audit.record(Statements(connection), COMMAND_LINE, "export.history", made.title, after=made.audited)
+    finally:
+        await connection.close(timeout=5)

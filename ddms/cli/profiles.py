@@ -13,7 +13,7 @@ from ddms.errors import Code, DdmsError
 from ddms.logs import visible
 
 if TYPE_CHECKING:
-    from api.profiles.merge import Change
+    from api.profiles.wanted import Change
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what would be different.")
@@ -160,7 +160,7 @@ def _tell(done: "list[tuple[str, list[Change]]]", *, dry_run: bool, as_json: boo
 
 
 def _line(profile: str, change: "Change") -> str:
-    what = " / ".join(filter(None, (change.device or f"profile {profile}", change.point)))
+    what = " / ".join(filter(None, (change.device or f"profile {profile}", change.point, change.limit)))
     if change.field:
         return f"~ {what}: {change.field}: {change.before} → {change.after}"
     return f"{'+' if change.before is None else '-'} {what}"

@@ -63,6 +63,8 @@ def _show(found: Any, *, as_json: bool) -> None:
         for d in found.expiring
     )
     table(("device", ">days kept", ">rows", ">about", "export until (UTC)"), rows)
+    if found.expiring:
+        click.echo("`ddms history archive FOLDER` keeps it as files.", err=True)
 
 
 def _show_runs(found: list[Any], *, as_json: bool) -> None:

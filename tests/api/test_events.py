@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import asyncpg
 import httpx2
@@ -15,6 +16,7 @@ import pytest
 from api.live import broadcast
 from api.transport import server_sent_events as over_events
 from api.transport import uvicorn_http as http_protocol
+from ddms.errors import DdmsError
 from ddms.stream import CHANNEL, READING, Flush, pack
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.flushing import Collector, heard_by
@@ -233,3 +235,43 @@ async def test_graphql_sse_the_known_client_works_unchanged(api: Api, owner: asy
         assert json.loads(await client.stdout.readline()) == {"kind": "CHANGES", "columns": {"value": [4.0]}}
         assert json.loads(await client.stdout.readline()) == {"__typename": "Query"}
         assert await client.wait() == 0
+
+
+class Client:
+    """A client that stays, and what was sent to it."""
+
+    id = "1"
+
+    def __init__(self) -> None:
+        self.sent = b""
+
+    async def left(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self, message: dict) -> None:
+        self.sent += message.get("body", b"")
+
+
+async def test_a_mutation_that_ends_its_own_token_is_answered_all_the_same():
+    client = Client()
+    stream = over_events.EventStream(client, client.send, SimpleNamespace(caller=None, cookies=[]))
+
+    async def sign_out() -> bytes:
+        await stream.end("the token was revoked")
+        await asyncio.sleep(0)
+        return b"{}"
+
+    await stream.run(lambda: stream.answer(sign_out, lambda _: contextlib.nullcontext()))
+    assert client.sent == b"event: next\ndata: {}\n\nevent: complete\ndata:\n\n"
+
+
+async def test_a_subscription_that_ends_before_its_first_event_tells_so():
+    client = Client()
+    stream = over_events.EventStream(client, client.send, SimpleNamespace(caller=None, cookies=[]))
+
+    async def wait() -> None:
+        await stream.end("the token was revoked")
+        await asyncio.Event().wait()
+
+    with pytest.raises(DdmsError, match="before the first event"):
+        await stream.run(wait)

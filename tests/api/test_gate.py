@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import threading
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
 
 from api.access.tokens import create, lifetime
+from api.execution.documents import Operation
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
+from api.ground.limits import BUDGET_SECONDS
 from api.ground.roles import Role
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -108,7 +112,7 @@ async def test_an_answer_tells_its_cost_and_what_is_left(api: Api, ask):
     for query in (ME, "{ __typename }"):
         told = (await ask(api, "viewer", query))["extensions"]["cost"]
         assert told.keys() == {"requested", "limit", "available", "restoredPerSecond"}
-        assert 0 < told["available"] <= 20 * told["restoredPerSecond"]
+        assert 0 < told["available"] <= BUDGET_SECONDS * told["restoredPerSecond"]
 
 
 async def test_the_sessions_of_one_person_have_one_budget(api: Api, owner: asyncpg.Connection):
@@ -180,3 +184,58 @@ async def test_an_answer_counts_as_unread_until_it_is_read(api: Api, ask, monkey
     await ask(api, "viewer", "{ __schema { types { name description fields { name description type { name } } } } }")
     assert counted
     assert not api.parts.gate._unread
+
+
+DEAR = "{ devices(first: 100) { nodes { name address: unitId points { key name unit scale offset } } } }"
+POINTS = 'mutation ($p: [PointInput!]!) { createPoints(device: "dev_1", points: $p) { errors { code } } }'
+MANY = [{"key": f"k{n}", "registerTable": "HOLDING", "address": n, "dataType": "INT16"} for n in range(500)]
+
+
+async def test_dear_operations_of_one_caller_wait_for_each_other_and_nobody_else_does(api: Api):
+    await add(api)
+    viewer = (await api.parts.callers.find(api.tokens["viewer"])).account
+    async with api.parts.gate._dear.place(viewer):
+        waiting = asyncio.create_task(by_http(api, "viewer", DEAR))
+        assert code(await by_http(api, "owner", DEAR)) is None
+        assert code(await by_http(api, "viewer", ME)) is None
+        assert not waiting.done()
+    assert code(await waiting) is None
+
+
+async def test_what_a_change_brings_is_paid_for_before_it_is_read(api: Api, monkeypatch):
+    monkeypatch.setattr("api.ground.budget.time", SimpleNamespace(monotonic=lambda: 0.0))
+    admin = (await api.parts.callers.find(api.tokens["admin"])).account
+    before = api.parts.budgets.left(admin)
+    wrong = await by_http(api, "admin", POINTS, p=[*MANY, {"key": 1}])
+    assert "errors" in wrong
+    assert before - api.parts.budgets.left(admin) > 500 * 5 * 5
+
+
+@pytest.mark.parametrize(("points", "aside"), [(MANY, True), (MANY[:1], False)])
+async def test_what_is_large_is_read_in_a_thread(api: Api, monkeypatch, points, aside):
+    threads = []
+    made = Operation.executor
+    monkeypatch.setattr(Operation, "executor", lambda *given: threads.append(threading.get_ident()) or made(*given))
+    await by_http(api, "admin", POINTS, p=points)
+    assert [thread != threading.get_ident() for thread in threads] == [aside]
+
+
+@pytest.mark.parametrize("ask", ALL.values(), ids=ALL)
+async def test_the_refusal_of_who_asks_too_often_is_held_back_and_nobody_elses_answer(api: Api, ask, monkeypatch):
+    released = asyncio.Event()
+    held: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        held.append(seconds)
+        await released.wait()
+
+    monkeypatch.setattr("api.transport.gate.asyncio", SimpleNamespace(sleep=sleep, to_thread=asyncio.to_thread))
+    viewer = (await api.parts.callers.find(api.tokens["viewer"])).account
+    api.ruin(viewer)
+    monkeypatch.setattr("api.transport.gate.IN_FLIGHT", 0)
+    waiting = asyncio.create_task(ask(api, "viewer", ME))
+    while not held:
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    released.set()
+    assert code(await waiting) == "RATE_LIMITED"

@@ -76,6 +76,21 @@ async def test_what_is_not_done_is_degraded_with_the_reason_and_no_cause_to_rest
     assert "ddms_troubles 0.0" not in (await api.client.get(f"{api.url}/metrics")).text
 
 
+async def test_callers_who_hold_all_connections_make_it_degraded_and_not_down(api: Api, polled, monkeypatch):
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
+    turns = api.parts.database._turns
+    held = range(turns._places)
+    for caller in held:
+        await turns.begin(caller)
+    answer = (await api.client.get(f"{api.url}/health")).json()
+    told = await asked(api)
+    for caller in held:
+        turns.end(caller)
+    assert told == (200, "degraded", "callers keep all connections to the database busy")
+    assert (answer["database"], answer["devices"]) == ("ok", None)
+    assert await asked(api) == (200, "ok", "")
+
+
 async def test_a_database_that_takes_no_writes_is_degraded(api: Api, polled):
     name = await polled.fetchval("SELECT current_database()")
     await polled.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
@@ -110,18 +125,17 @@ async def test_a_live_stream_that_is_not_heard_is_degraded(api: Api, polled):
 
 
 @pytest.mark.parametrize(
-    ("run", "reason"),
+    ("error", "due", "reason"),
     [
-        ("now(), 'no room'", "the job tidy fails: no room"),
-        ("now() - interval '1 h', NULL", "the job tidy, due each 20 s, was not done for 3600 s"),
-        ("now(), NULL", ""),
+        ("no room", "now()", "the job tidy fails: no room"),
+        (None, "now() - interval '1 h'", "the job tidy is due for 3600 s, and nobody runs it"),
+        (None, "now()", ""),
     ],
 )
-async def test_jobs_that_fail_or_are_not_run_are_degraded(api: Api, polled, run, reason):
+async def test_jobs_that_fail_or_are_not_run_are_degraded(api: Api, polled, error, due, reason):
     api.parts.health._jobs = [Job(name="tidy", every=timedelta(seconds=20), work=None)]
-    await polled.execute(
-        f"INSERT INTO job_runs (job, started_at, finished_at, error) SELECT 'tidy', now(), r.* FROM (SELECT {run}) r"
-    )
+    await polled.execute("INSERT INTO job_runs (job, started_at, error) VALUES ('tidy', now(), $1)", error)
+    await polled.execute(f"INSERT INTO scheduled_jobs (name, schedule, due_at) VALUES ('tidy', 'every 20 s', {due})")
     assert await asked(api) == (200, "degraded" if reason else "ok", reason)
 
 
@@ -176,3 +190,15 @@ async def test_graphiql_is_served_whole_and_names_no_foreign_host(api: Api):
         assert answer.status_code == 200
         assert "max-age" in answer.headers["cache-control"]
         assert not re.search(r"url\(\s*['\"]?https?:|@import|importScripts|unpkg\.com|cdn\.|googleapis", answer.text)
+
+
+@pytest.mark.parametrize("excuse", ["started_at = now()", "paused_at = now(), paused_by = 'ann'"])
+async def test_a_job_that_runs_or_is_paused_is_not_late(api: Api, polled, excuse):
+    api.parts.health._jobs = [Job(name="tidy", every=timedelta(seconds=20), work=None)]
+    await polled.execute(
+        "INSERT INTO scheduled_jobs (name, schedule, due_at) VALUES ('tidy', 'every 20 s', now() - interval '1 h')"
+    )
+    assert (await asked(api))[1] == "degraded"
+    await polled.execute(f"UPDATE scheduled_jobs SET {excuse}")
+    api.parts.health._reasons = (-health.REASONS_SECONDS, [])
+    assert (await asked(api))[1] == "ok"

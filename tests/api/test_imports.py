@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from api.devices.files import FileFormat, read, write
+from api.ground.budget import Budgets
 from ddms.errors import Mistakes
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.command_line import ddms_on
@@ -179,7 +180,7 @@ async def test_a_dash_is_standard_output_and_no_file(settings, tmp_path: Path, m
         done = await ddms_on(settings, *command, "-")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - a test waits
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_document_is_registered_from_standard_input(settings):
@@ -228,7 +229,7 @@ async def test_an_import_is_priced_with_the_points_of_its_profiles(api: Api):
 
 
 async def test_what_an_import_costs_is_taken_out_of_the_budget(api: Api):
-    api.parts.budgets.per_second = 0
+    api.parts.budgets = Budgets(0)
     text = "device,endpoint\n" + "\n".join(f"Pump {n},tcp://10.0.0.1" for n in range(100))
     told = await api.post(IMPORT, "admin", text=text, format="CSV", dry=True)
     assert told["data"]["importDevices"]["errors"] == []

@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from api.ground.budget import Budgets
 from api.retention.deletions import erase_deleted
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -242,7 +243,7 @@ async def test_points_beyond_what_was_priced_are_paid_when_they_are_there(api: A
     points = [{"key": f"p{n}", "registerTable": "HOLDING", "address": n, "dataType": "UINT16"} for n in range(210)]
     made = await api.ask("mutation ($input: ProfileInput!) { createProfile(input: $input) { errors { message } } }", input={"name": "Large", "points": points})  # fmt: skip
     assert made["errors"] == []
-    api.parts.budgets.per_second = 0
+    api.parts.budgets = Budgets(0)
     answer = await api.post('{ profile(name: "Large") { points { ...named } } } fragment named on ProfilePoint { key name }', "viewer")  # fmt: skip
     assert len(answer["data"]["profile"]["points"]) == 210
     cost = answer["extensions"]["cost"]

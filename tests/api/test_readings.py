@@ -3,12 +3,14 @@
 import asyncio
 import time
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.history import history
 
 LATEST = "query ($devices: [ID!], $points: [ID!]) { latest(devices: $devices, points: $points) { count columns { pointId deviceId key time value quality text } } }"
 SERIES = """query ($points: [ID!]!, $from: DateTime!, $to: DateTime, $max: Int, $bucket: Duration, $zone: String! = "UTC", $raw: Boolean! = false, $origin: DateTime) {
@@ -73,6 +75,16 @@ async def test_latest_knows_what_was_replayed_from_a_spool(api: Api, owner: asyn
     await owner.execute(
         """SELECT pg_notify(channel('ddms_replays'), '{"collector": "test", "sequence": 1, "first": null, "last": null}')"""
     )
+    async with asyncio.timeout(60):
+        while (await api.ask(LATEST))["columns"]["value"] != [2.0]:
+            await asyncio.sleep(0.01)
+
+
+async def test_latest_knows_what_was_imported(api: Api, settings, tmp_path: Path):
+    device = await add(api)
+    file = tmp_path / "new.csv"
+    file.write_text(f"time,tag,value\n{datetime.now(UTC).isoformat()},pt_{device['points']['flow']},2\n")
+    assert (await history(settings, "import", file)).code == 0
     async with asyncio.timeout(60):
         while (await api.ask(LATEST))["columns"]["value"] != [2.0]:
             await asyncio.sleep(0.01)

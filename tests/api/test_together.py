@@ -5,6 +5,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_list_typ
 from graphql.type import get_nullable_type
 from strawberry.types.field import StrawberryField
 
+from api.ground.budget import Budgets
 from api.schema import build
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.statements import statements
@@ -78,6 +79,7 @@ def test_the_walk_finds_what_is_known_to_nest():
 
 async def test_each_nested_field_is_one_statement_however_many_objects_ask(api: Api, plant):
     too_many = {}
+    api.parts.budgets = Budgets(10_000_000)
     for path, query in nested().items():
         await api.ask("{ me { name } }")
         before = statements()

@@ -167,7 +167,7 @@ async def test_the_command_line_refuses_the_same(settings):
 
 async def test_numbers_are_the_same_on_the_command_line(settings):
     done = await ddms_on(settings, "config", "set", "retention_days=0x10", "time_zone=europe/berlin", "--json")
-    told = json.loads(done.stdout)
+    told = json.loads(done.stdout)["configuration"]
     assert (told["retention_days"], told["time_zone"]) == (16, "Europe/Berlin")
 
 

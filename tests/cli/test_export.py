@@ -30,7 +30,7 @@ async def test_a_device_is_exported_to_a_file_that_is_there_only_when_it_is_whol
     again = ddms("export", "--device", "nobody", *RANGE, "-o", str(file), url=database_url)
     assert (again.returncode, again.stderr[:38]) == (1, "Error: there is no device 'nobody': it")
     assert len(file.read_text().splitlines()) == 11, "what was there stays"
-    assert [path.name for path in tmp_path.glob("*")] == [file.name]  # noqa: ASYNC240 - a test waits
+    assert [path.name for path in tmp_path.glob("*")] == [file.name]
 
 
 def test_what_cannot_be_is_refused_without_a_database():

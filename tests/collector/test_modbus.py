@@ -65,6 +65,12 @@ async def test_an_exception_that_modbus_does_not_know_is_no_other_reason(code):
         assert await reason_of(await opened(device.port)) is Reason.UNKNOWN_EXCEPTION
 
 
+async def test_of_an_exception_that_modbus_does_not_know_the_number_is_told():
+    async with scripted(lambda request: exception(request, 0x20)) as device:
+        with pytest.raises(ReadError, match=r"Modbus does not know \(exception 32\)"):
+            await (await opened(device.port)).read(1, 3, 0, 1, 1.0)
+
+
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [

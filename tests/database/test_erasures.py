@@ -5,11 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
-from api.ground.database import Database
 from api.retention import deletions as erasures
 from api.retention import erasing
 from api.retention.deletions import erase_deleted
-from ddms.database import read_edition
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 DELETE = """mutation ($id: ID!, $keep: Boolean!) { deleteDevice(id: $id, keepHistory: $keep) {
@@ -18,12 +16,6 @@ ERASURE = "query ($id: ID!) { erasure(id: $id) { state progress rows error finis
 FILL = """INSERT INTO readings (time, point_id, value, quality)
 SELECT now() - make_interval(hours => n), p, n, 0 FROM generate_series(1, 480) n, unnest($1::int[]) p"""
 TABLES = ("readings", "texts", "latest", "rollup_1m", "rollup_1h", "rollup_1d")
-
-
-@pytest.fixture
-async def database(pool: asyncpg.Pool) -> Database:
-    async with pool.acquire() as connection:
-        return Database(pool, await read_edition(connection))
 
 
 @pytest.fixture(autouse=True)

@@ -14,42 +14,12 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
-from grafana import device, group, history
+from grafana import device, group, history, texts
 from grafana.__main__ import FOLDER, dashboards, main, outdated
+from tests.support.dashboards import FILL, as_grafana_sends
 
 BOARDS: dict[str, Any] = {name: json.loads(text) for name, text in dashboards().items()}
 PANELS = [pytest.param(p, id=f"{b['uid']}-{p['title']}") for b in BOARDS.values() for p in b["panels"]]
-HOUR = 3_600_000
-
-FILL = """
-INSERT INTO connections (endpoint) VALUES ('tcp://127.0.0.1:502');
-INSERT INTO devices (name, connection_id, unit_id, enabled)
-    SELECT name, 1, n, name <> 'Resting' FROM unnest(array['Pump', 'Tank', 'Resting', 'Gone', 'O''Brien''s "oven"']) WITH ORDINALITY AS u (name, n);
-INSERT INTO device_states (device_id, state, last_seen, failures, first_failure, last_error) VALUES
-    (1, 'online', now(), 0, NULL, NULL), (4, 'offline', now() - interval '1 hour', 60, now() - interval '1 hour', 'the device did not answer in time'),
-    (5, 'online', now() - interval '10 min', 0, NULL, NULL);
-UPDATE device_states SET answer_seconds = 0.02, overrun_since = now() WHERE device_id = 1;
-INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, deadband) SELECT id, u.* FROM devices,
-    (VALUES ('flow', 'Flow', 'm³/h', 'holding', 0, 'float32', NULL, 0), ('ratio', 'Ratio', '', 'holding', 2, 'float32', NULL, 0.5),
-            ('run', 'Running', '', 'coil', 0, 'bool', NULL, 0), ('mode', 'Mode', '', 'holding', 4, 'string', 8, 0)) u;
-INSERT INTO readings SELECT t, p.id, CASE WHEN p.key = 'run' THEN 1 ELSE 20 + p.id END, 0
-    FROM points p, generate_series(now() - interval '50 min', now(), '10 s') t
-   WHERE p.device_id = 1 AND p.key <> 'mode' AND (p.key = 'ratio' OR t NOT BETWEEN now() - interval '30 min' AND now() - interval '20 min');
-UPDATE readings SET value = NULL, quality = 16 WHERE point_id = 1 AND time BETWEEN now() - interval '10 min' AND now() - interval '8 min';
-INSERT INTO texts VALUES (now() - interval '2 days', 4, 'AUTO', 0), (now() - interval '5 min', 4, NULL, 16);
-INSERT INTO latest SELECT DISTINCT ON (point_id) point_id, time, value, quality FROM readings ORDER BY point_id, time DESC;
-INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 hour', 1e-9, 0, NULL), (6, now(), NULL, 34, NULL);
-INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
-INSERT INTO device_groups SELECT 1, id FROM devices;
-INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
-INSERT INTO job_runs (job, started_at, error) VALUES ('rollups', now(), NULL), ('retention', now(), 'the disk is on fire');
-INSERT INTO retention_notice (due_at) VALUES (now() + interval '1 day');
-INSERT INTO retention_state (device_id, source, due_before, due_rows, due_bytes) VALUES (1, 'readings', now() - interval '90 days', 8640, 500000);
-INSERT INTO retention_runs (requested_by, state, finished_at) VALUES ('schedule', 'done', now() + interval '3 s');
-INSERT INTO retention_run_tables (run_id, source, rows, bytes, chunks) VALUES (1, 'readings', 100, 6000, 1), (1, 'texts', 5, 500, 0);
-INSERT INTO erasures (subject, points, requested_by, progress, state) VALUES ('Old pump', '{77}', 'ann', 0.5, 'running');
-ANALYZE readings;
-"""
 
 
 @pytest.fixture
@@ -74,32 +44,27 @@ async def viewer(database_url: str) -> Any:
     await connection.close()
 
 
-def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
-    """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros."""
-    chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1", "devices": ["1", "2"], "group": "1", "keys": ["flow", "ratio"],
-                              "points": ["1", "2"], "unit": ["m³/h", "no unit"]} | choices  # fmt: skip
-
-    def variable(match: re.Match[str]) -> str:
-        name, form = match["braced"] or match["plain"], match["format"]
-        values = chosen[name] if isinstance(chosen[name], list) else [chosen[name]]
-        quoted = [value.replace("'", "''") for value in values]
-        return ",".join(values if form == "csv" else [f"'{q}'" for q in quoted] if form == "sqlstring" else quoted)
-
-    sql = sql.replace("${__to}", str(HOUR)).replace("${__from}", "0").replace("$__interval_ms", "5000")
-    sql = sql.replace("$__timeFrom()", "(now() - interval '1 hour')").replace("$__timeTo()", "now()")
-    sql = re.sub(r"\$\{(?P<braced>\w+):(?P<format>\w+)\}|\$(?P<plain>[a-z]+)\b", variable, sql)
-    assert "$" not in sql
-    return sql
+def asked(board: Any) -> Iterator[tuple[str, str]]:
+    """Give each query of a dashboard with what it is for."""
+    for panel in board["panels"]:
+        yield from (
+            (f"{panel['title']}-{each['refId']}", each["rawSql"]) for each in panel["targets"] if "rawSql" in each
+        )
+    for layer in board.get("annotations", {}).get("list", []):
+        yield layer["name"], layer["target"]["rawSql"]
+    for variable in board["templating"].get("list", []):
+        if variable["type"] == "query":
+            yield variable["name"], variable["query"]
 
 
 def queries() -> Iterator[Any]:
+    """Give each dashboard's queries; of one in another language those that differ from the English ones."""
     for board in BOARDS.values():
-        for panel in board["panels"]:
-            for target in (each for each in panel["targets"] if "rawSql" in each):
-                yield pytest.param(target["rawSql"], id=f"{board['uid']}-{panel['title']}-{target['refId']}")
-        for variable in board["templating"].get("list", []):
-            if variable["type"] == "query":
-                yield pytest.param(variable["query"], id=f"{board['uid']}-${variable['name']}")
+        known = set()
+        if board["uid"].endswith("-zh"):
+            known = {sql for _, sql in asked(next(b for b in BOARDS.values() if b["uid"] == board["uid"][:-3]))}
+        if found := {name: sql for name, sql in asked(board) if sql not in known}:
+            yield pytest.param(found, id=board["uid"])
 
 
 def query(uid: str, title: str) -> str:
@@ -107,33 +72,49 @@ def query(uid: str, title: str) -> str:
     return next(p["targets"][0]["rawSql"] for p in panels if p["title"] == title)
 
 
-@pytest.mark.parametrize("sql", list(queries()))
+@pytest.mark.parametrize("board", list(queries()))
 async def test_every_query_runs_as_grafanas_role_and_finds_something(
-    filled: asyncpg.Connection, viewer: asyncpg.Connection, sql: str
+    filled: asyncpg.Connection, viewer: asyncpg.Connection, board: dict[str, str]
 ):
-    assert await viewer.fetch(as_grafana_sends(sql))
+    found = {name: bool(await viewer.fetch(as_grafana_sends(sql))) for name, sql in board.items()}
+    assert [name for name, some in found.items() if not some] == []
 
 
-@pytest.mark.parametrize("sql", list(queries()))
-async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen(viewer: asyncpg.Connection, sql: str):
-    rows = await viewer.fetch(
-        as_grafana_sends(
-            sql, device="", points=[], unit=[""], search="'; --", state=[], devices=[], group="", keys=[""]
-        )
-    )
-    if sql not in {
-        query("ddms-storage", title) for title in ("The database", "Jobs")
-    }:  # which has a size from the start
-        assert all(not any(dict(row).values()) or dict(row) == {"unit": "none"} for row in rows)
+@pytest.mark.parametrize("board", list(queries()))
+async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen(
+    viewer: asyncpg.Connection, board: dict[str, str]
+):
+    nothing = {
+        "points": [],
+        "state": [],
+        "devices": [],
+        "noun": [],
+        "priority": [],
+        "event": [],
+        "unit": [""],
+        "keys": [""],
+    }
+    nothing |= dict.fromkeys(("device", "group", "point", "alarm", "operators"), "") | {"search": "'; --"}
+    always = {
+        *(
+            query(f"ddms-storage{tongue}", title) for tongue, title in (("", "The database"), ("-zh", "数据库"))
+        ),  # it has a size
+        query("ddms-backups", "Newest verified backup"),  # which says that there is none
+        query("ddms-backups-zh", "最新已校验的备份"),
+        *(query(f"ddms-alarms{tongue}", title) for tongue, title in (("", "Now"), ("-zh", "当前"))),  # all is calm
+    }
+    for name, sql in board.items():
+        rows = await viewer.fetch(as_grafana_sends(sql, **nothing))
+        shown = [{column: value for column, value in dict(row).items() if value} for row in rows]
+        assert sql in always or all(not row or row == {"unit": "none"} for row in shown), name
 
 
-@pytest.mark.parametrize("sql", list(queries()))
-async def test_a_foreign_value_in_the_address_fails_no_query(viewer: asyncpg.Connection, sql: str):
-    await viewer.fetch(
-        as_grafana_sends(
-            sql, device="Pump's", points=["x", "-1"], unit=["'"], search="%", devices=["'"], group="O'x", keys=["'"]
-        )
-    )
+@pytest.mark.parametrize("board", list(queries()))
+async def test_a_foreign_value_in_the_address_fails_no_query(viewer: asyncpg.Connection, board: dict[str, str]):
+    foreign: dict[str, Any] = {key: ["'"] for key in ("points", "unit", "devices", "keys", "priority", "event")}
+    foreign |= {"points": ["x", "-1"], "device": "Pump's", "search": "%", "group": "O'x", "point": "x'", "alarm": "x", "operators": "x"}  # fmt: skip
+    for sql in board.values():
+        await viewer.fetch(as_grafana_sends(sql, **foreign))
 
 
 async def test_the_fleet_tells_the_states_apart(filled: asyncpg.Connection, viewer: asyncpg.Connection):
@@ -171,8 +152,13 @@ async def test_administrators_see_what_will_be_erased_and_what_was(
 
 
 async def test_an_operator_sees_which_job_failed_and_why(filled: asyncpg.Connection, viewer: asyncpg.Connection):
-    failed, *_ = await viewer.fetch(query("ddms-storage", "Jobs"))
-    assert (failed["job"], failed["run_state"], failed["error"]) == ("retention", "failed", "the disk is on fire")
+    failed, *others = await viewer.fetch(query("ddms-jobs", "Jobs of DDMS"))
+    assert (failed["job"], failed["job_state"], failed["detail"]) == ("retention", "failed", "the disk is on fire")
+    never_run, rollups = (next(row for row in others if row["job"] == name) for name in ("backup", "rollups"))
+    assert (never_run["schedule"], never_run["job_state"]) == ("0 1 * * * UTC", "waiting")
+    assert rollups["schedule"] == "every 20 s"
+    (chinese,) = [row for row in await viewer.fetch(query("ddms-jobs-zh", "DDMS 的任务")) if row["job"] == "rollups"]
+    assert chinese["schedule"] == "每 20 秒"
 
 
 async def test_filters_take_a_name_literally(filled: asyncpg.Connection, viewer: asyncpg.Connection):
@@ -292,16 +278,7 @@ def test_a_changed_a_missing_and_a_foreign_file_are_found(tmp_path, monkeypatch,
     (tmp_path / "fleet.json").write_text("{}")
     assert main(["--check"]) == 1
     assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == [
-        f"grafana/dashboards/{name}"
-        for name in (
-            "api.json",
-            "device.json",
-            "fleet.json",
-            "foreign.json",
-            "group.json",
-            "history.json",
-            "storage.json",
-        )
+        f"grafana/dashboards/{name}" for name in (*sorted({*BOARDS, "foreign.json"}),)
     ]
     (tmp_path / "foreign.json").unlink()
     assert main([]) == 0
@@ -314,7 +291,9 @@ def test_every_panel_explains_itself(panel: dict[str, Any]):
     defaults = panel["fieldConfig"]["defaults"]
     assert panel["title"]
     assert defaults["unit"]
-    assert min(len(panel["description"]), len(defaults["noValue"])) > 15
+    assert min(len(panel["description"]), len(defaults["noValue"])) > (
+        5 if re.search("[一-龥]", panel["description"]) else 15
+    )
     source = panel["datasource"]["uid"]
     assert source in {"ddms", "prometheus"}
     assert all(target["datasource"]["uid"] == source for target in panel["targets"])
@@ -368,39 +347,48 @@ async def test_points_of_one_name_are_told_apart_since_grafana_shows_each_text_o
 
 
 def test_dashboards_have_fixed_addresses_and_are_read_only():
-    assert {name: board["uid"] for name, board in BOARDS.items()} == {
-        "fleet.json": "ddms-fleet",
-        "device.json": "ddms-device",
-        "group.json": "ddms-group",
-        "history.json": "ddms-history",
-        "storage.json": "ddms-storage",
-        "api.json": "ddms-api",
+    assert {name: board["uid"] for name, board in BOARDS.items()} == {name: f"ddms-{name[:-5]}" for name in BOARDS}
+    assert {name[:-5] for name in BOARDS} >= {
+        "fleet",
+        "device",
+        "group",
+        "history",
+        "storage",
+        "api",
+        "audit",
+        "jobs",
+        "alarms",
     }
-    for board in BOARDS.values():
-        assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, "10s")
+    for name, board in BOARDS.items():
+        refresh = "5m" if name.startswith("alarm-performance") else "10s"  # which looks at weeks
+        assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, refresh)
         assert [p["id"] for p in board["panels"]] == list(range(1, len(board["panels"]) + 1))
 
 
 def test_links_keep_the_time_range():
-    urls = {name: re.findall(r'"url": "([^"]+)"', json.dumps(board["panels"])) for name, board in BOARDS.items()}
-    to_device = [
-        u
-        for found in urls.values()
-        for u in found
-        if u.startswith("/d/ddms-device?var-device=${__data.fields.device_id}")
-    ]
-    assert len(to_device) == 6
-    assert (
-        len([u for u in urls["fleet.json"] if u.startswith("/d/ddms-group?var-group=${__data.fields.group_id}")]) == 1
-    )
-    assert all(u.endswith("&${__url_time_range}") for found in urls.values() for u in found)
-    for name in ("device.json", "group.json", "history.json"):
-        links = {link["url"].partition("?")[0]: link for link in BOARDS[name]["links"]}
-        assert links["/d/ddms-fleet"]["keepTime"]
-        assert "&from=${__from:date:iso}&to=${__to:date:iso}" in links["/export"]["url"]
-    assert {link["url"]: link["keepTime"] for link in BOARDS["device.json"]["links"]}[
-        "/d/ddms-history?var-devices=${device}"
-    ]
+    for name, board in BOARDS.items():
+        urls = re.findall(r'"url": "(/d/[^"]+)"', json.dumps(board["panels"]))
+        if not name.startswith("alarm"):  # these lead to the time of an alarm
+            assert [url for url in urls if not url.endswith("${__url_time_range}")] == []
+        assert [link["url"] for link in board["links"] if link["url"].startswith("/d/") and not link["keepTime"]] == []
+        exports = [link["url"] for link in board["links"] if link["url"].startswith("/export?")]
+        assert len(exports) == name.startswith(("device", "group", "history"))
+        assert all("&from=${__from:date:iso}&to=${__to:date:iso}" in url for url in exports)
+
+
+def test_what_is_seen_together_leads_to_its_parts_and_back():
+    urls = {name: re.findall(r'"url": "([^"]+)"', json.dumps(board)) for name, board in BOARDS.items()}
+    for tongue in ("", "-zh"):
+        device = f"/d/ddms-device{tongue}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
+        for name in ("fleet", "group", "history"):
+            assert device in urls[f"{name}{tongue}.json"]
+        assert (
+            f"/d/ddms-group{tongue}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
+            in urls[f"fleet{tongue}.json"]
+        )
+        assert f"/d/ddms-history{tongue}?var-devices=${{device}}" in urls[f"device{tongue}.json"]
+        for name in ("device", "group", "history", "api", "audit", "alarms", "alarm-history", "alarm-performance"):
+            assert f"/d/ddms-fleet{tongue}" in urls[f"{name}{tongue}.json"]
 
 
 def test_panels_do_not_overlap():
@@ -412,7 +400,7 @@ def test_panels_do_not_overlap():
 
 
 def test_trends_are_never_drawn_through_a_gap():
-    for name in ("device.json", "group.json", "history.json"):
+    for name in (f"{board}{tongue}.json" for board in ("device", "group", "history") for tongue in ("", "-zh")):
         trend = next(p for p in BOARDS[name]["panels"] if p["type"] == "timeseries")
         assert trend["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
         assert trend["repeat"] == "unit"
@@ -424,7 +412,9 @@ async def test_a_group_shows_its_members_and_their_values_side_by_side(
     counts = dict(await viewer.fetchrow(as_grafana_sends(query("ddms-group", "${group:text}"))))
     assert counts == {"devices": 5, "online": 1, "error": 0, "offline": 1, "disabled": 1, "unknown": 2, "bad_points": 1}
     members = await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices")))
-    assert [(m["device"], m["state"]) for m in members][:2] == [("Gone", "offline"), ("O'Brien's \"oven\"", "unknown")]
+    assert [(m["device"], m["state"]) for m in members][:2] == [("Pump", "online"), ("Gone", "offline")], (
+        "the worst alarm first"
+    )
     assert not await viewer.fetch(as_grafana_sends(query("ddms-group", "Devices"), group="2"))
     values = await viewer.fetch(as_grafana_sends(query("ddms-group", "Values now")))
     shown = {(v["device"], v["point"]): v["shown"] for v in values}
@@ -438,7 +428,7 @@ async def test_a_line_of_history_says_of_which_device_and_how_long_its_steps_are
 ):
     sql = query("ddms-history", "Trend: ${unit}")
     rows = await viewer.fetch(as_grafana_sends(sql))
-    assert {r["point"] for r in rows} == {"Pump · Flow", "Pump · Ratio"}
+    assert {r["point"] for r in rows if r["number"] < 3} == {"Pump · Flow", "Pump · Ratio"}
     assert [r for r in rows if r["value"] is None], "the outage is a gap"
     coarse = await viewer.fetch(as_grafana_sends(sql.replace("$__interval_ms", "120000")))
     assert {r["point"] for r in coarse} >= {"Pump · Flow ⌀ 5 min", "Pump · Flow ⌀ 5 min ↓", "Pump · Flow ⌀ 5 min ↑"}
@@ -449,6 +439,32 @@ async def test_a_line_of_history_says_of_which_device_and_how_long_its_steps_are
 def test_grafana_gets_its_data_sources_and_dashboards_read_only():
     folder = FOLDER.parents[1] / "provisioning" / "grafana"
     sources = yaml.safe_load((folder / "datasources" / "ddms.yaml").read_text())["datasources"]
-    assert {source["uid"]: source["editable"] for source in sources} == {"ddms": False, "prometheus": False}
+    assert {source["uid"]: source["editable"] for source in sources} == dict.fromkeys(
+        ("ddms", "ddms-rules", "ddms-limited", "prometheus"), False
+    )
     (provider,) = yaml.safe_load((folder / "dashboards" / "ddms.yaml").read_text())["providers"]
     assert (provider["allowUiUpdates"], provider["disableDeletion"]) == (False, True)
+
+
+OF_THE_SITE = re.compile(r"\bFROM (storage\w*|jobs|backup\w*|restores|retention_runs|changes|audit_checks|job_runs)\b")
+
+
+@pytest.mark.parametrize("shown", PANELS)
+def test_a_panel_that_limited_people_see_empty_says_so(shown):
+    asked = any(OF_THE_SITE.search(target.get("rawSql", "")) for target in shown.get("targets", []))
+    asked = asked and shown["type"] != "state-timeline"  # a part of their SQL has the name of a view
+    empty = shown["fieldConfig"]["defaults"].get("noValue", "") if "fieldConfig" in shown else ""
+    said = any(text in empty for text in (texts.IF_LIMITED, texts.IF_LIMITED_ZH))
+    assert asked == said
+
+
+def test_a_cell_without_a_value_is_not_green():
+    coloured = [
+        {one["id"]: one.get("value") for one in override["properties"]}
+        for board in BOARDS.values()
+        for shown in board["panels"]
+        for override in shown.get("fieldConfig", {}).get("overrides", [])
+    ]
+    coloured = [one for one in coloured if one.get("custom.cellOptions", {}).get("type") == "color-background"]
+    assert coloured
+    assert {one["thresholds"]["steps"][0]["color"] for one in coloured} == {"transparent"}

@@ -154,7 +154,7 @@ async def test_a_role_that_is_no_superuser_migrates_and_leaves_only_the_second_l
     url = await owned_database(bare, "CREATEROLE")
     left = await migrate(url, Settings(grafana_password="g"))
     assert [row["fault"] for row in left if row["vital"]] == []
-    assert len(left) == 2
+    assert len(left) == 6
     connection = await asyncpg.connect(url)
     await connection.execute(
         "ALTER ROLE ddms_grafana PASSWORD 'stolen'; ALTER ROLE ddms_grafana SET statement_timeout = 0"

@@ -286,3 +286,12 @@ async def test_values_beyond_all_measure_stop_no_rollup(owner, points):
     assert found[points[1], START]["sum"] == 1.0
     (row,) = await series(owner, points[:1], START, END, 10, timedelta(hours=1))
     assert row["highest"] == [1.7e308]
+
+
+async def test_readings_of_a_day_that_is_to_be_rolled_up_again_are_not_erased_before(owner: asyncpg.Connection, points):
+    day = START + timedelta(days=1)
+    await owner.execute("UPDATE rollup_levels SET complete = $1", END)
+    await owner.execute("SELECT note_late_days($1, $2)", [points[0], points[0]], [day, day + timedelta(days=1)])
+    assert await owner.fetchval("SELECT rolled_up_before('readings')") == day
+    assert [await owner.fetchval("SELECT roll_up_late_days()") for _ in range(3)] == [True, True, False]
+    assert await owner.fetchval("SELECT rolled_up_before('readings')") == END

@@ -88,7 +88,7 @@ async def test_the_whole_way_from_registers_to_graphql_twice(tmp_path: Path):
         await asyncio.sleep(3)
         after = good_values(directory)
         assert len(after) > 250
-        assert sum(after[point] != value for point, value in before.items()) > 40
+        assert sum(after.get(point, value) != value for point, value in before.items()) > 40
         devices = query(directory, "{ devices(first: 100) { edges { node { name status { state } } } } }")["devices"]
         states = [edge["node"]["status"]["state"] for edge in devices["edges"]]
         assert len(states) == len(INVENTORY.devices)
@@ -160,6 +160,15 @@ async def test_what_is_loaded_is_what_the_collector_polls(owner: asyncpg.Connect
         for point in device.points:
             polled = points[point.key]
             assert (polled.register, polled.scale, polled.interval_s) == (point.register, point.scale, point.interval_s)
+
+
+async def test_the_limits_of_the_plant_are_loaded_with_their_texts(owner: asyncpg.Connection):
+    await loading.load(owner, INVENTORY, PORTS, {})
+    limits = await owner.fetch("SELECT * FROM grafana.limits")
+    assert len(limits) == sum(len(device.limits) for device in INVENTORY.devices)
+    (one,) = [row for row in limits if row["point_key"] == "pressure" and row["kind"] == "low_low"]
+    assert (one["threshold"], one["priority"]) == (5.7, "critical")
+    assert one["action"].startswith("Close the main valve")
 
 
 async def test_loading_twice_changes_nothing_and_keeps_what_a_person_changed(owner: asyncpg.Connection):

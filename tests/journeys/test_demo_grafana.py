@@ -99,10 +99,13 @@ def test_the_container_gets_the_dashboards_and_of_the_database_the_socket_alone(
     mounts = [run[i + 1] for i, word in enumerate(run) if word == "--volume"]
     assert mounts == [
         f"{docker}/grafana/grafana.ini:/etc/grafana/grafana.ini:ro",
-        f"{ROOT}/provisioning/grafana:/etc/grafana/provisioning:ro",
+        f"{docker}/grafana/provisioning:/etc/grafana/provisioning:ro",
         f"{ROOT}/grafana/dashboards:/etc/ddms/dashboards:ro",
         f"{docker}/postgres/.s.PGSQL.5432:/run/ddms/.s.PGSQL.5432",
     ]
+    assert (docker / "grafana/provisioning/alerting/ddms_rules.json").exists(), (
+        "alarms are seen, and nobody is notified"
+    )
     given = {run[i + 1].split("=")[0] for i, word in enumerate(run) if word == "--env"}
     files = [path.read_text() for path in (ROOT / "provisioning/grafana").rglob("*.yaml")]
     assert given == {name for name in COMPOSED if any(f"${{{name}}}" in text for text in files)}

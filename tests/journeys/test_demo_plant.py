@@ -4,12 +4,15 @@ import asyncio
 import math
 import struct
 from collections.abc import AsyncIterator, Callable
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from pyModbusTCP.client import ModbusClient
 
+from ddms.alarms import Priority
+from ddms.limits import LimitKind, WrittenLimit, faults
 from ddms.registers import DataType, Register, RegisterTable
 from demo import inventory
 from demo.gateway import Server, listen
@@ -112,8 +115,34 @@ def test_names_unit_ids_and_keys_are_unique_and_faults_name_points():
     for d in INVENTORY.devices:
         keys = [p.key for p in d.points]
         assert len(set(keys)) == len(keys)
+        assert {shift.point for shift in d.faults.shifts} | {limit.point for limit in d.limits} <= set(keys)
         assert {*d.faults.refuses, *(d.faults.no_value.points if d.faults.no_value else ())} <= set(keys)
         assert all(1 <= p.interval_s <= 60 for p in d.points)
+
+
+def test_every_limit_of_the_table_is_one_that_ddms_accepts():
+    for d in INVENTORY.devices:
+        points = {point.key: point for point in d.points}
+        for key in {limit.point for limit in d.limits}:
+            names = {field.name for field in fields(WrittenLimit)}
+            written = [
+                WrittenLimit(
+                    **{k: v for k, v in limit.fields.items() if k in names} | {"kind": LimitKind(limit.fields["kind"])}
+                )
+                for limit in d.limits
+                if limit.point == key
+            ]
+            low, high = points[key].valid
+            span = -math.inf if low is None else low, math.inf if high is None else high
+            data_type, others = points[key].register.data_type, set(points) - {key}
+            assert not faults(written, own_key=key, other_keys=others, span=span, data_type=data_type), (d.name, key)
+
+
+def test_limits_of_the_table_are_of_all_priorities_and_most_kinds_and_say_what_to_do():
+    limits = [limit.fields for d in INVENTORY.devices for limit in d.limits]
+    assert {one["priority"] for one in limits} == set(Priority)
+    assert len({one["kind"] for one in limits}) >= 7
+    assert all(one[text].strip() for one in limits for text in ("cause", "consequence", "action"))
 
 
 def test_values_that_people_would_not_believe_do_not_occur():
@@ -167,7 +196,8 @@ async def test_writing_is_refused(servers: dict[str, Server]):
 def moments(spell: Spell | None, since: float = MORNING) -> tuple[float, float]:
     """Return a time in the middle of the next fault, and one after it."""
     assert spell is not None
-    begin = math.ceil(since / spell.every) * spell.every
+    first = 0.0 if spell.first is None else MORNING + spell.first
+    begin = first + max(0, math.ceil((since - first) / spell.every)) * spell.every
     return begin + spell.lasting / 2, begin + spell.lasting + 2
 
 

@@ -36,7 +36,7 @@ def environment(service: str, folder: Path, server_url: str, **changes: str) -> 
         "${COLLECTOR_NAME:-collector}": "collector",
         "@timescaledb:5432/ddms": f"@{found.hostname}:{found.port}/postgres",
         "/run/secrets": str(folder / "secrets"),
-        "/var/lib/ddms/spool": str(folder / "spool"),
+        "/var/lib/ddms": str(folder),
         "0.0.0.0": "127.0.0.1",
     }
     given = {name: str(value) for name, value in SERVICES[service]["environment"].items()}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -55,9 +56,26 @@ async def test_a_websocket_of_the_same_origin_is_served_and_of_another_origin_is
         await connect(url, subprotocols=[PROTOCOL], ssl=whole.trust(), origin="https://elsewhere.example")
 
 
+async def test_a_websocket_lives_on_when_nginx_takes_another_certificate(whole: Edge, api: Api):
+    url = whole.https.replace("https", "wss") + "/graphql"
+    pid = (whole.log.parent / "nginx.pid").read_text().strip()
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    async with connect(url, subprotocols=[PROTOCOL], ssl=whole.trust(), origin=whole.https) as connection:
+        await connection.send(json.dumps({"type": "connection_init", "payload": api.headers("viewer")}))
+        await connection.recv()
+        before = set(children.read_text().split())
+        done = await asyncio.create_subprocess_exec(*whole.command, "-s", "reload")
+        assert await done.wait() == 0
+        async with asyncio.timeout(60):
+            while set(children.read_text().split()) <= before:  # until there are workers with the new configuration
+                await asyncio.sleep(0.02)
+        await connection.send(json.dumps({"type": "ping"}))
+        assert "pong" in str(await connection.recv())
+
+
 async def test_the_page_on_which_people_try_the_api_comes_with_its_files(whole: Edge):
     async with at_the_edge(whole) as client:
-        start = await client.get("/", follow_redirects=True, headers={"Accept": "text/html"})
+        start = await client.get("/graphql", follow_redirects=True, headers={"Accept": "text/html"})
         script = await client.get("/graphiql/graphiql.js")
     assert str(start.url).startswith(f"{whole.https}/graphql")
     assert "graphiql.js" in start.text
@@ -84,7 +102,7 @@ async def test_metrics_are_not_for_everybody(whole: Edge):
 async def test_who_asks_too_much_is_told_so_in_graphqls_own_words_and_grafana_goes_on(narrow: Edge):
     async with at_the_edge(narrow) as client:
         answers = [await client.post("/graphql", json={"query": "{ __typename }"}) for _ in range(40)]
-        page = [(await client.get("/grafana/d/fleet")).status_code for _ in range(300)]
+        page = [(await client.get("/grafana/public/x")).status_code for _ in range(300)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert 18 <= len(refused) <= 19, "20 at once and the first, and perhaps one that came back meanwhile"
     assert refused[0].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
@@ -102,13 +120,13 @@ async def test_while_the_api_is_away_the_client_learns_that_it_may_come_again(na
 
 async def test_security_headers_are_sent_once_whoever_answers(narrow: Edge):
     async with at_the_edge(narrow) as client:
-        for path in ("/graphql", "/grafana/", "/grafana/public/app.js", "/metrics"):
+        for path in ("/graphql", "/grafana/", "/grafana/public/", "/grafana/public/app.js", "/metrics"):
             headers = (await client.get(path)).headers
             for name in ("Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy"):
                 assert len(headers.get_list(name)) == 1, (path, name)
             assert len(headers.get_list("Content-Security-Policy")) == 1, path
             assert "nginx/" not in headers["Server"]
-        page, script = await client.get("/grafana/"), await client.get("/grafana/public/app.js")
+        page, script = await client.get("/grafana/public/"), await client.get("/grafana/public/app.js")
     assert page.headers["Content-Security-Policy"] == "script-src 'nonce-1'"
     assert script.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
 
@@ -139,8 +157,10 @@ async def test_an_export_passes_the_edge_compressed_and_as_it_is_read(whole: Edg
 
 async def test_a_client_cannot_say_that_it_is_somebody_else(narrow: Edge):
     async with at_the_edge(narrow) as client:
-        answer = await client.get("/grafana/x", headers={"X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "http"})
-    assert answer.text == "/grafana/x 127.0.0.1 https"
+        answer = await client.get(
+            "/grafana/public/x", headers={"X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "http"}
+        )
+    assert answer.text == "/grafana/public/x 127.0.0.1 https"
 
 
 async def test_plain_http_is_sent_to_https_and_loses_nothing_of_the_address(narrow: Edge):

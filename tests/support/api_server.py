@@ -99,6 +99,10 @@ class Api:
         assert "Traceback" not in error["message"]
         return error["extensions"]["code"]
 
+    def ruin(self, who: int | str) -> None:
+        """Leave a caller so deep in debt that no wait of a slow machine restores the budget."""
+        self.parts.budgets._left[who] = -1e9, time.monotonic()
+
     @contextlib.asynccontextmanager
     async def socket(self, actor: str = "viewer", **options: Any) -> AsyncIterator[Socket]:
         """A websocket after connection_init."""
@@ -146,12 +150,12 @@ SET time = excluded.time, value = excluded.value, quality = excluded.quality, te
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, jobs: Sequence[Job] = ()) -> AsyncIterator[tuple[str, Any]]:
+async def serving(settings: Settings, jobs: Sequence[Job] = (), port: int = 0) -> AsyncIterator[tuple[str, Any]]:
     """Serve the API, without its jobs unless told; give its address and its parts."""
     app = create_app(settings, jobs=jobs)
     config = uvicorn.Config(
         app,
-        port=0,
+        port=port,
         ws_ping_timeout=300,  # a client that is slow on purpose, on a loaded machine, is not a dead one
         timeout_graceful_shutdown=1,
         **how_to_serve(settings),

@@ -44,7 +44,7 @@ async def forget_everything(server: Server) -> None:
     connection = await asyncpg.connect(server.url)
     for (name,) in await connection.fetch("SELECT datname FROM pg_database WHERE datname LIKE 'ddms%'"):
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    for name in ("ddms_app", "ddms_grafana", "plant"):
+    for name in ("ddms_app", "ddms_grafana", "ddms_limited", "ddms_grafana_limited", "plant"):
         await connection.execute(f"DROP ROLE IF EXISTS {name}")
     await connection.close()
 

@@ -61,17 +61,33 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, **at)
 
+    async def click_text(self, tag: str, text: str) -> None:
+        """Click the first element of a kind with this text, once it is there."""
+        found = f"[...document.querySelectorAll({json.dumps(tag)})].find(e => e.innerText.trim() == {json.dumps(text)})"
+        await self.until(f"!!{found}")
+        await self.run(f"{found}.click()")
+
+    async def sees(self, text: str) -> None:
+        """Wait until a text is on the page."""
+        await self.until(f"(document.body?.innerText ?? '').includes({json.dumps(text)})")
+
+    async def enter(self, cookie: str, url: str) -> None:
+        """Have the cookie of a session, `name=value`."""
+        name, _, value = cookie.partition("=")
+        whole = {"name": name, "value": value, "url": url, "path": "/", "secure": True, "httpOnly": True}
+        await self.call("Network.setCookie", **whole, sameSite="Lax")
+
     async def open(self, url: str) -> None:
         await self.call("Page.navigate", url=url)
         await self.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState == 'complete'")
 
 
 @contextlib.asynccontextmanager
-async def browsing(folder: Path) -> AsyncIterator[Page]:
+async def browsing(folder: Path, *options: str) -> AsyncIterator[Page]:
     """Start the browser with a profile of its own; give its page."""
     assert CHROMIUM
     process = await asyncio.create_subprocess_exec(
-        CHROMIUM, *OPTIONS, f"--user-data-dir={folder}", "about:blank",
+        CHROMIUM, *OPTIONS, *options, f"--user-data-dir={folder}", "about:blank",
         stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, env=os.environ | {"HOME": str(folder)},
     )  # fmt: skip
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from ddms.edge import listening
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -30,10 +31,21 @@ class Edge:
     port: int
     log: Path
     certificate: Path
+    inner: str
+    """Where Grafana gets the keys, under a certificate of its own."""
+    inner_certificate: Path
+    measured: socket.socket
+    """Where nginx writes what is counted; what nobody reads is lost, as in production."""
+    command: tuple[str, ...]
+    """The program with what makes it this one, for `-t` and `-s reload`."""
 
     def trust(self) -> ssl.SSLContext:
         """Believe the documented certificate, and nothing else."""
         return ssl.create_default_context(cafile=str(self.certificate))
+
+    def trust_inner(self) -> ssl.SSLContext:
+        """Believe the certificate that nginx and Grafana share."""
+        return ssl.create_default_context(cafile=str(self.inner_certificate))
 
     def logged(self) -> str:
         return self.log.read_text()
@@ -41,48 +53,68 @@ class Edge:
 
 @contextlib.contextmanager
 def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[Edge]:
-    """Run nginx until the block ends; `api` and `grafana` are host:port."""
+    """Run nginx until the block ends; `api` and `grafana` are host:port, of several replicas with commas between."""
     secrets = make_secrets(folder)
-    http, https = free_port(), free_port()
-    values = {"API": api, "GRAFANA": grafana, "HTTPS_PORT": str(https)} | variables
-    configuration = _configuration(folder, secrets, {f"NGINX_{k}": v for k, v in values.items()}, http, https)
+    http, https, inner = free_port(), free_port(), free_port()
+    values = {"API": "replicas", "GRAFANA": grafana, "HTTPS_PORT": str(https)} | variables
+    ports = {"8080": http, "8443": https, "8444": inner}
+    configuration = _configuration(folder, secrets, {f"NGINX_{k}": v for k, v in values.items()}, ports)
+    upstream = "".join(f"server {replica}; " for replica in api.split(","))
+    with (folder / "ddms.conf").open("a") as filled:
+        filled.write(f"\nupstream replicas {{ {upstream}}}\n")  # in a container it is a name with several addresses
     log = folder / "log"
     as_root = ["-g", "user root;"] if os.geteuid() == 0 else []
+    measured = listening(folder / "edge-log")
+    command = tuple(map(str, (NGINX, "-p", folder, "-c", configuration, "-e", "stderr", *as_root)))
     with log.open("wb") as output:
-        command = [NGINX, "-p", folder, "-c", configuration, "-e", "stderr", *as_root]
-        process = subprocess.Popen([*map(str, command)], stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         _wait(process, https, log)
-        certificate = secrets / "tls_certificate"
-        yield Edge(http=f"http://localhost:{http}", https=f"https://localhost:{https}", port=https, log=log, certificate=certificate)  # fmt: skip
+        yield Edge(
+            measured=measured,
+            http=f"http://localhost:{http}",
+            https=f"https://localhost:{https}",
+            port=https,
+            log=log,
+            certificate=secrets / "tls_certificate",
+            inner=f"https://localhost:{inner}",
+            inner_certificate=secrets / "inner_certificate",
+            command=command,
+        )
     finally:
         process.terminate()
         process.wait(60)
+        measured.close()
 
 
 def make_secrets(folder: Path) -> Path:
     """Run the very commands of docs/deployment.md."""
     document = (ROOT / "docs/deployment.md").read_text()
     (block,) = re.findall(r"```sh\n(.*?)```", document.split("1. The secrets")[1].split("\n2. ")[0], re.DOTALL)
-    block = re.sub(r"PUBLIC_HOST=\S+", "PUBLIC_HOST=localhost", block)
+    block = re.sub(r"PUBLIC_HOST=\S+", "PUBLIC_HOST=localhost", block).replace("DNS:nginx", "DNS:localhost")
     subprocess.run(["sh", "-eu", "-c", block], cwd=folder, check=True, capture_output=True)
     return folder / "secrets"
 
 
-def _configuration(folder: Path, secrets: Path, variables: dict[str, str], http: int, https: int) -> Path:
+def _configuration(folder: Path, secrets: Path, variables: dict[str, str], ports: dict[str, int]) -> Path:
     """Do what the image does at its start, and move what a container has for itself."""
     template = (ROOT / "nginx/templates/ddms.conf.template").read_text()
     environment = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v)) for k, v in SERVICE["environment"].items()} | variables
     filled = re.sub(r"\$\{(NGINX_\w+)\}", lambda match: environment[match[1]], template)
     if _version() < (1, 25, 1):
         filled = filled.replace("http2 on;", "").replace("8443 ssl", "8443 ssl http2")
-    ports = {"8080": http, "8443": https}  # in one pass, since a port may hold the other's digits
-    filled = re.sub(r"\b(8080|8443)\b", lambda match: f"127.0.0.1:{ports[match[1]]}", filled)
+    # In one pass, since a port may hold the other's digits.
+    filled = re.sub(r"\b(8080|8443|8444)\b", lambda match: f"127.0.0.1:{ports[match[1]]}", filled)
     main = (ROOT / "nginx/nginx.conf").read_text() + "\ndaemon off;\n"
     for name, text in (("ddms.conf", filled), ("nginx.conf", main)):
         moved = text.replace("/tmp/", f"{folder}/").replace("/run/secrets/", f"{secrets}/")
+        moved = moved.replace("/run/edge/", f"{folder}/edge-")
         (folder / name).write_text(moved)
-    shutil.copy(ROOT / "nginx/security_headers.conf", folder)
+    for included in (ROOT / "nginx").glob("*.conf"):
+        if included.name != "nginx.conf":
+            shutil.copy(included, folder)
+    for served in ("pages", "acme"):
+        shutil.copytree(ROOT / "nginx" / served, folder / served)
     return folder / "nginx.conf"
 
 
@@ -106,14 +138,21 @@ class _Grafana(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = f"{self.path} {self.headers['X-Forwarded-For']} {self.headers['X-Forwarded-Proto']}".encode()
-        self.send_response(200)
+        self.send_response(401 if self.path.endswith("/refused") else 200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Frame-Options", "deny")
         self.send_header("X-Content-Type-Options", "nosniff")
-        if self.path.endswith("/"):
+        for name in self.headers:  # what it was told of the person
+            if name.lower() in {"x-ddms-identity", "authorization", "cookie", "x_ddms_identity"}:
+                self.send_header(f"Told-{name}", self.headers[name])
+        if self.path.partition("?")[0].endswith("/"):
             self.send_header("Content-Security-Policy", "script-src 'nonce-1'")
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass

@@ -15,6 +15,13 @@ import threading
 _PATIENCE = 5.0  # seconds
 
 
+def remove(directory: str) -> None:
+    """Remove a server's folder, which may be mounted from memory."""
+    if os.path.ismount(directory):
+        subprocess.run(["umount", "--lazy", directory], check=False)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def main() -> int:
     task = json.loads(sys.argv[1])
     with open(task["log"], "ab") as log:
@@ -39,7 +46,7 @@ def main() -> int:
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     code = server.wait()
     if abandoned.is_set():  # else it ended by itself: the run wants to read the log
-        shutil.rmtree(task["directory"], ignore_errors=True)
+        remove(task["directory"])
     os._exit(code & 0xFF)  # without waiting for the timer
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import asyncpg
 
+from tests.support.guardian import remove
+
 GUARDIAN = Path(__file__).with_name("guardian.py")
 START_PATIENCE = 120.0  # seconds
 PREFIX = "ddms-postgres-"
@@ -95,11 +97,23 @@ def start(binaries: Binaries, *, origin: str, parent: Path | None = None) -> Ser
     parent = parent or Path(tempfile.gettempdir())
     _remove_left_overs(parent)
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    _keep_in_memory(directory)
     try:
         return _start_in(directory, _within_reach(binaries, directory), origin)
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(str(directory))
         raise
+
+
+def _keep_in_memory(directory: Path) -> None:
+    """Keep what the tests' server writes in memory, where there is enough and this process may mount it.
+
+    Thousands of databases are made there from a template, of a thousand files each: that takes half the time then.
+    """
+    enough = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 12 << 30
+    if "PYTEST_VERSION" in os.environ and os.geteuid() == 0 and enough:
+        command = ["mount", "-t", "tmpfs", "-o", "size=6g,mode=0755", "tmpfs", str(directory)]
+        subprocess.run(command, check=False, capture_output=True)
 
 
 def _within_reach(binaries: Binaries, directory: Path) -> Binaries:
@@ -207,7 +221,7 @@ def wait_until_answered(server: Server, *, log: Path, patience: float) -> None:
     except PassedOver as error:
         words = log.read_text(errors="replace").strip().splitlines()[-3:]
         server.stop()
-        shutil.rmtree(log.parent, ignore_errors=True)
+        remove(str(log.parent))
         raise PassedOver(f"{error}: {' / '.join(words)}") from error
 
 
@@ -250,4 +264,4 @@ def _remove_left_overs(parent: Path) -> None:
         # One without a log is only being made; another user's cannot be opened.
         with contextlib.suppress(OSError), _held(directory):
             if (directory / "log").exists():
-                shutil.rmtree(directory, ignore_errors=True)
+                remove(str(directory))

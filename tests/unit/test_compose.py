@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ddms.cli.notifying import wishes
 from ddms.settings import PREFIX, Settings
 from demo import inventory
 from tests.support.database_sources import IMAGE
@@ -44,7 +45,7 @@ def test_each_service_is_confined(service):
 @each_service
 def test_each_service_that_stays_is_restarted_watched_and_cannot_fill_the_disk_with_logs(service):
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
-    if service not in (SERVICES["migrate"], SERVICES["plant_devices"]):
+    if service not in (SERVICES["migrate"], SERVICES["notifications"], SERVICES["plant_devices"]):
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"][0] == "CMD"
 
@@ -76,12 +77,14 @@ def test_the_programs_know_each_variable_that_they_are_given(service, variable):
     assert SERVICES[service]["image"].startswith("ddms:")
 
 
-def test_only_nginx_is_published_and_only_the_collector_reaches_the_devices():
+def test_only_nginx_is_published_only_the_collector_reaches_the_devices_and_only_grafana_sends_messages():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
     open_networks = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
-    on_open = {name: set(service["networks"]) & open_networks for name, service in SERVICES.items()}
+    on_open = {name: set(service.get("networks", [])) & open_networks for name, service in SERVICES.items()}
     plant = {"plant": {"field"}}  # a device, as far as the others can tell
-    assert {name: nets for name, nets in on_open.items() if nets} == {"nginx": {"edge"}, "collector": {"field"}} | plant
+    messages = {"grafana": {"outside"}}
+    wanted = {"nginx": {"edge"}, "collector": {"field"}} | messages | plant
+    assert {name: nets for name, nets in on_open.items() if nets} == wanted
 
 
 def test_the_simulated_plant_comes_with_the_profile_demo_only():
@@ -117,6 +120,19 @@ def test_the_programs_of_the_plant_start_as_they_are_called(service):
     assert done.returncode == 0, done.stderr
     for option in SERVICES[service]["command"]:
         assert option.split("=")[0] in done.stdout
+
+
+def test_grafana_reads_what_the_service_of_notifications_has_written_with_every_variable_that_it_knows():
+    notifications, grafana = SERVICES["notifications"], SERVICES["grafana"]
+    secret = {name for name in wishes.VARIABLES if name.endswith(("_TOKEN", "_KEY"))}
+    assert set(notifications["environment"]) == {*wishes.VARIABLES, wishes.SECRETS_FILE} - secret
+    (written,) = notifications["volumes"]
+    assert notifications["command"] == ["notifications", "write", written.split(":")[1]]
+    assert f"{written.split(':')[0]}:/etc/grafana/provisioning/alerting:ro" in grafana["volumes"]
+    assert grafana["depends_on"]["notifications"] == {"condition": "service_completed_successfully"}
+    assert written.split(":")[1] in (ROOT / "Dockerfile").read_text(), "so that the volume belongs to its user"
+    defaults = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for name, value in notifications["environment"].items()}
+    assert wishes.read(defaults | {wishes.SECRETS_FILE: ""}) == wishes.Wishes()
 
 
 def test_the_programs_wait_for_the_migration():
@@ -177,6 +193,19 @@ def test_prometheus_asks_the_ports_on_which_the_programs_answer():
     settings = Settings()
     assert api["dns_sd_configs"][0]["port"] == settings.api_port
     assert collector["static_configs"][0]["targets"] == [f"collector:{settings.collector_metrics_port}"]
+    (edge,) = [job for job in scrapes if job["job_name"] == "edge"]
+    assert edge["static_configs"][0]["targets"][0].split(":")[1] in SERVICES["edge"]["healthcheck"]["test"][-1]
+
+
+def test_nginx_writes_what_is_counted_where_that_is_read():
+    (mounted,) = SERVICES["edge"]["volumes"]
+    assert f"{mounted}:ro" in SERVICES["nginx"]["volumes"]
+    (option,) = [word for word in SERVICES["edge"]["command"] if word.startswith("--socket=")]
+    template = (ROOT / "nginx/templates/ddms.conf.template").read_text()
+    assert f"syslog:server=unix:{option.removeprefix('--socket=')}," in template
+    assert mounted.split(":")[1] in (ROOT / "Dockerfile").read_text(), (
+        "there with its owner, which a new volume takes over"
+    )
 
 
 def _compose_plugin() -> bool:
@@ -194,3 +223,27 @@ def test_compose_itself_accepts_the_file():
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_grafana_lets_nobody_in_but_whom_the_api_names():
+    """What each of these does in the real one: tests/journeys/test_grafana_people.py."""
+    given = SERVICES["grafana"]["environment"]
+    assert given["GF_AUTH_JWT_ENABLED"] == "true"
+    for name in ("BASIC_ENABLED", "ANONYMOUS_ENABLED", "JWT_URL_LOGIN", "JWT_ALLOW_ASSIGN_GRAFANA_ADMIN"):
+        assert given[f"GF_AUTH_{name}"] == "false"
+    assert given["GF_AUTH_DISABLE_LOGIN_FORM"] == given["GF_AUTH_JWT_ROLE_ATTRIBUTE_STRICT"] == "true"
+    handed_on = (ROOT / "nginx/grafana.conf").read_text()
+    assert f"proxy_set_header {given['GF_AUTH_JWT_HEADER_NAME']} $ddms_identity;" in handed_on
+
+
+def test_the_signing_key_is_written_by_migrate_and_read_by_the_api_alone():
+    mounts = {
+        name: [v for v in service.get("volumes", []) if v.startswith("keys:")] for name, service in SERVICES.items()
+    }
+    folder = SERVICES["api"]["environment"]["DDMS_KEYS_DIRECTORY"]
+    assert {name: found for name, found in mounts.items() if found} == {
+        "migrate": [f"keys:{folder}"],
+        "api": [f"keys:{folder}:ro"],
+    }
+    assert SERVICES["migrate"]["environment"]["DDMS_KEYS_DIRECTORY"] == folder
+    assert folder in (ROOT / "Dockerfile").read_text(), "there with its owner, which a new volume takes over"

@@ -10,6 +10,9 @@ let token = sessionStorage.getItem(kept);
 let points = [];
 let asked = 0;
 
+// A browser that is signed in proves by this cookie, which other sites cannot read, that our own page asks.
+const csrf = () => document.cookie.match(/(?:^|; )__Host-ddms_csrf=([0-9a-f]+)/)?.[1];
+const proof = () => (token ? { Authorization: `Bearer ${token}` } : csrf() ? { "X-CSRF-Token": csrf() } : {});
 const field = (name) => page.elements[name];
 function tell(text, wrong = false) {
   preview.textContent = page.inert ? "" : text;
@@ -18,7 +21,7 @@ function tell(text, wrong = false) {
 }
 
 async function graphql(query, variables = {}) {
-  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+  const headers = { "Content-Type": "application/json", ...proof() };
   const response = await fetch("graphql", { method: "POST", headers, body: JSON.stringify({ query, variables }) });
   const answer = await response.json();
   if (answer.errors) throw Object.assign(new Error(answer.errors[0].message), answer.errors[0].extensions);
@@ -33,7 +36,7 @@ function choose(given) {
 
 async function greet() {
   let me = null;
-  try { me = token && (await graphql("{ me { name } }")).me; } catch (error) {
+  try { me = (token || csrf()) && (await graphql("{ me { name } }")).me; } catch (error) {
     if (error.code !== "UNAUTHENTICATED") { tell(error.message, true); return; }
     token = null;
     sessionStorage.removeItem(kept);
@@ -41,6 +44,8 @@ async function greet() {
   }
   document.querySelector("#sign-in").hidden = Boolean(me);
   document.querySelector("#signed-in").hidden = !me;
+  document.querySelector("#sign-out").hidden = !token;
+  document.querySelector("#leave").hidden = Boolean(token);
   document.querySelector("#who").textContent = me ? me.name : "";
   page.inert = !me;
   if (!me) { download.disabled = true; return; }
@@ -93,7 +98,7 @@ async function ask() {
   tell("…");
   given.set("preview", "1");
   try {
-    const response = await fetch("export", { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: given });
+    const response = await fetch("export", { method: "POST", headers: proof(), body: given });
     const answer = await response.json();
     if (mine !== asked) return false;
     if (answer.errors) {
@@ -123,6 +128,7 @@ const readable = (bytes) => {
 
 function fill() {
   const given = new URLSearchParams(location.search);
+  document.querySelector("#sign-in a").search = `?next=${encodeURIComponent("/export" + location.search)}`;
   offer("#zones", Intl.supportedValuesOf ? ["UTC", ...Intl.supportedValuesOf("timeZone")] : ["UTC"]);
   field("timezone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   for (const name of ["device", "group", "from", "to", "timezone", "level", "origin", "shape", "step", "dialect", "delimiter"]) {
@@ -168,7 +174,7 @@ page.addEventListener("submit", async (event) => {
   if (!(await ask())) return;
   const given = parameters();
   given.set("link", "1");
-  const response = await fetch("export", { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: given });
+  const response = await fetch("export", { method: "POST", headers: proof(), body: given });
   const answer = await response.json();
   if (answer.errors) { tell(answer.errors[0].message, true); return; }
   Object.assign(document.createElement("a"), { href: answer.url, download: "" }).click();

@@ -1,0 +1,1 @@
+"""Alarms: what is wrong now, what happened, and what operators do about it."""

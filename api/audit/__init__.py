@@ -1,0 +1,1 @@
+"""The audit as people read it: in pages, as files, checked."""

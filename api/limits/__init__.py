@@ -1,0 +1,1 @@
+"""Limits: what of a point is an alarm, and what the operator reads then (docs/alarms.md)."""

@@ -1,0 +1,78 @@
+"""The job that watches DDMS itself: it raises and clears the alarms of the system (docs/alarms.md)."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from api.alarms.store import Asking
+from api.graphql.messages import CHINESE, ENGLISH, translated
+from api.ground.database import Database
+from api.site.certificates import expiry
+from api.site.storage import disk_of
+from ddms.settings import Settings
+from ddms.system_alarms import TEXTS, Texts
+from ddms.system_watch import Measure, watch, write_priorities, write_texts
+
+ASK_CLOCK = "-- ddms:ask_clock\nSELECT clock_timestamp()"
+
+
+class Watch:
+    """The work of the job; what it finds is in the database, so another replica goes on with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._has_written_texts = False
+
+    async def __call__(self, database: Database) -> dict[str, Any] | None:
+        """Measure everything, and do what happened to the alarms."""
+        given = await asyncio.to_thread(measures, self._settings)
+        async with database.transaction() as statements:
+            before = time.time()
+            theirs = await statements.value(ASK_CLOCK)
+            ahead = (before + time.time()) / 2 - theirs.timestamp()
+            asks = Asking(statements)
+            if not self._has_written_texts:
+                await write_texts(asks, {ENGLISH: TEXTS, CHINESE: in_chinese()})
+                await write_priorities(asks)
+            changed = await watch(asks, given, clock=ahead)
+        self._has_written_texts = True
+        return {"changed": changed} if changed else None
+
+
+def measures(settings: Settings) -> list[Measure]:
+    """Measure what only the program itself sees: the disk, the certificates. It waits for both."""
+    return [*_disk(settings.disk_path), *_certificates(settings.certificate_files)]
+
+
+def _disk(path: Path | None) -> Iterator[Measure]:
+    if path is None:
+        return
+    size, free = disk_of(path) or (0, 0)
+    used = 100 * (1 - free / size) if size else None
+    detail = f"{free // 1_000_000} MB of {size // 1_000_000} MB are free"
+    for kind in ("disk_filling", "disk_full"):
+        yield Measure(kind=kind, subject="database", value=used, detail=detail)
+
+
+def _certificates(files: Iterable[Path]) -> Iterator[Measure]:
+    for file in files:
+        days: float | None
+        try:
+            until, whose = expiry(file)
+            days = (until.timestamp() - time.time()) / 86_400
+            detail = f"{whose}, valid until {until:%Y-%m-%d %H:%M} UTC"
+        except (OSError, ValueError) as error:
+            days, detail = None, f"{file} cannot be read: {error}"
+        for kind in ("certificate_expiring", "certificate_expires_soon"):
+            yield Measure(kind=kind, subject=str(file), value=days, detail=detail)
+
+
+def in_chinese() -> dict[tuple[str, str], Texts]:
+    """Return the texts of alarms without a limit in Chinese."""
+    return {
+        name: Texts(**{f.name: translated(getattr(texts, f.name)) for f in fields(Texts)})
+        for name, texts in TEXTS.items()
+    }

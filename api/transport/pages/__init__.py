@@ -1,0 +1,1 @@
+"""Pages for people: signing in and out, the own account, where to go. Plain HTML that needs no script."""
