@@ -54,7 +54,7 @@ async def prepared(server: str, name: str, **size: int) -> tuple[str, str]:
 async def until_ready(url: str) -> None:
     """Wait until the API answers and its live stream is connected."""
     async with httpx2.AsyncClient() as client:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 if (await client.get(f"{url}/health")).status_code == 200:
                     await asyncio.sleep(1)

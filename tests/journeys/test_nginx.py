@@ -155,6 +155,17 @@ async def test_an_export_passes_the_edge_compressed_and_as_it_is_read(whole: Edg
     assert len(answer.text.splitlines()) == 3001
 
 
+async def test_the_edge_is_reached_by_ipv6_too_when_that_is_on(tmp_path):
+    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").read_text().strip():
+        pytest.skip("this machine has no address of IPv6")
+    with grafana() as pages, edge(tmp_path, api=f"127.0.0.1:{free_port()}", grafana=pages, IPV6="on") as running:
+        for host in ("127.0.0.1", "[::1]"):
+            trusting = running.trust()
+            trusting.check_hostname = False
+            async with httpx2.AsyncClient(base_url=f"https://{host}:{running.port}", verify=trusting) as client:
+                assert (await client.get("/edge/page.css")).status_code == 200
+
+
 async def test_a_client_cannot_say_that_it_is_somebody_else(narrow: Edge):
     async with at_the_edge(narrow) as client:
         answer = await client.get(

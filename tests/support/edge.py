@@ -113,8 +113,11 @@ def _configuration(folder: Path, secrets: Path, variables: dict[str, str], ports
     for included in (ROOT / "nginx").glob("*.conf"):
         if included.name != "nginx.conf":
             shutil.copy(included, folder)
-    for served in ("pages", "acme"):
+    for served in ("pages", "acme", "ipv6"):
         shutil.copytree(ROOT / "nginx" / served, folder / served)
+    for listening_too in (folder / "ipv6/on").iterdir():
+        moved = re.sub(r"\[::\]:(\d+)", lambda match: f"[::1]:{ports[match[1]]}", listening_too.read_text())
+        listening_too.write_text(moved)
     return folder / "nginx.conf"
 
 

@@ -51,6 +51,18 @@ def test_each_service_that_stays_is_restarted_watched_and_cannot_fill_the_disk_w
 
 
 @each_service
+def test_each_service_has_an_end_to_its_memory_and_its_processes(service):
+    assert re.fullmatch(r"(\$\{DATABASE_MEMORY:-)?\d+[mg]\}?", service["mem_limit"])
+    assert service["pids_limit"] <= 500
+
+
+def test_each_file_of_ours_is_labelled_for_a_host_with_selinux():
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            assert not volume.startswith("./") or volume.endswith(":ro,z"), volume
+
+
+@each_service
 def test_passwords_come_from_files(service):
     for variable, value in service.get("environment", {}).items():
         if "PASSWORD" in variable or "SECRET" in variable or "KEY" in variable.split("_"):
@@ -191,8 +203,15 @@ def test_prometheus_asks_the_ports_on_which_the_programs_answer():
     (api,) = [job for job in scrapes if job["job_name"] == "api"]
     (collector,) = [job for job in scrapes if job["job_name"] == "collector"]
     settings = Settings()
-    assert api["dns_sd_configs"][0]["port"] == settings.api_port
-    assert collector["static_configs"][0]["targets"] == [f"collector:{settings.collector_metrics_port}"]
+    assert {(way["type"], way["port"]) for way in api["dns_sd_configs"]} == {
+        (t, settings.api_port) for t in ("A", "AAAA")
+    }
+    assert {(way["type"], way["port"]) for way in collector["dns_sd_configs"]} == {
+        (t, settings.collector_metrics_port) for t in ("A", "AAAA")
+    }
+    assert {name for way in collector["dns_sd_configs"] for name in way["names"]} == set(
+        SERVICES["collector"]["networks"]["inner"]["aliases"]
+    )
     (edge,) = [job for job in scrapes if job["job_name"] == "edge"]
     assert edge["static_configs"][0]["targets"][0].split(":")[1] in SERVICES["edge"]["healthcheck"]["test"][-1]
 
