@@ -87,7 +87,7 @@ def alarm(language: Language) -> str:
     say = language.sql
     now = f"""CASE WHEN s.source <> 'limit' THEN NULL WHEN s.now_shown IS NOT NULL THEN {say(texts.NOW)} || {shown(language, "s.now_shown")}
             ELSE {say(texts.NOW_UNKNOWN)} || coalesce({sentences.reason(language, "s.why_not_good", spaced=True)}, '–') END"""
-    behind = f"{say(texts.BEHIND)} || (SELECT string_agg(x.device, ', ' ORDER BY lower(x.device)) FROM alarms_shown x WHERE x.suppressed_by = s.alarm_id AND x.source = 'device')"
+    behind = f"{say(texts.BEHIND)} || (SELECT string_agg(x.device, ', ' ORDER BY lower(x.device)) FROM alarms x WHERE x.suppressed_by = s.alarm_id AND x.source = 'device')"
     return f"concat('**', {plain(subject())}, '**', E'\\n', {plain(what(language))}, E'\\n' || {plain(now)}, E'\\n' || {plain(behind)})"
 
 

@@ -58,7 +58,7 @@ MOST = 200
 """How many alarms a list shows, and one press acknowledges: their ids are in the address of the request."""
 ENDED = "'cleared', 'acknowledged', 'withdrawn', 'shelved', 'suppressed', 'out_of_service'"
 
-CALM_SINCE = f"SELECT s.time FROM alarm_journal s WHERE s.event IN ({ENDED}) AND {alarm_sql.CHOSEN} ORDER BY s.time DESC, s.event_id DESC LIMIT 1"
+CALM_SINCE = f"SELECT s.time FROM alarm_events s WHERE s.event IN ({ENDED}) AND {alarm_sql.CHOSEN} ORDER BY s.time DESC, s.event_id DESC LIMIT 1"
 
 
 def situation(language: Language) -> str:
@@ -66,12 +66,11 @@ def situation(language: Language) -> str:
     say = language.sql
     return f"""
 WITH standing AS (
-    SELECT count(*) AS number, count(*) FILTER (WHERE NOT acknowledged) AS calling, min(active_since) FILTER (WHERE NOT acknowledged) AS calling_since,
-           min(active_since) AS standing_since
-      FROM alarms_shown s WHERE {alarm_sql.STANDS} AND {alarm_sql.CHOSEN}
+    SELECT count(*) AS of_all, count(*) FILTER (WHERE is_chosen) AS number, count(*) FILTER (WHERE is_chosen AND NOT acknowledged) AS calling,
+           min(active_since) FILTER (WHERE is_chosen AND NOT acknowledged) AS calling_since, min(active_since) FILTER (WHERE is_chosen) AS standing_since
+      FROM (SELECT s.*, coalesce({alarm_sql.CHOSEN}, false) AS is_chosen FROM alarms s WHERE {alarm_sql.STANDS}) stands
 ), told AS (
-    SELECT *, CASE WHEN number = 0 THEN ({CALM_SINCE}) ELSE coalesce(calling_since, standing_since) END AS begun,
-           (SELECT count(*) FROM alarms_shown s WHERE {alarm_sql.STANDS}) AS of_all FROM standing
+    SELECT *, CASE WHEN number = 0 THEN ({CALM_SINCE}) ELSE coalesce(calling_since, standing_since) END AS begun FROM standing
 )
 SELECT CASE WHEN number = 0 AND of_all > 0 THEN {say(texts.OTHERS)} || of_all WHEN number = 0 THEN {say(texts.CALM)} WHEN calling = 0 THEN {say(texts.ALL_KNOWN)} ELSE {say(texts.CALLING)} || calling END AS situation,
        {alarm_sql.duration(language, "extract(epoch FROM now() - begun)")} AS since
@@ -85,7 +84,7 @@ SELECT count(*) FILTER (WHERE stands AND priority = 'critical') AS critical, cou
        count(*) FILTER (WHERE stands AND NOT acknowledged) AS unacknowledged, count(*) FILTER (WHERE stands AND uncertain) AS uncertain,
        count(*) FILTER (WHERE is_shelved) AS shelved, count(*) FILTER (WHERE suppressed AND NOT is_shelved AND NOT out_of_service) AS suppressed,
        count(*) FILTER (WHERE out_of_service) AS out_of_service
-  FROM (SELECT s.*, {alarm_sql.STANDS} AS stands FROM alarms_shown s WHERE {alarm_sql.CHOSEN_DEVICES}) chosen
+  FROM (SELECT s.*, {alarm_sql.STANDS} AS stands FROM alarms s WHERE {alarm_sql.CHOSEN_DEVICES}) chosen
 """
 
 
@@ -98,7 +97,7 @@ def all_at_once(language: Language) -> str:
     )
     return f"""
 SELECT concat_ws('  ·  ', {kinds}) AS situation, 1 AS do_all, count(*) AS number, string_agg('alm_' || alarm_id, ',') AS ids
-  FROM (SELECT s.* FROM alarms_shown s WHERE {alarm_sql.STANDS} AND NOT s.acknowledged AND {alarm_sql.CHOSEN}
+  FROM (SELECT s.* FROM alarms s WHERE {alarm_sql.STANDS} AND NOT s.acknowledged AND {alarm_sql.CHOSEN}
          ORDER BY s.rank, s.active_since DESC, s.alarm_id LIMIT {MOST}) unknown
 HAVING count(*) > 0
 """

@@ -41,10 +41,13 @@ SELECT min(point) || CASE WHEN count(*) OVER (PARTITION BY min(point)) > 1 THEN 
 _CHOSEN_KEYS = f"{_OF_GROUP} AND kind = 'number' AND key = any (array[${{keys:sqlstring}}]::text[])"
 UNIT = queries.unit(_CHOSEN_KEYS)
 COUNTS = """
-SELECT devices, online, error, offline, disabled, unknown,
-       (SELECT count(*) FROM latest l JOIN group_devices a USING (device_id)
-         WHERE a.group_id = g.group_id AND l.quality IN ('bad', 'stale') AND a.state IN ('online', 'error')) AS bad_points
-  FROM groups g WHERE group_id::text = '$group'
+WITH members AS MATERIALIZED (SELECT device_id, state FROM group_devices WHERE group_id::text = '$group')
+SELECT count(*) AS devices, count(*) FILTER (WHERE state = 'online') AS online, count(*) FILTER (WHERE state = 'error') AS error,
+       count(*) FILTER (WHERE state = 'offline') AS offline, count(*) FILTER (WHERE state = 'disabled') AS disabled,
+       count(*) FILTER (WHERE state = 'unknown') AS unknown,
+       (SELECT count(*) FROM latest l WHERE l.device_id IN (SELECT device_id FROM members WHERE state IN ('online', 'error'))
+           AND l.quality IN ('bad', 'stale')) AS bad_points
+  FROM members
 """
 # With those of the connections by which members are suppressed.
 ALARMS = standing.counts_sql(
