@@ -32,6 +32,7 @@ from api.ground import memory, tracing
 from api.ground.budget import Budgets
 from api.ground.callers import Callers
 from api.ground.database import LIMITED_PATH, LIMITED_ROLE, Database
+from api.ground.failures import Keeper
 from api.ground.limits import CONNECTIONS, IDLE_SECONDS, MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
 from api.ground.scheduler import BACKUP_JOBS, SITE_JOBS, Job, Scheduler
 from api.ground.signing import Keys
@@ -42,6 +43,8 @@ from api.site.jobs import follow_jobs, jobs_of
 from api.subscriptions.backups import follow_backups
 from api.transport import actions, identity, in_sight
 from api.transport import http as over_http
+from api.transport.astray import ASTRAY
+from api.transport.browser_errors import reported
 from api.transport.export import Exports
 from api.transport.gate import Gate
 from api.transport.grafana_paths import EMPTY, QUERY
@@ -189,7 +192,13 @@ def create_app(
         sweeper = _Sweeper(endpoint.sockets, parts)
         parts.hub.on_callers_changed = sweeper.wake.set
         parts.hub.on_sights_changed = sweeper.look_twice
-        work = [parts.hub.run, sweeper.run, parts.scheduler.run, memory.give_back_now_and_then]
+        work = [
+            parts.hub.run,
+            sweeper.run,
+            Keeper(parts.database).run,
+            parts.scheduler.run,
+            memory.give_back_now_and_then,
+        ]
         work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:
@@ -208,7 +217,7 @@ def create_app(
             if end_tracing:
                 await asyncio.to_thread(end_tracing)
 
-    app = Application(lifespan=lifespan, routes=_routes(settings, endpoint))
+    app = Application(lifespan=lifespan, routes=_routes(settings, endpoint), exception_handlers=ASTRAY)
     app.endpoint = endpoint
     return app
 
@@ -219,6 +228,7 @@ def _routes(settings: Settings, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
         Route("/sign-in", SIGN_IN),
         Route("/sign-out", SIGN_OUT),
         Route("/account", ACCOUNT),
+        Route("/errors", reported, methods=["POST"]),
         Mount("/pages", _Cached(directory=Path(__file__).parent / "static" / "pages")),
         WebSocketRoute("/graphql", endpoint),
         Route("/export", Exports(settings)),

@@ -2,9 +2,11 @@
 
 import logging
 import re
+import secrets
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from hashlib import blake2s
 from typing import Any
 
 import orjson
@@ -13,6 +15,8 @@ from ddms.settings import LogFormat, LogLevel
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request on whose behalf something is logged; each line that it causes carries its id."""
+REFERENCE: ContextVar[str | None] = ContextVar("reference", default=None)
+"""The number that the edge gave this request, for people to read out; None where none came."""
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 
@@ -26,6 +30,19 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda m: {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(m[0], f"\\u{ord(m[0]):04x}"), text)
 
 
+def reference() -> str:
+    """Return the number by which a person names what failed for this request, `4f7a-2c09`: in the answer and in each line.
+
+    The edge's, which is the beginning of its own id of the request; without an edge it follows from the request's id. What is
+    done for no request gets a new one each time.
+    """
+    if given := REFERENCE.get():
+        return given
+    request = REQUEST_ID.get()
+    digits = blake2s(request.encode(), digest_size=4).hexdigest() if request else secrets.token_hex(4)
+    return f"{digits[:4]}-{digits[4:]}"
+
+
 class TextFormatter(logging.Formatter):
     """Plain text for a terminal: a record is one line, its traceback follows indented, so that neither can pass for another."""
 
@@ -33,6 +50,8 @@ class TextFormatter(logging.Formatter):
         """Return the record as a line, with its traceback."""
         moment = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", timespec="milliseconds")
         line = f"{moment} {record.levelname:<7} {visible(str(record.name))}: {visible(record.getMessage())}"
+        if REQUEST_ID.get():
+            line += f" [{reference()}]"
         if record.exc_info:
             traced = re.split("\r\n|\r|\n", self.formatException(record.exc_info))
             line += "".join(f"\n  {visible(part)}" for part in traced)
@@ -52,7 +71,7 @@ class JsonFormatter(logging.Formatter):
         }
         line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
         if request := REQUEST_ID.get():
-            line["request_id"] = request
+            line["request_id"], line["reference"] = request, reference()
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from api.execution.documents import Operation
 from api.graphql.context import Context
-from api.ground.metrics import ERRORS, NAMES, SLOW, measures
+from api.ground.metrics import NAMES, SLOW, measures
 
 SLOW_SECONDS = 1.0
 _REFUSED = ("unknown", "refused")
@@ -23,7 +23,6 @@ def answered(operation: Operation, context: Context, seconds: float, cost: int, 
     if "errors" in answer:
         codes = sorted({error["extensions"]["code"] for error in answer["errors"]})
         measured.errors.inc()
-        count_errors(answer["errors"])
     if seconds > SLOW_SECONDS:
         SLOW.inc()
     if codes or seconds > SLOW_SECONDS:
@@ -34,12 +33,6 @@ def refused(operation: Operation | None, context: Context | None) -> None:
     """Count a request that was not executed; its error is counted by its code elsewhere."""
     kind, name = (operation.verb, name_of(operation, context)) if operation and context else _REFUSED
     measures(kind, name).errors.inc()
-
-
-def count_errors(problems: list[dict[str, Any]]) -> None:
-    """Count errors by their codes."""
-    for problem in problems:
-        ERRORS.labels(problem["extensions"]["code"]).inc()
 
 
 def name_of(operation: Operation, context: Context) -> str:

@@ -10,9 +10,11 @@ from api.ground.actor import Actor, ActorKind, Transport, client_name
 from api.ground.budget import Budgets
 from api.ground.callers import Caller, Callers, network_of
 from api.ground.database import Database
+from api.ground.failures import ASKER
 from api.ground.ids import IdKind, to_id
 from api.ground.roles import Role
 from api.ground.sight import Sight, read_sights
+from api.ground.turns import SERVED
 from api.live.hub import Hub
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
@@ -96,6 +98,11 @@ class Context:
     def who(self) -> int | str:
         """Whose budget and share it is."""
         return self.caller.account if self.caller else network_of(self.address)
+
+    def serve(self) -> None:
+        """Have what is done from here on count as the caller's: turns at the database, failures."""
+        SERVED.set(self.who)
+        ASKER.set(self.actor)
 
     @property
     def actor(self) -> Actor:

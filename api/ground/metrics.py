@@ -34,7 +34,23 @@ UNREAD = Gauge(
     "ddms_api_unread_bytes", "Bytes of large answers that their clients have not read yet", registry=REGISTRY
 )
 IN_FLIGHT = Gauge("ddms_api_requests_in_flight", "Requests that are being read or executed", registry=REGISTRY)
-ERRORS = Counter("ddms_api_errors_total", "Errors in GraphQL answers, by their code", ["code"], registry=REGISTRY)
+ERRORS = Counter(
+    "ddms_api_errors_total",
+    "Errors that callers were told, by where they met them and by their code",
+    ["place", "code"],
+    registry=REGISTRY,
+)
+ERRORS_UNLISTED = Counter(
+    "ddms_api_errors_unlisted_total",
+    "Errors that were counted only, because their caller meets too many to list them all",
+    registry=REGISTRY,
+)
+CLIENT_ERRORS = Counter(
+    "ddms_client_errors_total",
+    "Errors in browsers that our pages reported, by page and by kind",
+    ["page", "kind"],
+    registry=REGISTRY,
+)
 OVER_BUDGET = Counter(
     "ddms_api_over_budget_total", "Requests refused because their caller's budget was used up", registry=REGISTRY
 )

@@ -20,7 +20,9 @@ from api.execution.documents import BadDocument
 from api.execution.response import encode
 from api.graphql import errors
 from api.graphql.messages import LANGUAGE, language_of
+from api.ground import failures
 from api.ground.actor import Transport
+from api.ground.failures import Place
 from api.ground.limits import PARAMETERS
 from api.permissions import PERMISSIONS
 from api.transport import identity
@@ -29,7 +31,6 @@ from api.transport.gate import Gate
 from api.transport.request import JSON, Asked, HttpRequest
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
-from ddms.logs import REQUEST_ID
 
 ACTIONS: Mapping[str, str] = {
     "runJob": "mutation Button_runJob($name: String!) { runJob(name: $name) { errors { code message field } } }",
@@ -61,7 +62,7 @@ class Parts(identity.Parts, Protocol):
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one press of a button: 200 when it was done; otherwise a status and a sentence, as GraphQL has them."""
     request = HttpRequest(scope, receive)
-    REQUEST_ID.set(request.id)
+    request.enter(Place.BUTTON)
     LANGUAGE.set(language_of(request.header(b"accept-language")))
     parts: Parts = scope["app"].state.parts
     try:
@@ -144,7 +145,9 @@ def _status(encoded: bytes, name: str) -> int:
     answer: dict[str, Any] = orjson.loads(encoded)
     payload = (answer.get("data") or {}).get(name) or {}
     codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
-    codes += [error["code"] for error in payload.get("errors", [])]
+    for error in payload.get("errors", []):
+        failures.note(error["code"], f"the button {name}: {error['message']}")
+        codes.append(error["code"])
     if not codes:
         return 200
     return 500 if codes[0] == errors.INTERNAL else status_of(DdmsError(Code(codes[0]), ""))[0]

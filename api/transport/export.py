@@ -22,14 +22,12 @@ from api.ground import audit
 from api.ground.actor import Transport
 from api.ground.database import Statements
 from api.ground.database_errors import of_database
-from api.ground.metrics import ERRORS
+from api.ground.failures import Place, note
 from api.ground.roles import Role
-from api.ground.turns import SERVED
 from api.transport.answer import status_of
 from api.transport.gate import Gate
 from api.transport.request import ClientLeft, HttpRequest, Refused
 from ddms.errors import Code, DdmsError
-from ddms.logs import REQUEST_ID
 from ddms.settings import Settings
 
 STALLED_SECONDS = 120
@@ -41,7 +39,7 @@ _MEDIA = {Format.CSV: "text/csv; charset=utf-8; header=present", Format.PARQUET:
 _PAGE = Path(__file__).parent.parent / "static" / "export" / "index.html"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; frame-ancestors 'none'; report-uri errors"
 )
 
 logger = logging.getLogger("api.exports")
@@ -56,7 +54,7 @@ class Exports:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = HttpRequest(scope, receive)
-        REQUEST_ID.set(request.id)
+        request.enter(Place.EXPORT)
         if request.method not in {"GET", "HEAD", "POST"}:
             response = Response("exports are served by GET and POST", 405, {"Allow": "GET, HEAD, POST"}, "text/plain")
             await response(scope, receive, send)
@@ -91,7 +89,7 @@ class Exports:
         link, preview = given.pop("link"), given.pop("preview")
         if link and link != _NEW_LINK:
             context.caller, given.pairs = await use(context.everything, link)
-            SERVED.set(context.who)
+            context.serve()
         gate.export(context, preview=bool(preview) or link == _NEW_LINK)
         choice = ExportChoice.of(given.pairs)
         if link == _NEW_LINK:
@@ -170,9 +168,8 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": body if self._request.method != "HEAD" else b""})
 
     async def refuse(self, error: DdmsError, status: int = 0, headers: dict[str, str] | None = None) -> None:
-        ERRORS.labels(error.code.value).inc()
         if self._begun:
-            logger.error("an export broke off after %s bytes: %s", self.bytes, error.message)
+            note(error.code.value, f"an export broke off after {self.bytes} bytes: {error.message}")
             return  # without its last chunk the client knows that the file is short
         usual, told = status_of(error)
         await self.json(
@@ -183,7 +180,7 @@ class _Answer:
         if expected := of_database(error):
             await self.refuse(expected)
         elif self._begun:
-            logger.error("an export broke off after %s bytes", self.bytes, exc_info=error)
+            note(errors.INTERNAL, f"an export broke off after {self.bytes} bytes", error)
         else:
             await self.json(500, {"errors": [errors.masked(error)]})
 

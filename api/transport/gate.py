@@ -40,7 +40,7 @@ from api.ground.limits import (
 from api.ground.metrics import IN_FLIGHT as RUNNING
 from api.ground.metrics import UNREAD
 from api.ground.roles import Role
-from api.ground.turns import SERVED, Turns, Who
+from api.ground.turns import Turns, Who
 from api.transport.browser import known_by_cookie
 from api.transport.idempotency import claimed, fingerprint, key_of, succeeded
 from api.transport.request import Asked, HttpRequest
@@ -88,18 +88,18 @@ class Gate:
     async def caller(self, address: str, authorization: str | None, request: HttpRequest | None = None) -> Context:
         """Who: return the context of whoever bears the token in a header Authorization, or a session's cookie, or none."""
         context = self._parts.context(address)
-        SERVED.set(context.who)
+        context.serve()
         if token := of_header(authorization):
             await self.known(context, token)
         elif request and request.header(b"cookie"):
             await known_by_cookie(context, request.method, request.header)
-            SERVED.set(context.who)
+            context.serve()
         return context
 
     async def known(self, context: Context, token: str) -> None:
         """Who: find the caller of a token; raises UNAUTHENTICATED."""
         context.caller = await context.callers.find(token)
-        SERVED.set(context.who)
+        context.serve()
         if context.caller.language:  # what the person chose counts more than what the client asks for
             LANGUAGE.set(context.caller.language)
 

@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 _PAGE = Path(__file__).parent.parent / "static" / "graphiql" / "index.html"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-    "connect-src 'self' ws: wss:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self' ws: wss:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; report-uri errors"
 )
 
 

@@ -15,12 +15,12 @@ from api.execution.response import encode
 from api.graphql import errors
 from api.graphql.messages import LANGUAGE, language_of
 from api.ground import tracing
+from api.ground.failures import PLACE, Place
 from api.transport.answer import LARGE_BYTES, Answer, send_answer, status_of
 from api.transport.gate import Gate
 from api.transport.request import EVENT_STREAM, GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
 from api.transport.server_sent_events import EventStream, EventStreams
 from ddms.errors import Code, DdmsError
-from ddms.logs import REQUEST_ID
 
 _WATCH_AFTER = 0.5
 _ELSEWHERE = "subscriptions are served over a websocket, by graphql-transport-ws, and with `Accept: text/event-stream`"
@@ -36,7 +36,7 @@ class Parts(Protocol):
 async def serve(scope: Scope, receive: Receive, send: Send, parts: Parts) -> None:
     """Answer one request."""
     request = HttpRequest(scope, receive)
-    REQUEST_ID.set(request.id)
+    request.enter(Place.GRAPHQL)
     LANGUAGE.set(language_of(request.header(b"accept-language")))
     try:
         media = accepted(request.header(b"accept"))
@@ -96,6 +96,7 @@ async def _stream(request: HttpRequest, send: Send, parts: Parts) -> Answer | No
     """Answer with a stream of events; return what went wrong before the first one."""
     stream = operation = context = None
     gate = parts.gate
+    PLACE.set(Place.EVENTS)
     try:
         context = await gate.caller(request.address, request.header(b"authorization"), request)
         context.client = request.header(b"user-agent")
@@ -155,7 +156,6 @@ def _problem(
     besides: dict[str, Any] | None = None,
 ) -> Answer:
     answer: dict[str, Any] = {"errors": problems} | (besides or {})
-    observed.count_errors(problems)
     return Answer(status, media, encode(answer), headers or {})
 
 

@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response
 from api.graphql import errors
 from api.graphql.context import Context
 from api.ground.callers import Caller, of_cookies
+from api.ground.failures import Place
 from api.ground.ids import IdKind, to_id
 from api.ground.roles import Role
 from api.ground.signing import CACHED_SECONDS, Keys
 from api.transport.answer import status_of
 from api.transport.gate import Gate
 from api.transport.grafana_paths import refuse_closed
+from api.transport.request import enter_by_headers
 from ddms.errors import Code, DdmsError
 
 ROLES = {Role.OWNER: "Admin", Role.ADMIN: "Editor", Role.VIEWER: "Viewer"}
@@ -40,6 +42,7 @@ class Parts(Protocol):
 
 async def of_grafana(request: Request) -> Response:
     """Tell nginx whether a request may go on to Grafana, and as whose."""
+    enter_by_headers(Place.GRAFANA, request.headers)
     parts: Parts = request.app.state.parts
     headers = {"Cache-Control": "no-store"}
     try:

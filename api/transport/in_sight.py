@@ -14,11 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.graphql import errors
+from api.ground.failures import Place
 from api.ground.limits import BODY_BYTES
 from api.ground.roles import Role
 from api.transport import identity
 from api.transport.answer import status_of
 from api.transport.grafana_paths import EMPTY, QUERY
+from api.transport.request import enter_by_headers
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
@@ -78,6 +80,7 @@ def _query(query: dict[str, Any], person: int) -> dict[str, Any]:
 
 async def query(request: Request) -> Response:
     """Answer POST /grafana/api/ds/query of a limited person."""
+    enter_by_headers(Place.GRAFANA, request.headers)
     try:
         answer = await _asked(request, request.app.state.parts)
     except httpx2.HTTPError as error:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive, Scope
 
+from api.ground.failures import PLACE, Place
 from api.ground.limits import BODY_BYTES, BODY_SECONDS, PARAMETERS
 from ddms.errors import Sentence
+from ddms.logs import REFERENCE, REQUEST_ID
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -24,6 +26,7 @@ WHOLE = "ddms.whole"
 _MOST_NESTED = 50
 """So deep are variables at most; no input of the schema is deeper than a few."""
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
+_REFERENCE = re.compile(r"[0-9a-f]{4}-[0-9a-f]{4}", re.ASCII)
 _TAKES_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE)
 _RUN, _NUMBER = secrets.token_hex(4), count(1)
 
@@ -84,6 +87,10 @@ class HttpRequest:
         """Return a header, or an empty text; several of one name are one list (RFC 9110, 5.3; RFC 9113, 8.2.3)."""
         value = self._headers.get(name)
         return value.decode("latin-1") if value else ""
+
+    def enter(self, place: Place) -> None:
+        """Have all that is logged and told from here on carry the ids of this request."""
+        enter(place, self.id, self.header(b"x-ddms-reference"))
 
     @property
     def address(self) -> str:
@@ -160,6 +167,18 @@ class HttpRequest:
                 raise _too_large()
             if not message.get("more_body"):
                 return body
+
+
+def enter(place: Place, id_: str, reference: str) -> None:
+    """Have all that is logged and told from here on carry these ids; `reference` is what the edge gave, if there is one."""
+    REQUEST_ID.set(id_)
+    REFERENCE.set(reference if _REFERENCE.fullmatch(reference) else None)
+    PLACE.set(place)
+
+
+def enter_by_headers(place: Place, headers: Mapping[str, str]) -> None:
+    """Do the same with the ids in a request's headers."""
+    enter(place, request_id(headers.get("x-request-id", "")), headers.get("x-ddms-reference", ""))
 
 
 def request_id(given: str) -> str:

@@ -4,10 +4,11 @@ Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import count
 from typing import Any, Protocol, cast
 
 import orjson
@@ -37,15 +38,17 @@ from api.graphql.messages import LANGUAGE, language_of, told
 from api.ground.actor import Transport
 from api.ground.callers import Callers, of_cookies, of_header
 from api.ground.database import Database
+from api.ground.failures import Place, note
 from api.ground.limits import INIT_SECONDS, LIVE_CONNECTIONS, SUBSCRIPTIONS_PER_SOCKET
 from api.ground.metrics import SOCKETS
 from api.ground.sight import read_sights
 from api.live.broadcast import Result
 from api.transport.browser import origin_fits
 from api.transport.gate import Gate
-from api.transport.request import Asked
+from api.transport.request import Asked, enter, enter_by_headers
 from api.transport.uvicorn_websocket import EXTENSION, WebSocketProtocol, text_frame
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.logs import REQUEST_ID
 
 _UNAUTHORIZED = 4401
 _FORBIDDEN = 4403
@@ -114,6 +117,11 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     _expiry: asyncio.Task[None] | None = None
 
     @cached_property
+    def _numbers(self) -> Iterator[int]:
+        """Numbers of its operations: each has its own id in the log."""
+        return count(1)
+
+    @cached_property
     def asked(self) -> dict[str, Asked]:
         """What the operations that are about to begin ask for, by their ids."""
         return {}
@@ -147,7 +155,9 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_connection_init({**message, "payload": message.get("payload") or {}})
         except DdmsError as refused:
             away = refused.code in {Code.UNAVAILABLE, Code.TIMEOUT, Code.BUSY}
-            await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, _shortened(told(refused.message)))
+            number = note(refused.code.value, refused.message)
+            reason = _shortened(told(refused.message), f" ({number})")
+            await self.websocket.close(_TRY_AGAIN_LATER if away else _FORBIDDEN, reason)
         if self.connection_acknowledged and self.context.caller and not self._expiry:
             if sum(other.context.who == self.context.who for other in self.view.open) > LIVE_CONNECTIONS:
                 await self.websocket.close(_TRY_AGAIN_LATER, f"more than {LIVE_CONNECTIONS} websockets of one caller")
@@ -187,6 +197,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Running[Context, None]) -> None:
         """Serve one operation; a subscription joins all who ask the same."""
+        enter(Place.WEBSOCKET, f"{REQUEST_ID.get()}.{next(self._numbers)}", "")
         try:
             await self._serve(operation)
         except BadDocument as bad:
@@ -229,7 +240,6 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _refuse(self, operation: Running[Context, None], problems: list[dict[str, Any]]) -> None:
         observed.refused(None, None)
-        observed.count_errors(problems)
         with suppress(WebSocketDisconnect, RuntimeError):
             await operation.send_operation_message(
                 cast("Any", {"id": operation.id, "type": "error", "payload": problems})
@@ -265,6 +275,7 @@ class Sockets(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the context of a socket; its caller is found by connection_init."""
+        enter_by_headers(Place.WEBSOCKET, request.headers)
         client = request.client
         context = await self.gate.caller(client.host if client else "unknown", None)
         context.authorization = request.headers.get("authorization")
@@ -294,8 +305,9 @@ class Sockets(GraphQL[Context, None]):
         return of_cookies(request.headers.get("cookie")) if ours else None
 
 
-def _shortened(reason: str) -> str:
-    return reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+def _shortened(reason: str, end: str) -> str:
+    """Return a reason for which a close frame has room, with its end whole."""
+    return reason.encode()[: _REASON_BYTES - len(end.encode())].decode(errors="ignore") + end
 
 
 class Live(Protocol):

@@ -27,6 +27,7 @@ _COMMANDS = {
     "storage": "storage",
     "retention": "retention",
     "audit": "audit",
+    "errors": "errors",
     "backup": "backups",
     "notifications": "notifications",
     "devices": "devices",

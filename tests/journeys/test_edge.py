@@ -91,18 +91,54 @@ async def test_who_asks_too_much_is_told_in_the_form_that_fits(narrow: Edge):
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in (program, page, script, dashboard))
     assert program.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert "too many requests" in script.json()["message"]
+    assert script.json()["traceID"] == _number(script)
+    assert program.json()["errors"][0]["extensions"]["reference"] == _number(program)
     for told in (page, dashboard):
         assert "Too many requests" in told.text
         assert "请求过多" in told.text
+        number = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}", told.text)
+        assert number == [_number(told)] * 2
         assert told.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def _number(answer: httpx2.Response) -> str:
+    id_ = answer.headers["X-Request-ID"]
+    return f"{id_[:4]}-{id_[4:8]}"
+
+
+async def test_a_number_is_the_same_at_the_edge_in_the_answer_and_in_grafana(tmp_path, api: Api):
+    with grafana() as pages, edge(tmp_path, api=api.url.removeprefix("http://"), grafana=pages) as front:
+        mine = {"X-Request-ID": "line-7/42", "X-DDMS-Reference": "0000-0000"}
+        page, program = await asked(front, ("/nowhere", PAGE), ("/graphql?query={nothing}", mine))
+        lines = [json.loads(line) for line in front.logged().splitlines() if line.startswith("{")]
+    assert [line["reference"] for line in lines] == [
+        _number(page),
+        program.json()["errors"][0]["extensions"]["reference"],
+    ]
+    assert _number(page) in page.text
+    assert lines[1]["request_id"] == "line-7/42"
+    assert lines[1]["reference"] != "0000-0000"
+
+
+async def test_a_page_that_fails_without_end_is_told_to_stop_and_the_person_goes_on(tmp_path, api: Api):
+    report = {"page": "/export", "kind": "script", "message": "again"}
+    with grafana() as pages, edge(tmp_path, api=api.url.removeprefix("http://"), grafana=pages) as front:
+        async with httpx2.AsyncClient(base_url=front.https, verify=front.trust()) as client:
+            told = [(await client.post("/errors", json=report)).status_code for _ in range(15)]
+            assert {*told[:10]} == {200}
+            assert told[-1] == 429
+            assert (await client.get("/sign-in", headers=PAGE)).status_code == 200
+            large = await client.post("/errors", content=b" " * 20_000, headers={"Content-Type": "application/json"})
+            assert large.status_code in {413, 429}
 
 
 async def test_the_log_for_people_says_a_request_in_a_line(narrow: Edge):
     (answer,) = await asked(narrow, ("/graphql?query={secret}", {"User-Agent": "a client"}))
     (line,) = [line for line in narrow.logged().splitlines() if "GET" in line and "upstream:" not in line]
-    said = re.fullmatch(r'\S+ 127\.0\.0\.1 503 GET /graphql in \S+ s, \d+ bytes, by .*, id (\w+), "a client"', line)
+    said = re.fullmatch(r'\S+ 127\.0\.0\.1 503 GET /graphql in \S+ s, \d+ bytes, by .*, id (\w+), number ([0-9a-f-]{9}), "a client"', line)
     assert said, line
     assert said[1] == answer.headers["X-Request-ID"]
+    assert said[2] == f"{said[1][:4]}-{said[1][4:8]}" == answer.json()["errors"][0]["extensions"]["reference"]
 
 
 @contextlib.contextmanager

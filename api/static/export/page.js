@@ -14,6 +14,11 @@ let asked = 0;
 const csrf = () => document.cookie.match(/(?:^|; )__Host-ddms_csrf=([0-9a-f]+)/)?.[1];
 const proof = () => (token ? { Authorization: `Bearer ${token}` } : csrf() ? { "X-CSRF-Token": csrf() } : {});
 const field = (name) => page.elements[name];
+// A sentence of the API, with the number by which whoever runs DDMS finds what happened.
+const sentence = (error) => {
+  const number = error.reference || error.extensions?.reference;
+  return error.message + (number ? ` [${number}]` : "");
+};
 function tell(text, wrong = false) {
   preview.textContent = page.inert ? "" : text;
   refused.textContent = page.inert ? text : "";
@@ -37,10 +42,10 @@ function choose(given) {
 async function greet() {
   let me = null;
   try { me = (token || csrf()) && (await graphql("{ me { name } }")).me; } catch (error) {
-    if (error.code !== "UNAUTHENTICATED") { tell(error.message, true); return; }
+    if (error.code !== "UNAUTHENTICATED") { tell(sentence(error), true); return; }
     token = null;
     sessionStorage.removeItem(kept);
-    tell(error.message, true);
+    tell(sentence(error), true);
   }
   document.querySelector("#sign-in").hidden = Boolean(me);
   document.querySelector("#signed-in").hidden = !me;
@@ -102,7 +107,7 @@ async function ask() {
     const answer = await response.json();
     if (mine !== asked) return false;
     if (answer.errors) {
-      tell(answer.errors[0].message, true);
+      tell(sentence(answer.errors[0]), true);
       if (response.status === 401) await choose(null);
       return false;
     }
@@ -149,7 +154,7 @@ document.querySelector("#password").addEventListener("submit", async (event) => 
     const query = "mutation ($name: String!, $password: String!) { signIn(name: $name, password: $password) { secret errors { message } } }";
     const { signIn } = await graphql(query, { name: form.username.value, password: form.password.value });
     if (signIn.errors.length) tell(signIn.errors[0].message, true); else await choose(signIn.secret);
-  } catch (error) { tell(error.message, true); }
+  } catch (error) { tell(sentence(error), true); }
   form.password.value = "";
 });
 document.querySelector("#paste").addEventListener("submit", (event) => {
@@ -176,7 +181,7 @@ page.addEventListener("submit", async (event) => {
   given.set("link", "1");
   const response = await fetch("export", { method: "POST", headers: proof(), body: given });
   const answer = await response.json();
-  if (answer.errors) { tell(answer.errors[0].message, true); return; }
+  if (answer.errors) { tell(sentence(answer.errors[0]), true); return; }
   Object.assign(document.createElement("a"), { href: answer.url, download: "" }).click();
 });
 

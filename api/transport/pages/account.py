@@ -7,6 +7,7 @@ from api.access.session_list import Session, of_person
 from api.graphql.messages import told
 from api.ground.callers import Caller
 from api.ground.database import Row
+from api.ground.failures import note
 from api.ground.ids import IdKind, from_id
 from api.transport.answer import status_of
 from api.transport.pages.html import Html, field, form, html, joined, page, redirect, whose
@@ -44,6 +45,7 @@ async def _change(visit: Visit) -> Response:
             case _:
                 return await _account(visit)
     except DdmsError as error:
+        note(error.code.value, error.message)
         field_ = error.field if error.field in _PASSWORDS else None
         return await _account(visit, {field_: told(error.message)}, status=status_of(error)[0])
 

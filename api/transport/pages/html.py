@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from html import escape
+from http import HTTPStatus
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.graphql.messages import CHINESE, LANGUAGE
 from api.transport.pages.texts import text
+from ddms.logs import reference
 
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri errors"
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -33,7 +33,7 @@ _FRAME = """<!doctype html>
 <main>
 <h1>{title}</h1>
 {body}
-</main>
+{number}</main>
 </body>
 </html>
 """
@@ -61,8 +61,15 @@ def page(
     """Return a page; `name` is the person's who is signed in."""
     language = "zh-Hans" if LANGUAGE.get() == CHINESE else "en"
     person = html('<a class="person" href="account"><bdi>{name}</bdi></a>', name=name) if name else None
-    content = html(_FRAME, language=language, title=title, body=body, person=person)
+    content = html(_FRAME, language=language, title=title, body=body, person=person, number=_number(status))
     return _with_cookies(HTMLResponse(content, status, _HEADERS), cookies)
+
+
+def _number(status: int) -> Html | None:
+    """Return by which number somebody who asks for help names what went wrong; nothing where nothing did."""
+    template = '<p class="quiet-text">{for_help} <b class="number">{number}</b></p>\n'
+    failed = status >= HTTPStatus.BAD_REQUEST
+    return html(template, for_help=text("for_help"), number=reference()) if failed else None
 
 
 def redirect(address: str, cookies: tuple[str, ...] = ()) -> Response:

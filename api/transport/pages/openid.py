@@ -14,6 +14,7 @@ from api.access import openid, sessions
 from api.access.openid import Identity
 from api.access.openid_provider import ProviderClient
 from api.graphql.messages import told
+from api.ground.failures import note
 from api.transport.answer import status_of
 from api.transport.pages.html import led_on, redirect
 from api.transport.pages.sign_in import sign_in_page
@@ -34,6 +35,7 @@ async def _show(visit: Visit) -> Response:
             return await _begin(visit, client)
         return await _come_back(visit, client)
     except DdmsError as error:
+        note(error.code.value, error.message)
         status = 404 if error.code is Code.NOT_FOUND else status_of(error)[0]
         return sign_in_page(visit, {None: told(error.message)}, status=status)
 
@@ -88,6 +90,7 @@ async def _signed_out(visit: Visit) -> Response:
         async with visit.context.everything.transaction() as statements:
             ended = await openid.end_signed_out(statements, client, subject, sid)
     except DdmsError as error:
+        note(error.code.value, error.message)
         logger.warning("a provider's word that somebody signed out is not taken: %s", error)
         return Response('{"error":"invalid_request"}', 400, {"Cache-Control": "no-store"}, "application/json")
     visit.context.callers.forget()

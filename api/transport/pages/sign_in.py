@@ -7,6 +7,7 @@ from starlette.responses import Response
 from api.access import sessions
 from api.access.sign_in import sign_in
 from api.graphql.messages import LANGUAGE, told
+from api.ground.failures import note
 from api.transport.answer import status_of
 from api.transport.pages.html import Html, field, form, html, joined, led_on, page, redirect
 from api.transport.pages.html import told as said
@@ -40,6 +41,7 @@ async def _sign_in(visit: Visit) -> Response:
                 statements, visit.actor, person["id"], agent=visit.agent, instead_of=visit.secret
             )
     except DdmsError as error:
+        note(error.code.value, error.message)
         status = status_of(error)[0]
         place = error.field if error.field in _FIELDS else "password" if error.code is Code.UNAUTHENTICATED else None
         return sign_in_page(visit, {place: told(error.message)}, status=status)

@@ -62,6 +62,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Another site's page sent this: nothing was done. Sign in here, if you want to.",
         "此请求来自其他网站的页面：未执行任何操作。如有需要，请在此登录。",
     ),
+    "for_help": ("Number for whoever helps:", "报障编号："),
     "problem": ("This did not work", "操作未成功"),
 }  # fmt: skip
 

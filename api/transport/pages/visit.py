@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol, TypeAlias
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -15,14 +16,13 @@ from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of, told
 from api.ground.actor import Actor, Transport
 from api.ground.callers import Caller, of_cookies
-from api.ground.turns import SERVED
+from api.ground.failures import Place, is_noted, note
 from api.transport.answer import status_of
 from api.transport.browser import is_foreign, is_proven, known_by_secret
 from api.transport.gate import Gate
 from api.transport.pages.html import problem, redirect
 from api.transport.request import ClientLeft, HttpRequest, Refused
 from ddms.errors import Code, DdmsError
-from ddms.logs import REQUEST_ID
 
 _FIELDS, _FORM_BYTES = 50, 65_536
 _LONGEST_ADDRESS = 4_000
@@ -106,7 +106,7 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = HttpRequest(scope, receive)
-        REQUEST_ID.set(request.id)
+        request.enter(Place.PAGE)
         LANGUAGE.set(language_of(request.header(b"accept-language")))
         answers = self._answers.get(request.method)
         if answers is None:
@@ -117,11 +117,15 @@ class Page:
             visit = await _visited(request, scope)
             with scope["app"].state.parts.gate.passing(visit.context):
                 response = await answers(visit)
+            if response.status_code >= HTTPStatus.BAD_REQUEST and not is_noted():
+                note(f"HTTP_{response.status_code}", f"a form of the page {request.path} was refused")
         except ClientLeft:
             return
         except Refused as refused:
+            note(Code.INVALID.value, refused.message)
             response = problem(told(refused.message), refused.status)
         except DdmsError as error:
+            note(error.code.value, error.message)
             response = problem(told(error.message), status_of(error)[0])
         except Exception as error:  # noqa: BLE001 - the person gets an id, the log the rest
             response = problem(errors.masked(error)["message"], 500)
@@ -151,7 +155,7 @@ async def _visited(request: HttpRequest, scope: Scope) -> Visit:
             if error.code is not Code.UNAUTHENTICATED:
                 raise
             context.cookies = NO_COOKIES  # an old cookie is of no use
-    SERVED.set(context.who)
+    context.serve()
     return visit
 
 
