@@ -135,7 +135,10 @@ async def test_a_page_that_fails_without_end_is_told_to_stop_and_the_person_goes
 async def test_the_log_for_people_says_a_request_in_a_line(narrow: Edge):
     (answer,) = await asked(narrow, ("/graphql?query={secret}", {"User-Agent": "a client"}))
     (line,) = [line for line in narrow.logged().splitlines() if "GET" in line and "upstream:" not in line]
-    said = re.fullmatch(r'\S+ 127\.0\.0\.1 503 GET /graphql in \S+ s, \d+ bytes, by .*, id (\w+), number ([0-9a-f-]{9}), "a client"', line)
+    said = re.fullmatch(
+        r'\S+ 127\.0\.0\.1 503 GET /graphql in \S+ s, \d+ bytes, by .*, id (\w+), number ([0-9a-f-]{9}), "a client"',
+        line,
+    )
     assert said, line
     assert said[1] == answer.headers["X-Request-ID"]
     assert said[2] == f"{said[1][:4]}-{said[1][4:8]}" == answer.json()["errors"][0]["extensions"]["reference"]
