@@ -1,11 +1,13 @@
 """What every test may ask for: a fresh, migrated database, connections to it in each role, the storage edition."""
 
+import functools
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import asyncpg
+import httpcore2
 import pytest
 
 from api.ground.database import Database
@@ -13,6 +15,9 @@ from api.ground.scheduler import Job
 from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
 from tests.support.database import Found, create, drop, find, new_name
+
+# The certificates of the whole world are read once a process, not once a client: most clients here speak plain HTTP.
+httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()
@@ -36,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_MISSING] = f"{type(reason).__name__}: {reason}"
     else:
         found.publish()
+        if found.server.guardian is not None:  # it is ours and knows no TLS: nobody need ask for it first
+            os.environ.setdefault("PGSSLMODE", "disable")
         config.stash[_FOUND] = found
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from api.field import trial as commissioning
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
-from tests.support.devices import free_port
 from tests.support.field import POINTS, TEST, collector_fixture, meter_fixture  # noqa: F401 - fixtures
+from tests.support.ports import free_port
 
 
 async def test_a_device_is_read_before_it_is_saved(api: Api, collector, meter: str, owner: asyncpg.Connection):

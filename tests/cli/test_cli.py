@@ -7,7 +7,8 @@ import pytest
 
 from ddms.settings import Settings
 from tests.support.command_line import ddms
-from tests.support.devices import foreign_server, free_port
+from tests.support.devices import foreign_server
+from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ddms.cli.doctor import _collector, _spool
 from ddms.cli.doctor_database import examine_database
 from ddms.cli.findings import Finding, Verdict, ago, size
 from tests.support.command_line import ddms_beside
-from tests.support.devices import free_port
+from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
 RUNNING = "INSERT INTO collectors (name, version) VALUES ('line 1', $1)"

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from tests.support.command_line import ddms_beside, started
-from tests.support.devices import exception, foreign_server, free_port, scripted, words
+from tests.support.devices import exception, foreign_server, scripted, words
+from tests.support.ports import free_port
 from tests.support.words import words_of
 
 pytestmark = pytest.mark.load

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.command_line import ddms
 from tests.support.database import drop, new_name
-from tests.support.devices import free_port
+from tests.support.ports import free_port
 
 NOWHERE = "postgresql://ddms_app@127.0.0.1:1/ddms"
 

@@ -17,7 +17,7 @@ from ddms.openid import GroupRule, Provider, RoleRule
 from tests.support.api_server import serving
 from tests.support.node import CLIENTS, ENVIRONMENT, needs_node_clients
 from tests.support.openid import Browser
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.load, needs_node_clients]
 FORM = re.compile(r'<form[^>]* action="([^"]+)"')

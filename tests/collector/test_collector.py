@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from collector.app import CollectorProgram
-from tests.support.devices import foreign_server, free_port, scripted, words
+from tests.support.devices import foreign_server, scripted, words
+from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
 pytestmark = pytest.mark.load

@@ -6,8 +6,9 @@ import struct
 import pytest
 
 from ddms.quality import Reason
-from tests.support.devices import HANG_UP, answer, exception, foreign_server, free_port, scripted, words
+from tests.support.devices import HANG_UP, answer, exception, foreign_server, scripted, words
 from tests.support.polled import configuration, point, polling, unit, until
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.load
 

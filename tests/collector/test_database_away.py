@@ -17,7 +17,8 @@ from collector.storing import replay as replay_module
 from collector.storing import store as store_module
 from collector.storing.known import Known
 from ddms.errors import DdmsError
-from tests.support.devices import answer, free_port, scripted
+from tests.support.devices import answer, scripted
+from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
 RAISE = """CREATE OR REPLACE FUNCTION break_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -11,7 +11,8 @@ from collector import metrics
 from collector.app import CollectorProgram
 from collector.metrics import OTHER, Bounded
 from collector.polling.units import Statistics
-from tests.support.devices import exception, free_port, scripted, words
+from tests.support.devices import exception, scripted, words
+from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
 

@@ -9,7 +9,8 @@ from collector.line.tcp import ReadError, line
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import DdmsError
 from ddms.quality import Reason
-from tests.support.devices import answer, exception, foreign_server, free_port, scripted, words
+from tests.support.devices import answer, exception, foreign_server, scripted, words
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.load
 

@@ -17,7 +17,7 @@ from collector.report import Report
 from collector.storing.spool import Spool
 from collector.storing.store import Store
 from ddms.database import read_edition
-from tests.support.devices import free_port
+from tests.support.ports import free_port
 from tests.support.running import until
 
 MEGABYTE = 1_000_000

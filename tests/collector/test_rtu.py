@@ -17,7 +17,7 @@ from collector.line.rtu import checksum, request_frame
 from collector.line.tcp import ReadError, line
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason
-from tests.support.devices import free_port
+from tests.support.ports import free_port
 from tests.support.rtu_devices import (
     foreign_rtu_server,
     framed,

@@ -9,7 +9,8 @@ from collector.line.tcp import ReadError
 from ddms.endpoints import Endpoint
 from ddms.lines import LineSettings
 from ddms.quality import Reason
-from tests.support.devices import exception, foreign_server, free_port, scripted, words
+from tests.support.devices import exception, foreign_server, scripted, words
+from tests.support.ports import free_port
 from tests.support.rtu_devices import foreign_rtu_server, serial_cable
 from tests.support.words import words_of
 

@@ -20,7 +20,7 @@ from ddms.backups.s3 import Store
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 from tests.support import client_programs
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="module")

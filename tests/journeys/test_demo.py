@@ -21,6 +21,7 @@ from ddms.lines import READ_LINES, of_rows
 from demo import grafana_program, inventory, loading, ports
 from demo.graphql import ask
 from demo.welcome import Running, welcome
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.load
 
@@ -237,8 +238,7 @@ def test_a_taken_port_gives_another_one_and_a_word():
 
 
 def test_a_free_port_is_taken_without_a_word():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     assert ports.choose(port, "the API") == ports.PortChoice(port)
 
 

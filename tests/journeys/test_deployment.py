@@ -14,7 +14,7 @@ import yaml
 
 from tests.support.database_sources import wheel
 from tests.support.edge import make_secrets
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 SERVICES = yaml.safe_load((Path(__file__).parents[2] / "compose.yaml").read_text())["services"]
 DDMS = os.environ.get("DDMS_TEST_PROGRAM", f"{sys.executable} -m ddms").split()

@@ -24,7 +24,7 @@ from ddms.edge import Measures
 from ddms.logs import JsonFormatter
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.edge import NGINX, ROOT, Edge, edge, grafana, make_secrets
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import browsing, needs_chromium
 from tests.support.edge import NGINX, Edge, edge, grafana
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 HTML = {"Accept": "text/html,application/xhtml+xml"}

@@ -18,7 +18,7 @@ from tests.support.browser import browsing, needs_chromium
 from tests.support.cookies import Person, signed_in
 from tests.support.edge import NGINX, Edge, edge
 from tests.support.halls import Halls, halls_fixture  # noqa: F401 - fixture
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.load,

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.api_server import PROTOCOL, Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.edge import NGINX, Edge, edge, grafana
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 

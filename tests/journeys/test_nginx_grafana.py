@@ -11,7 +11,7 @@ from api.ground import signing
 from tests.support.api_server import Api, api_fixture, serving, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.cookies import signed_in
 from tests.support.edge import NGINX, Edge, edge, grafana
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PAGE = {"Accept": "text/html,application/xhtml+xml"}

@@ -22,7 +22,7 @@ from tests.support.servers import PassedOver, Server
 PREFIX = "ddms_test_"
 LEFT_OVER_AFTER = 2 * 3600  # seconds
 
-COPY_TEMPLATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log"
+COPY_TEMPLATE = "CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
 # What belongs to a database but is kept outside of it does not come along with the template.
 COPY_SETTINGS = """-- tests:copy_settings
 INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)

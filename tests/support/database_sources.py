@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.debian_root import BINARIES, SERVERS, debian_root
-from tests.support.servers import Binaries, PassedOver, Server, free_port, guarded, start, wait_until_answered
+from tests.support.ports import free_port
+from tests.support.servers import Binaries, PassedOver, Server, guarded, start, wait_until_answered
 
 IMAGE = "timescale/timescaledb:2.29.2-pg17"
 """The same as in compose.yaml; a test holds them together."""

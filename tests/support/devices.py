@@ -1,12 +1,13 @@
 """Modbus devices for the tests: foreign servers that we did not write, and a scripted one that misbehaves."""
 
 import asyncio
-import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from pyModbusTCP.server import DataBank, ModbusServer
+
+from tests.support.ports import free_port
 
 HANG_UP = b""
 """In a list of what to send: close the connection."""
@@ -24,13 +25,6 @@ def foreign_server(port: int = 0) -> Iterator[tuple[int, DataBank]]:
         yield port, server.data_bank
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def answer(request: Request, data: bytes, *, unit: int | None = None, transaction: int | None = None) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from ddms.edge import listening
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

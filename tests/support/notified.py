@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from ddms.cli.notifying.files import write
 from ddms.cli.notifying.wishes import read
 from tests.support import grafana
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 
 @dataclass

@@ -9,7 +9,6 @@ import pwd
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 import asyncpg
 
 from tests.support.guardian import remove
+from tests.support.ports import free_port
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 START_PATIENCE = 120.0  # seconds
@@ -150,11 +150,13 @@ def _start_in(directory: Path, binaries: Binaries, origin: str) -> Server:
 
 def _initialise(directory: Path, binaries: Binaries) -> None:
     inside = binaries.inside(directory)
+    version = _version(binaries)
     # Names are compared without case in every script, so the locale must know more than ASCII.
-    locale = ["--locale-provider=builtin", "--locale=C.UTF-8"] if _version(binaries) >= 17 else ["--locale=C.UTF-8"]
+    locale = ["--locale-provider=builtin", "--locale=C.UTF-8"] if version >= 17 else ["--locale=C.UTF-8"]
+    cheap = ["-c", "scram_iterations=1"] if version >= 16 else []  # each test signs in ten times: 4,096 hashes each
     command = binaries.command(
         "initdb", "-D", f"{inside}/data", "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={inside}/password",
-        "-E", "UTF8", "--no-sync", *locale,
+        "-E", "UTF8", "--no-sync", *locale, *cheap,
     )  # fmt: skip
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment())
     if done.returncode != 0:
@@ -240,11 +242,6 @@ async def _first_answer(server: Server, patience: float) -> None:
             continue
         await connection.close()
         return
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.support import grafana
 from tests.support.api_server import Api, serving
 from tests.support.cookies import Person
 from tests.support.edge import Edge, edge
-from tests.support.servers import free_port
+from tests.support.ports import free_port
 
 KEY_CACHE = 1
 
