@@ -5,7 +5,7 @@ All mistakes are found before any is told, each with its place.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from api.files.yaml import OF_CALLERS, Limits, Node, dump, load, plain
 from api.graphql.payloads import snake
 from api.limits.types import LIMIT_FIELDS, LimitInput
 from api.points.types import POINT_FIELDS, PointInput
+from api.points.value_names import as_cell
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError, Sentence
 from ddms.limits import LimitKind
@@ -446,6 +447,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
+        if (names := as_cell(value)) is not None:
+            return defused(names)
         if value and not isinstance(value[0], str):
             return LIST.join(map(repr, value))
         value = LIST.join(value)
@@ -457,10 +460,17 @@ def _write_yaml(devices: list[DeviceInput], connections: Connections) -> str:
     if connections:
         tree["connections"] = [{"endpoint": endpoint, **settings} for endpoint, settings in connections.items()]
     tree["devices"] = [
-        plain(d, OWN_FIELDS) | {"points": [plain(p, POINT_FIELDS) | plain_limits(p.limits) for p in d.points]}
-        for d in devices
+        plain(d, OWN_FIELDS) | {"points": [plain_point(p, POINT_FIELDS) for p in d.points]} for d in devices
     ]
     return dump(tree)
+
+
+def plain_point(point: PointInput, names: Iterable[str]) -> dict[str, Any]:
+    """Return these fields of a point as they are written in YAML, and its limits."""
+    values = plain(point, names)
+    if "value_names" in values:
+        values["value_names"] = as_cell(point.value_names) or ""
+    return values | plain_limits(point.limits)
 
 
 def plain_limits(limits: list[LimitInput] | None) -> dict[str, Any]:

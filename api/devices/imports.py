@@ -25,6 +25,7 @@ from api.ground.limits import MOST_COST
 from api.limits.store import Limits, limits_of_devices, settled
 from api.limits.types import LIMIT_FIELDS, LimitInput, by_key
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
+from api.points.value_names import as_cell
 from api.profiles.followed import Followed, followed
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -194,6 +195,8 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
+        if (names := as_cell(value)) is not None:
+            return names
         return ";".join(map(str, value)) or "none"
     return "none" if value is None or value == "" else str(value)
 

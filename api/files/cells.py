@@ -67,6 +67,8 @@ def readers(kind: type, *, decimal_comma: bool, without: Iterable[str] = ()) -> 
     }
 
     def of(hint: Any) -> Reader:
+        if of_cell := getattr(next(iter(get_args(hint)), None), "of_cell", None):
+            return of_cell  # type: ignore[no-any-return]
         inner = hint if hint in lists else next((one for one in get_args(hint) if one is not type(None)), hint)
         return lists.get(inner) or simple.get(inner) or _enum(inner)
 

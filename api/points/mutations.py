@@ -12,6 +12,7 @@ from api.ground.ids import IdKind, from_id, from_ids
 from api.limits.types import LimitInput
 from api.points.store import change_point, create_points, delete_points
 from api.points.types import LIST_POINTS, Point, PointInput
+from api.points.value_names import ValueNameInput
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
 MOST_DELETED = 1000
@@ -53,6 +54,9 @@ class PointChanges:
     )
     sentinels: list[float] | None = field(
         default=strawberry.UNSET, description="Raw values that mean no value, at most 8."
+    )
+    value_names: list[ValueNameInput] | None = field(
+        default=strawberry.UNSET, description="All names of its values from now on; an empty list takes them away."
     )
     enabled: bool | None = field(default=strawberry.UNSET, description="Whether it is read.")
     limits: list[LimitInput] | None = field(

@@ -18,7 +18,8 @@ from api.graphql.together import together
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from api.limits.types import AlarmLimit, LimitInput, limits_of, own_problems
-from ddms import inputs
+from api.points.value_names import ValueName, ValueNameInput
+from ddms import inputs, value_names
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.limits import faults
 from ddms.quality import Quality, Reason, quality_of
@@ -73,6 +74,9 @@ class Point:
     valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
     valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
     sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
+    value_names: list[ValueName] = field(
+        description="What its values are called, by value; one without a name is a number."
+    )
     enabled: bool = field(description="Whether it is read.")
     latest: Reading | None = field(description="The newest reading; null before the first one.")
     number: strawberry.Private[int]
@@ -101,7 +105,8 @@ class Point:
             number=row["id"],
             device_number=row["device_id"],
             latest=_latest(row),
-            **_configured(row),
+            **_configured(row)
+            | {"value_names": [ValueName(**one._asdict()) for one in value_names.of_stored(row["value_names"])]},
         )
 
 
@@ -124,6 +129,7 @@ def _configured(row: Row) -> dict[str, Any]:
     values["register_table"] = RegisterTable(values["register_table"])
     values["data_type"] = DataType(values["data_type"])
     values["byte_order"] = ByteOrder(values["byte_order"])
+    values["value_names"] = ValueNameInput.of(value_names.of_stored(values["value_names"]))
     return values
 
 
@@ -161,6 +167,10 @@ class PointInput:
     sentinels: list[float] = field(
         default_factory=list, description="Raw values with which the device says that it has no value; at most 8."
     )
+    value_names: list[ValueNameInput] = field(
+        default_factory=list,
+        description="What its values are called, as of a state: at most 256 whole numbers, each with its name.",
+    )
     enabled: bool = field(default=True, description="Whether it is read.")
     limits: list[LimitInput] | None = field(
         default=None,
@@ -194,6 +204,7 @@ class PointInput:
             yield problem
         else:
             yield from self._sentinels()
+            yield from self._names()
         if self.limits:
             yield from self.problems_of_limits()
 
@@ -207,6 +218,27 @@ class PointInput:
             self._take([sentinel(self.data_type, number) for number in self.sentinels])
         except ValueError as error:
             yield "sentinels", error.args[0]
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        if self.value_names and self.data_type is DataType.STRING:
+            yield "value_names", "a text needs no names: they are for numbers"
+            return
+        try:
+            names = value_names.checked(one.named for one in self.value_names)
+        except ValueError as error:
+            yield "value_names", error.args[0]
+            return
+        low, high = self._span()
+        for one in names:
+            if not low <= one.value <= high:
+                yield (
+                    "value_names",
+                    Sentence(
+                        "{:.15g} never comes: values of this point go from {:.15g} to {:.15g}", one.value, low, high
+                    ),
+                )
+                return
+        self.value_names = ValueNameInput.of(names)
 
     def _range(self) -> Iterator[tuple[str, str]]:
         limits = {"valid_min": self.valid_min, "valid_max": self.valid_max}
@@ -273,7 +305,8 @@ class PointInput:
 
     def row(self) -> dict[str, Any]:
         """Return it, without its limits, under the names of the database's columns."""
-        return {COLUMNS.get(name, name): getattr(self, name) for name in POINT_FIELDS}
+        row = {COLUMNS.get(name, name): getattr(self, name) for name in POINT_FIELDS}
+        return row | {"value_names": value_names.stored(one.named for one in self.value_names)}
 
     def audited(self) -> dict[str, Any]:
         """Return it with its limits, as the audit shows it."""

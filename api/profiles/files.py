@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from importlib.resources import files
 
-from api.devices.files import cells_of, place_of, plain_limits, read_points
+from api.devices.files import cells_of, place_of, plain_point, read_points
 from api.files.cells import readers, values
 from api.files.mistakes import Finder, Place
 from api.files.yaml import OF_FILES, Limits, Node, dump, load, plain
@@ -84,7 +84,7 @@ def _plain_point(point: PointInput) -> dict[str, object]:
         for n in POINT_FIELDS
         if n in {"address", "register_table", "data_type"} or getattr(point, n) != getattr(empty, n)
     ]
-    return plain(point, told) | plain_limits(point.limits or None)
+    return plain_point(replace(point, limits=point.limits or None), told)
 
 
 async def stored_profiles(statements: Statements) -> list[ProfileMap]:

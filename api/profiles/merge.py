@@ -57,8 +57,11 @@ SELECT c.device_id, p.id, {", ".join(_merged(column) for column in COLUMN_NAMES)
 _GONE = "p.device_id = any($1::int[]) AND p.from_profile AND p.key <> all(ARRAY(SELECT w.key FROM wanted w))"
 
 
+_TEXTS = {"sentinels": "array_to_string({}, ';')", "value_names": "value_names_text({})"}
+
+
 def _text(alias: str, column: str) -> str:
-    return f"array_to_string({alias}.{column}, ';')" if column == "sentinels" else f"{alias}.{column}::text"
+    return _TEXTS.get(column, "{}::text").format(f"{alias}.{column}")
 
 
 _VALUES = ", ".join(

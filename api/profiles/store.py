@@ -12,6 +12,7 @@ from api.limits.store import limits_of_profiles, settled
 from api.limits.store import rows as limit_rows
 from api.limits.types import LIMIT_COLUMNS, LIMIT_FIELDS, LimitInput, by_key
 from api.points.types import POINT_FIELDS, PointInput
+from api.points.value_names import as_cell
 from api.profiles.followed import READ_PROFILE_POINTS
 from api.profiles.merge import COLUMN_NAMES, bring, differing, record, refuse_removal
 from api.profiles.wanted import Change, Wanted
@@ -208,6 +209,8 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
+        if (names := as_cell(value)) is not None:
+            return names
         return ";".join(map(_shown, value)) or "none"
     text = f"{value:.15g}" if isinstance(value, float) else str(value)
     return "none" if value is None or text == "" else text

@@ -19,6 +19,7 @@ from api.ground.ids import IdKind, from_id, to_id
 from api.limits.store import limits_of_profiles, references
 from api.limits.types import ProfileLimit
 from api.points.types import POINT_FIELDS, PointInput
+from api.points.value_names import ValueName
 from api.profiles.store import OWN_FIELDS, ProfileMap
 from api.profiles.wanted import Change
 from ddms import inputs
@@ -71,6 +72,7 @@ class ProfilePoint:
     valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
     valid_max: float | None = field(description="A value above this, in the point's unit, is bad; null: no limit.")
     sentinels: list[float] = field(description="Raw values with which the device says that it has no value.")
+    value_names: list[ValueName] = field(description="What its values are called, by value.")
     enabled: bool = field(description="Whether it is read.")
     limits: list[ProfileLimit] = field(description="What of its values is an alarm.")
 
@@ -78,6 +80,7 @@ class ProfilePoint:
     def of(cls, point: PointInput) -> "ProfilePoint":
         """Make it of what it was written as."""
         values = {name: getattr(point, name) for name in POINT_FIELDS}
+        values["value_names"] = [ValueName(**one.named._asdict()) for one in point.value_names]
         return cls(**values, limits=[ProfileLimit.of(limit) for limit in point.limits or ()])
 
 
