@@ -37,7 +37,10 @@ class Named(NamedTuple):
 _SPELLINGS = {"gray": "grey"}
 _BETWEEN = re.compile(r"\s*[,;\n]\s*(?=[+-]?[0-9][0-9a-fA-FxX.]*\s*=)")
 _ENTRY = re.compile(r"\s*([^=]*?)\s*=\s*(.*?)\s*", re.DOTALL)
-_WITH_COLOUR = re.compile(r"(.*?)\s*:([A-Za-z]+)", re.DOTALL)
+_WITH_COLOUR = re.compile(
+    rf"(.*?)\s*:(?:\s*({'|'.join((*ValueColor, *_SPELLINGS))})|([A-Za-z]+))", re.DOTALL | re.IGNORECASE
+)
+"""A colon and a colour, or a colon and at once a word, which was meant to be one."""
 
 
 def written(names: Iterable[Named]) -> str:
@@ -62,7 +65,7 @@ def _entry(text: str) -> Named:
 def of_texts(value: str, name: str, color: str | None = None) -> Named:
     """Return a value and its name as they are written; the name may end in its colour, `On:green`."""
     if color is None and (match := _WITH_COLOUR.fullmatch(name)):
-        name, color = match[1], match[2]
+        name, color = match[1], match[2] or match[3]
     return Named(inputs.number(value), name, None if color is None else _color(color))
 
 
@@ -102,6 +105,20 @@ def checked(names: Iterable[Named]) -> list[Named]:
 def stored(names: Iterable[Named]) -> dict[str, dict[str, str]]:
     """Return names as the column `value_names` has them: by value as a text, so that SQL finds one without a search."""
     return {f"{one.value:.0f}": {"name": one.name} | ({"color": one.color.value} if one.color else {}) for one in names}
+
+
+Lookup = Mapping[float, str]
+"""What the values of one point are called."""
+
+
+def lookup(column: Mapping[str, Mapping[str, Any]]) -> dict[float, str]:
+    """Return what values are called, of a column `value_names`."""
+    return {float(value): one["name"] for value, one in column.items()}
+
+
+def lookups(columns: Mapping[str, Mapping[str, Mapping[str, Any]]] | None) -> dict[int, Lookup]:
+    """Return what the values of points are called, of columns `value_names` by the points' numbers."""
+    return {int(point): lookup(column) for point, column in (columns or {}).items()}
 
 
 def of_stored(column: Mapping[str, Mapping[str, Any]]) -> list[Named]:

@@ -6,6 +6,7 @@ from typing import Any
 from api.graphql.messages import told
 from ddms.errors import Sentence
 from ddms.system_alarms import TEXTS
+from ddms.value_names import lookup
 
 
 def sentence(row: Mapping[str, Any]) -> str:
@@ -84,8 +85,10 @@ def _within(row: Mapping[str, Any]) -> Sentence:
 
 
 def _said(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the point, and value and threshold with their unit."""
+    """Return the point, and value and threshold with their unit; the value by its name, if it has one."""
     value, limit = (
         "" if row[name] is None else f"{row[name]:.10g} {row['unit'] or ''}".rstrip() for name in ("value", "threshold")
     )
+    if row["kind"] not in {"deviation", "rate"}:  # whose value is a difference
+        value = lookup(row["value_names"] or {}).get(row["value"], value)
     return row["point_name"], value, limit

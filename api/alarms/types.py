@@ -21,6 +21,7 @@ from api.ground.database import Database, Row
 from api.ground.ids import IdKind, to_id
 from api.limits.types import FIND_LIMITS, AlarmLimit
 from api.points.types import LIST_POINTS, Point, Reading
+from ddms import value_names
 from ddms.alarms import Priority, Shelf, State
 from ddms.quality import Quality, Reason, quality_of
 
@@ -34,7 +35,7 @@ ALARM = f"""
 SELECT a.*, {IS_SHELVED} AS is_shelved, {IS_OUT} AS is_out, {CALLS} AS calls,
        {RANK} * 1e11::float8 - extract(epoch FROM coalesce(a.active_since, a.changed_at))::float8 AS by_priority,
        coalesce(a.active_since, '-infinity') AS by_raised, coalesce(a.connection_id, d.connection_id) AS behind, c.endpoint,
-       p.unit, l.reference_key, l.period_s, l.bit, l.cause, l.consequence, l.action, l.respond_within_s,
+       p.unit, p.value_names, l.reference_key, l.period_s, l.bit, l.cause, l.consequence, l.action, l.respond_within_s,
        n.time AS latest_time, n.value AS latest_value, n.text AS latest_text, n.quality AS latest_quality
   FROM alarms a
   LEFT JOIN limits l ON l.id = a.limit_id LEFT JOIN points p ON p.id = a.point_id LEFT JOIN devices d ON d.id = a.device_id
@@ -259,6 +260,7 @@ def _value_now(row: Row) -> Reading | None:
         text=row["latest_text"],
         quality=quality_of(code),
         reason=reason_of(code),
+        value_name=value_names.lookup(row["value_names"] or {}).get(row["latest_value"]),
     )
 
 

@@ -77,7 +77,10 @@ class _Rows:
         rows = np.frombuffer(bytes(self._pending[: count * self._layout.itemsize]), self._layout)
         del self._pending[: count * self._layout.itemsize]
         numbers = [rows[f"number_{place}"].astype(np.float64) for place in range(self._numbers)]
-        return _Part(point, rows["time"].astype(np.int64) + _EPOCH_2000_US, numbers, rows["code"].astype(np.int16))
+        texts = [point.value_names.get(value) for value in numbers[0].tolist()] if point.value_names else None
+        return _Part(
+            point, rows["time"].astype(np.int64) + _EPOCH_2000_US, numbers, rows["code"].astype(np.int16), texts
+        )
 
 
 class _File(io.RawIOBase):
@@ -202,4 +205,5 @@ async def _texts(connection: Connection, point: Exported, plan: ExportPlan) -> A
     while rows := await cursor.fetch(10_000):
         times = np.array([int(row["time"].astimezone(UTC).timestamp() * 1e6) for row in rows], np.int64)
         codes = np.array([row["quality"] for row in rows], np.int16)
-        yield _Part(point, times, [np.array([row["value"] for row in rows])], codes, [row["text"] for row in rows])
+        texts = [point.value_names.get(row["value"], row["text"]) for row in rows]
+        yield _Part(point, times, [np.array([row["value"] for row in rows])], codes, texts)

@@ -10,9 +10,10 @@ from api.ground.buckets import length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.value_names import Lookup, lookup
 
 FIND_EXPORTED = """-- ddms:find_exported
-SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, d.name AS device
+SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, p.value_names, d.name AS device
   FROM points p JOIN devices d ON d.id = p.device_id
  WHERE p.id = any($1::int[]) OR p.device_id = any($2::int[])
     OR p.device_id IN (SELECT m.device_id FROM device_groups m JOIN devices g ON g.id = m.device_id
@@ -50,6 +51,7 @@ class Exported:
     is_text: bool
     is_long: bool
     interval: timedelta
+    value_names: Lookup
 
     @classmethod
     def of(cls, row: Row) -> "Exported":
@@ -63,6 +65,7 @@ class Exported:
             is_text=row["data_type"] == "string",
             is_long=row["data_type"] in {"int64", "uint64"},
             interval=timedelta(seconds=row["interval_s"]),
+            value_names=lookup(row["value_names"]),
         )
 
 

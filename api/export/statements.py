@@ -50,6 +50,8 @@ RAW_CELLS = """(SELECT DISTINCT ON (point_id, moment) point_id, date_bin($5::int
 # The text of an integer beyond 2^53 is stored when it changes: the newest of then, in the cell after the value.
 DIGITS = """CASE WHEN abs(r.value) >= 9007199254740992 * least(1, abs((SELECT scale FROM points WHERE id = $1))) THEN coalesce(
        (SELECT text FROM texts t WHERE t.point_id = $1 AND t.time <= r.moment ORDER BY t.time DESC LIMIT 1), '') ELSE '' END"""
+# What a value is called, in the same cell; $8 has the names as cells.
+NAMES = "coalesce($8::jsonb ->> (r.value + 0)::text, {digits})"
 BUCKET_CELLS = """(SELECT p.id, b.time, b.average FROM unnest($1::int[]) AS p (id)
           CROSS JOIN LATERAL series_buckets(p.id, $2, $3, $5::text::interval, $6, $7, '{average}') b)"""
 
@@ -129,9 +131,14 @@ def _raw(plan: ExportPlan) -> Iterator[Statement]:
     for point in plan.points:
         sql = TEXT_LINES if point.is_text else RAW_LINES
         labels = _labels(point, delimiter, 2 if point.is_text else 1)
-        ends = _ends(delimiter, 1 if point.is_text or point.is_long else 2)
-        more = (delimiter,) if point.is_long else ()
-        sql = sql.format(time=time, digits=f"$7::text || {DIGITS}" if point.is_long else "''")
+        named = bool(point.value_names) and not point.is_text
+        ends = _ends(delimiter, 1 if point.is_text or point.is_long or named else 2)
+        digits = DIGITS if point.is_long else "''"
+        more: tuple[Any, ...] = (delimiter,) if point.is_long or named else ()
+        if named:
+            digits = NAMES.format(digits=digits)
+            more = (delimiter, {f"{value:.0f}": cell(name, delimiter) for value, name in point.value_names.items()})
+        sql = sql.format(time=time, digits=f"$7::text || {digits}" if more else "''")
         yield Statement(sql, (point.number, choice.from_, choice.to, labels, ends[0], ends, *more))
 
 

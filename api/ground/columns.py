@@ -4,6 +4,7 @@ PostgreSQL sends an array as one value (`array_send`): 20 bytes of header, then 
 and its bytes, big-endian. Elements of one length without NULLs are a numpy array with a fixed stride.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,3 +67,13 @@ def moment(sent: bytes | None, place: int) -> datetime | None:
         return None
     since_2000 = int(np.frombuffer(sent, _TIME, count=1, offset=_HEADER + place * _TIME.itemsize)["item"][0])
     return _EPOCH_2000 + timedelta(microseconds=since_2000)
+
+
+def value_names(
+    names: Mapping[int, Mapping[float, str]], points: NDArray[Any], values: NDArray[Any]
+) -> orjson.Fragment | list[str | None]:
+    """Return what values are called: `names` by point and value; null for a value without one."""
+    if not names:
+        return orjson.Fragment(b"[" + b",".join([b"null"] * len(points)) + b"]")
+    nothing: Mapping[float, str] = {}
+    return [names.get(p, nothing).get(v) for p, v in zip(points.tolist(), values.tolist(), strict=True)]

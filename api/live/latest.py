@@ -1,5 +1,6 @@
 """The newest readings of many points as columns, from the mirror or, while that is not connected, from the database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,13 +14,15 @@ from api.ground.database import Database
 from api.ground.ids import IdKind
 from api.live.mirror import Directory, Mirror
 from ddms.quality import Reason
+from ddms.value_names import Lookup, lookups
 
 READ_LATEST = """-- ddms:read_latest
 SELECT count(*) AS count, array_send(array_agg(point_id)) AS points, array_send(array_agg(device_id)) AS devices,
        array_send(array_agg(time)) AS times, array_send(array_agg(coalesce(value, 'NaN'))) AS numbers,
        array_send(array_agg(quality)) AS qualities,
-       array_agg(key) AS keys, array_agg(text) AS texts
-  FROM (SELECT l.point_id, p.device_id, p.key, l.time, l.value, l.quality, l.text
+       array_agg(key) AS keys, array_agg(text) AS texts,
+       jsonb_object_agg(point_id, value_names) FILTER (WHERE value_names <> '{}') AS value_names
+  FROM (SELECT l.point_id, p.device_id, p.key, p.value_names, l.time, l.value, l.quality, l.text
           FROM latest l JOIN points p ON p.id = l.point_id JOIN devices d ON d.id = p.device_id
          WHERE d.deleted_at IS NULL AND (($1::int[] IS NULL AND $2::int[] IS NULL) OR p.id = any($1) OR p.device_id = any($2))
          ORDER BY p.device_id, p.id) newest
@@ -37,6 +40,7 @@ class LatestReadings:
     qualities: NDArray[Any]
     keys: list[str]
     texts: list[str | None]
+    names: Mapping[int, Lookup]
 
     @cached_property
     def encoded_points(self) -> orjson.Fragment:
@@ -72,6 +76,11 @@ class LatestReadings:
     def encoded_texts(self) -> orjson.Fragment:
         """The texts."""
         return orjson.Fragment(orjson.dumps(self.texts))
+
+    @cached_property
+    def encoded_value_names(self) -> orjson.Fragment | list[str | None]:
+        """What the values are called."""
+        return columns.value_names(self.names, self.points, self.values)
 
 
 def _encoded(column: NDArray[Any]) -> orjson.Fragment:
@@ -118,6 +127,7 @@ def of_mirror(mirror: Mirror, wanted: Any) -> LatestReadings:
         qualities=qualities,
         keys=[entries[point].key for point in read],
         texts=texts,
+        names=mirror.directory.value_names,
     )
 
 
@@ -132,4 +142,5 @@ async def of_database(database: Database, points: list[int] | None, devices: lis
         qualities=columns.codes(row["qualities"]),
         keys=row["keys"] or [],
         texts=row["texts"] or [],
+        names=lookups(row["value_names"]),
     )

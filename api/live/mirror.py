@@ -17,13 +17,15 @@ from api.ground import columns
 from api.ground.database import Database
 from api.live.resume import Heard
 from ddms.stream import Flush
+from ddms.value_names import Lookup, lookups
 
 READ_DIRECTORY = """-- ddms:read_directory
 SELECT (SELECT array_send(array_agg(id ORDER BY id)) FROM devices WHERE deleted_at IS NULL) AS devices,
        (SELECT array_agg(name ORDER BY id) FROM devices WHERE deleted_at IS NULL) AS names,
        array_send(array_agg(p.id)) AS points, array_send(array_agg(p.device_id)) AS of_devices,
-       array_agg(p.key) AS keys, array_agg(p.unit) AS units
-  FROM (SELECT p.id, p.device_id, p.key, p.unit FROM points p JOIN devices d ON d.id = p.device_id WHERE d.deleted_at IS NULL
+       array_agg(p.key) AS keys, array_agg(p.unit) AS units,
+       jsonb_object_agg(p.id, p.value_names) FILTER (WHERE p.value_names <> '{}') AS value_names
+  FROM (SELECT p.id, p.device_id, p.key, p.unit, p.value_names FROM points p JOIN devices d ON d.id = p.device_id WHERE d.deleted_at IS NULL
          ORDER BY p.device_id, p.id) p
 """
 READ_NEWEST = """-- ddms:read_newest
@@ -71,6 +73,8 @@ class Directory:
 
     points: dict[int, PointEntry] = field(default_factory=dict)
     by_device: dict[int, list[int]] = field(default_factory=dict)
+    value_names: dict[int, Lookup] = field(default_factory=dict)
+    """What values are called, of the points that have names for them."""
 
 
 class Mirror:
@@ -117,7 +121,7 @@ class Mirror:
         points, devices = columns.integers(row["points"]).tolist(), columns.integers(row["of_devices"]).tolist()
         texts = map(sys.intern, row["keys"] or ()), map(sys.intern, row["units"] or ())
         entries = map(PointEntry, devices, map(names.__getitem__, devices), *texts)
-        directory = Directory(points=dict(zip(points, entries, strict=True)))
+        directory = Directory(points=dict(zip(points, entries, strict=True)), value_names=lookups(row["value_names"]))
         for device, own in groupby(zip(devices, points, strict=True), itemgetter(0)):
             directory.by_device[device] = [point for _, point in own]
         self.directory = directory

@@ -24,6 +24,7 @@ from ddms.errors import Code, DdmsError, Sentence
 from ddms.limits import faults
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
+from ddms.value_names import Lookup
 
 if TYPE_CHECKING:
     from api.devices.types import Device
@@ -47,6 +48,7 @@ class Reading:
     text: str | None = field(description="The text of a string point; null where the point has a number.")
     quality: Quality = field(description="How far it can be trusted.")
     reason: Reason = field(description="Why it is not better.")
+    value_name: str | None = field(default=None, description="What the value is called: `Fault`; null without a name.")
 
 
 @output_type
@@ -81,6 +83,11 @@ class Point:
     latest: Reading | None = field(description="The newest reading; null before the first one.")
     number: strawberry.Private[int]
     device_number: strawberry.Private[int]
+
+    @property
+    def names(self) -> Lookup:
+        """What its values are called, for one look each."""
+        return {one.value: one.name for one in self.value_names}
 
     @resolver
     async def device(self, info: Info) -> Annotated["Device", strawberry.lazy("api.devices.types")]:
@@ -120,6 +127,7 @@ def _latest(row: Row) -> Reading | None:
         text=row["latest_text"],
         quality=quality_of(code),
         reason=reason_of(code),
+        value_name=value_names.lookup(row["value_names"]).get(row["latest_value"]),
     )
 
 

@@ -106,6 +106,15 @@ class History:
     gaps: list[Gap] = field(default_factory=list)
     marks: NDArray[np.bool_] | None = None
 
+    def settled(self) -> list[float]:
+        """Return the value of each reading, or of each bucket in which it did not change; else NaN."""
+        nothing = np.full(len(self.times), np.nan)
+        values, low, high = (self.columns.get(name, nothing) for name in ("value", "min", "max"))
+        if self.bucket is not None:
+            values = np.where(low == high, values, nothing)
+        settled: list[float] = values.tolist()
+        return settled
+
     def find_gaps(self, point: Point, now: datetime) -> None:
         """Find where data are missing, at the ends as well; a text, stored when it changes, has no gaps."""
         if point.data_type is DataType.STRING:

@@ -59,6 +59,11 @@ class LatestColumns:
         """The text of each, of an integer beyond 2^53 all of its digits; null when its point has another number."""
         return TextColumn(self.newest.encoded_texts)
 
+    @resolver
+    def value_name(self) -> TextColumn:
+        """What the value of each is called: `Fault`; null without a name."""
+        return TextColumn(self.newest.encoded_value_names)
+
 
 @output_type
 class Latest:

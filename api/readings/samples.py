@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from datetime import datetime
+from itertools import compress
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from api.readings.history import History
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Quality, Reason, quality_of
 from ddms.stream import to_datetime
+from ddms.value_names import Lookup
 
 MOST_SAMPLES = 10_000
 
@@ -34,6 +36,9 @@ class Sample:
     )
     quality: Quality = field(description="How far it can be trusted; the worst of a bucket.")
     reason: Reason = field(description="Why it is not better.")
+    value_name: str | None = field(
+        description="What the value is called: `Fault`; of a bucket, where it was the same in all of it; null without a name."
+    )
 
 
 @output_type
@@ -45,10 +50,10 @@ class SamplePage:
     end_cursor: str | None = field(description="Cursor of the last one; null when there are none.")
 
 
-_Row = tuple[int, float, float, float, float, int, int, str | None]
+_Row = tuple[int, float, float, float, float, int, int, str | None, str | None]
 
 
-def page_of(history: History, first: int, after: str | None) -> SamplePage:
+def page_of(history: History, names: Lookup, first: int, after: str | None) -> SamplePage:
     """Return at most `first` samples after the cursor `after`: the microseconds of its time."""
     if not 1 <= first <= MOST_SAMPLES:
         raise DdmsError(
@@ -56,7 +61,7 @@ def page_of(history: History, first: int, after: str | None) -> SamplePage:
         )
     if after is not None and not after.isdecimal():
         raise DdmsError(Code.INVALID, "this is not the cursor of a sample: pass an endCursor", field="after")
-    rows = _samples(history)
+    rows = _samples(history, names)
     start = 0 if after is None else bisect_right(rows, int(after), key=lambda row: row[0])
     page = rows[start : start + first]
     return SamplePage(
@@ -66,22 +71,24 @@ def page_of(history: History, first: int, after: str | None) -> SamplePage:
     )
 
 
-def _samples(history: History) -> list[_Row]:
+def _samples(history: History, names: Lookup) -> list[_Row]:
     size = len(history.times)
     nothing = np.full(size, np.nan)
     numbers = [history.columns.get(name, nothing) for name in ("value", "timeWeightedAverage", "min", "max")]
     codes = [history.columns.get(name, np.zeros(size, np.int32)) for name in ("count", "quality")]
     columns = [history.times, *numbers, *codes]
+    called = [names.get(value) for value in history.settled()] if names else [None] * size
     if history.marks is not None:
         columns = [column[~history.marks] for column in columns]
     texts = history.texts or [None] * size
     if history.marks is not None:
-        texts = [text for text, mark in zip(texts, history.marks.tolist(), strict=True) if not mark]
-    return list(zip(*(column.tolist() for column in columns), texts, strict=True))
+        shown = [not mark for mark in history.marks.tolist()]
+        texts, called = [*compress(texts, shown)], [*compress(called, shown)]
+    return list(zip(*(column.tolist() for column in columns), texts, called, strict=True))
 
 
 def _sample(row: _Row) -> Sample:
-    microseconds, value, weighted, low, high, count, quality, text = row
+    microseconds, value, weighted, low, high, count, quality, text, name = row
     return Sample(
         time=to_datetime(microseconds),
         value=_number(value),
@@ -92,6 +99,7 @@ def _sample(row: _Row) -> Sample:
         text=text,
         quality=quality_of(quality),
         reason=reason_of(quality),
+        value_name=name,
     )
 
 

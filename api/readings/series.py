@@ -18,6 +18,7 @@ from api.points.types import LIST_POINTS, Point
 from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.value_names import Lookup
 
 
 class SeriesSource(StrEnum):
@@ -57,6 +58,7 @@ class SeriesColumns:
     """A series as columns of one length, oldest first. Where an outage begins there is a row of nulls."""
 
     history: strawberry.Private[History]
+    names: strawberry.Private[Lookup]
 
     @resolver
     def time(self) -> TimeColumn:
@@ -137,6 +139,14 @@ class SeriesColumns:
         """
         return TextColumn(self.history.texts)
 
+    @resolver
+    def value_name(self) -> TextColumn:
+        """What the value of each reading is called, or of each bucket in which it was the same; null without a name.
+
+        Empty where no value of the point has a name.
+        """
+        return TextColumn([self.names.get(value) for value in self.history.settled()] if self.names else [])
+
     def _numbers(self, name: str) -> NDArray[np.generic]:
         return self.history.columns.get(name, np.empty(0))
 
@@ -185,7 +195,7 @@ class Series:
     @resolver
     def columns(self) -> SeriesColumns:
         """The series as columns: the cheap way."""
-        return SeriesColumns(history=self.history)
+        return SeriesColumns(history=self.history, names=self.point.names)
 
     @resolver
     def samples(
@@ -194,7 +204,7 @@ class Series:
         after: Annotated[str | None, argument("Go on after this cursor.")] = None,
     ) -> SamplePage:
         """The series as objects, without rows that only mark an outage: the convenient way."""
-        return page_of(self.history, first, after)
+        return page_of(self.history, self.point.names, first, after)
 
 
 @strawberry.type
@@ -244,9 +254,11 @@ class SeriesQueries:
         )
         found = await _points(info.context.database, numbers)
         names = selected_names(info)
-        wanted = DATABASE_NAMES.keys() & (
-            names | ({"value", "min", "max", "count", "quality"} if "samples" in names else set())
-        )
+        if "samples" in names:
+            names |= {"value", "min", "max", "count", "quality"}
+        if "valueName" in names:
+            names |= {"value", "min", "max"}
+        wanted = DATABASE_NAMES.keys() & names
         histories = await read(info.context.database, found, span, wanted)
         now = datetime.now(UTC)
         for point in found:

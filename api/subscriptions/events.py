@@ -67,6 +67,7 @@ class LiveColumns:
     """Readings as columns of one length."""
 
     readings: strawberry.Private[Readings]
+    directory: strawberry.Private[Directory]
 
     @resolver
     def point_id(self) -> IdColumn:
@@ -96,6 +97,11 @@ class LiveColumns:
             return TextColumn(orjson.Fragment(b"[" + b",".join([b"null"] * len(self.readings.points)) + b"]"))
         return TextColumn([texts.get(point) for point in self.readings.points.tolist()])
 
+    @resolver
+    def value_name(self) -> TextColumn:
+        """What the value of each is called: `Fault`; null without a name."""
+        return TextColumn(columns.value_names(self.directory.value_names, self.readings.points, self.readings.values))
+
 
 @output_type
 class LiveReading:
@@ -111,6 +117,7 @@ class LiveReading:
     text: str | None = field(description="The text of a string point; null where the point has a number.")
     quality: Quality = field(description="How far it can be trusted.")
     reason: Reason = field(description="Why it is not better.")
+    value_name: str | None = field(description="What the value is called: `Fault`; null without a name.")
 
 
 class GapReason(StrEnum):
@@ -165,7 +172,7 @@ class ReadingsEvent:
     @resolver
     def columns(self) -> LiveColumns:
         """The readings as columns: the cheap way."""
-        return LiveColumns(readings=self.readings_)
+        return LiveColumns(readings=self.readings_, directory=self.directory)
 
     @resolver
     def readings(self) -> list[LiveReading]:
@@ -193,6 +200,7 @@ class ReadingsEvent:
             text=self.readings_.texts.get(point),
             quality=quality_of(quality),
             reason=reason_of(quality),
+            value_name=self.directory.value_names.get(point, {}).get(value),
         )
 
 
