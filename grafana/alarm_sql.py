@@ -72,7 +72,7 @@ def what(language: Language) -> str:
             WHEN 'deviation' THEN concat(s.value_shown, {say(texts.AWAY_FROM)}, s.reference_key, {say(texts.LIMIT)}, s.threshold_shown)
             WHEN 'rate' THEN concat({say(texts.CHANGED)}, s.value_shown, {say(texts.WITHIN)}, {duration(language, "s.period_s")}, {say(texts.LIMIT)}, s.threshold_shown)
             WHEN 'bit' THEN concat({say(texts.BIT)}, s.bit, CASE WHEN s.inverted THEN {say(texts.IS_NOT_SET)} ELSE {say(texts.IS_SET)} END)
-            ELSE concat({say(texts.IS)}, {shown(language, "s.value_shown")}, CASE WHEN s.inverted THEN {say(texts.IS_NONE_OF)} || array_to_string(s.alarm_values, ', ') END) END
+            ELSE concat({say(texts.IS)}, {shown(language, "s.value_shown")}, CASE WHEN s.inverted THEN {say(texts.IS_NONE_OF)} || s.alarm_values_shown END) END
           ELSE concat_ws({say(texts.COLON)}, CASE s.source WHEN 'device' THEN {say(texts.SILENT)} WHEN 'connection' THEN {say(texts.NOBODY)}
                                   ELSE {word(language, "s.kind", texts.KINDS)} END, {sentences.detail(language, "s.detail")}) END"""
 

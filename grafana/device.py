@@ -6,13 +6,12 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import limits, queries, sentences, standing, texts
+from grafana import limits, named, queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.buttons import button
 from grafana.languages import Language
 from grafana.panels import (
     DEVICE_UID,
-    GREEN,
     HISTORY_UID,
     QUALITY_COLOURS,
     RED,
@@ -60,17 +59,6 @@ _CHOSEN = "point_id::text = any (string_to_array('${points:csv}', ','))"
 TREND_UNIT = queries.unit(_CHOSEN)
 # The trends also show alarms of what they do not draw: switches and texts.
 _ALARMED = f"device_id::text = '$device' AND (kind <> 'number' OR {_CHOSEN})"
-SWITCHES = """
-WITH states AS (
-    SELECT point_id, time, CASE WHEN lowest < highest THEN 0.5 ELSE value END AS state
-      FROM trend(array(SELECT point_id FROM points WHERE device_id::text = '$device' AND kind = 'switch'),
-                 $__timeFrom(), $__timeTo(), ((${__to} - ${__from}) / $__interval_ms)::int)
-), changes AS (
-    SELECT s.*, lag(state, 1, -1) OVER (PARTITION BY point_id ORDER BY time) AS before FROM states s
-)
-SELECT c.time, point_id::text, p.point, c.state FROM changes c JOIN points p USING (point_id)
- WHERE c.state IS DISTINCT FROM c.before ORDER BY c.point_id, c.time
-"""
 QUALITY = """
 WITH changes AS (
     SELECT point_id, time, quality_code, lag(quality_code, 1, -1::smallint) OVER (PARTITION BY point_id ORDER BY time) AS before
@@ -102,7 +90,7 @@ SELECT device_id AS do_test, outcome, tested_at, requested_by, good_points, test
 def latest(language: Language) -> str:
     """Return the newest reading of each point, and why it is not good."""
     return f"""
-SELECT CASE WHEN p.kind = 'number' THEN l.point_id::text ELSE chr(36) || '__all' END AS point_id, l.point, {queries.latest_shown(language)} AS shown, l.quality, l.time, CASE WHEN l.quality <> 'good' THEN {sentences.told(language, "l.explanation")} END AS explanation
+SELECT CASE WHEN p.kind IN ('number', 'state') THEN l.point_id::text ELSE chr(36) || '__all' END AS point_id, l.point, {queries.latest_coloured(language)} AS shown, l.quality, l.time, CASE WHEN l.quality <> 'good' THEN {sentences.told(language, "l.explanation")} END AS explanation
   FROM latest l JOIN points p USING (point_id) WHERE l.device_id::text = '$device' ORDER BY l.point_id
 """
 
@@ -191,7 +179,7 @@ def _latest(language: Language) -> table.Panel:
     trend_of_point = url(HISTORY_UID, language, "devices=${device}", "points=${__data.fields.point_id}")
     columns = {
         "point": [*column(), link(language.says(texts.OPEN_TREND), trend_of_point)],
-        "shown": column(160, align="right"),
+        "shown": [*column(160, align="right"), *named.cells()],
         "quality": coloured(language.table(texts.QUALITIES), QUALITY_COLOURS, 110),
         "time": column(150, unit="dateTimeFromNow"),
         "explanation": sentence(),
@@ -205,9 +193,9 @@ def _trend(language: Language) -> timeseries.Panel:
 
 
 def _switches(language: Language) -> statetimeline.Panel:
-    colours = {"0": "rgba(123, 128, 135, 0.35)", "1": GREEN, "0.5": YELLOW}
-    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 36, 24, 6), SWITCHES)
-    return shown.per_page(25).mappings(mappings(language.table(texts.SWITCHES), colours))
+    sql = named.states(language, "device_id::text = '$device'")
+    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 36, 24, 6), sql)
+    return shown.per_page(25).mappings(named.state_mappings(language))
 
 
 def _quality(language: Language) -> statetimeline.Panel:

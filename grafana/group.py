@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import limits, queries, sentences, standing, texts
+from grafana import limits, named, queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.panels import (
@@ -67,11 +67,11 @@ SELECT d.device_id, d.state, {standing.WORST} AS alarm, a.since AS alarm_since, 
 
 def key_values(language: Language) -> str:
     """Return the newest values of the twelve points that most members have; "Grouping to matrix" makes columns of them."""
-    shown = queries.latest_shown(language)
+    shown, coloured_ = queries.latest_shown(language), queries.latest_coloured(language)
     quality = language.word("l.quality", texts.QUALITIES)
     return f"""
 SELECT l.device, l.point,
-       CASE l.quality WHEN 'good' THEN {shown} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || {shown}
+       CASE l.quality WHEN 'good' THEN {coloured_} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || {shown}
                       WHEN 'none' THEN '–' ELSE '✗ ' || coalesce({sentences.reason(language, "l.reason")}, {quality}) END AS shown
   FROM latest l
   JOIN (SELECT key, count(*) AS members, min(point_id) AS first FROM points WHERE {_OF_GROUP} GROUP BY key
@@ -107,7 +107,7 @@ def _key_values(language: Language) -> table.Panel:
     shown = text_table(language.says(words.KEY_VALUES), Place(0, 17, 24, 9), key_values(language))
     options = {"rowField": "device", "columnField": "point", "valueField": "shown", "emptyValue": "empty"}
     shown.with_transformation(dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=options))
-    shown.override_by_regexp("/.*/", [Property("noValue", "–"), Property("custom.minWidth", 110)])
+    shown.override_by_regexp("/.*/", [Property("noValue", "–"), Property("custom.minWidth", 110), *named.cells()])
     return name_columns(shown, {"device\\point": sentence()}, language.table(texts.COLUMNS))
 
 

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import limits, queries, texts
+from grafana import limits, named, queries, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.panels import (
@@ -24,20 +24,21 @@ from grafana.panels import (
     sentence,
     text_table,
 )
-from grafana.trends import qualities, trend, unit_variable
+from grafana.trends import qualities, timeline, trend, unit_variable
 
 _CHOSEN = "point_id::text = any (array[${points:sqlstring}]::text[])"
 POINTS = """
 SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device_id, point) > 1 THEN ' · ' || key ELSE '' END AS __text,
        point_id AS __value
   FROM points
- WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind = 'number' ORDER BY lower(device), point_id
+ WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind IN ('number', 'state') ORDER BY lower(device), point_id
 """
-UNIT = queries.unit(_CHOSEN)
+_NUMBERS = f"{_CHOSEN} AND kind = 'number'"
+UNIT = queries.unit(_NUMBERS)
 SHOWN = f"""
 SELECT p.device_id, p.device, p.point, p.unit,
        min(coalesce(t.lowest, t.value)) AS lowest, max(coalesce(t.highest, t.value)) AS highest
-  FROM trend(array(SELECT point_id FROM points WHERE {_CHOSEN}), $__timeFrom(), $__timeTo(), {queries.PIXELS}) t
+  FROM trend(array(SELECT point_id FROM points WHERE {_NUMBERS}), $__timeFrom(), $__timeTo(), {queries.PIXELS}) t
   JOIN points p USING (point_id)
  GROUP BY p.point_id, p.device_id, p.device, p.point, p.unit ORDER BY lower(p.device), p.point_id
 """
@@ -52,7 +53,7 @@ SELECT c.time, point_id::text, p.device || ' · ' || p.point AS point, c.quality
 
 
 def _trend(language: Language) -> timeseries.Panel:
-    sql = queries.trend(language, _CHOSEN)
+    sql = queries.trend(language, _NUMBERS)
     return trend(language.says(words.HISTORY_TREND), Place(0, 0, 24, 11), sql, UNIT, language)
 
 
@@ -69,6 +70,12 @@ def _shown(language: Language) -> table.Panel:
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
+def _states(language: Language) -> statetimeline.Panel:
+    sql = named.states(language, _CHOSEN, "p.device || ' · ' || p.point")
+    shown = timeline(language.says(words.HISTORY_STATES), Place(0, 28, 24, 7), sql)
+    return shown.per_page(25).mappings(named.state_mappings(language))
+
+
 def _quality(language: Language) -> statetimeline.Panel:
     return qualities(language.says(words.HISTORY_QUALITY), Place(0, 19, 24, 9), QUALITY, language)
 
@@ -77,7 +84,7 @@ def _variables(language: Language) -> list[dash.QueryVariable]:
     devices = query_variable("devices", language.says(texts.DEVICES_SHOWN), queries.DEVICE_CHOICES).multi(multi=True)
     points = query_variable("points", language.says(texts.POINTS), POINTS).multi(multi=True)
     points = points.include_all(include_all=True).current(everything())
-    return [devices, points, unit_variable(language, queries.unit_choices(language, _CHOSEN))]
+    return [devices, points, unit_variable(language, queries.unit_choices(language, _NUMBERS))]
 
 
 def history(language: Language) -> dashboard.Dashboard:
@@ -89,4 +96,4 @@ def history(language: Language) -> dashboard.Dashboard:
     for variable in _variables(language):
         board.with_variable(variable)
     limits.show_alarms(board, language, 1, _CHOSEN, whose=True)
-    return place_panels(board, [_trend(language), _shown(language), _quality(language)])
+    return place_panels(board, [_trend(language), _shown(language), _quality(language), _states(language)])

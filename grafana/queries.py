@@ -6,7 +6,7 @@ nothing, where a cast would fail. `$__interval_ms` is the time that a pixel stan
 how many readings a panel can show.
 """
 
-from grafana import limits, texts
+from grafana import limits, named, texts
 from grafana.languages import Language
 
 DEVICE_CHOICES = "SELECT device AS __text, device_id AS __value FROM devices ORDER BY lower(device)"
@@ -60,7 +60,14 @@ def unit_choices(language: Language, chosen: str, order: str = "count(*) DESC, m
     return f"SELECT {shown} AS __text, axis AS __value FROM points WHERE {chosen} GROUP BY axis ORDER BY {order}"
 
 
+def latest_coloured(language: Language) -> str:
+    """Return SQL of a value of the view latest l as `latest_shown` does, with the colour of its name behind it (see `grafana.named`)."""
+    return named.tag(latest_shown(language), "l.value_color")
+
+
 def latest_shown(language: Language) -> str:
     """Return SQL of a value of the view latest l as a person reads it: a switch's in words, a text as it is."""
     word = language.word("l.shown", texts.SWITCH_SHOWN)
-    return word if word == "l.shown" else f"CASE WHEN l.text IS NULL THEN {word} ELSE l.shown END"
+    return (
+        word if word == "l.shown" else f"CASE WHEN coalesce(l.text, l.value_name) IS NULL THEN {word} ELSE l.shown END"
+    )

@@ -89,9 +89,14 @@ TREND = (
     Words("趋势：${unit:text}", f"逐个读数；时段较长时为每步的平均值，灰线为最低（↓）和最高（↑）。断线处为中断或坏读数。{_LIMITS_ZH}", _NO_READINGS_ZH),
 )  # fmt: skip
 SWITCHES_OVER_TIME = (
-    Words("Switches", "On and off over time; yellow where a step of a wide range holds both.",
-          "No switches (coils, discrete inputs, bits) with readings in this time range."),
-    Words("开关量", "随时间的开与关；时段较长、一步内既有开又有关时为黄色。", "该时段没有开关量（线圈、离散输入、位）的读数。"),
+    Words("States", "States by their names, switches as on and off, over time; yellow where a step of a wide range holds several.",
+          "No states (points whose values have names) and no switches (coils, discrete inputs, bits) with readings in this time range."),
+    Words("状态", "按名称显示的状态以及开关量随时间的变化；时段较长、一步内有多种状态时为黄色。", "该时段没有状态（其值有名称的测点）或开关量（线圈、离散输入、位）的读数。"),
+)  # fmt: skip
+HISTORY_STATES = (
+    Words("States", "The chosen points whose values have names, over time; yellow where a step of a wide range holds several.",
+          "None of the chosen points has names for its values, or none was read in this time range."),
+    Words("状态", "所选测点中其值有名称的测点随时间的变化；时段较长、一步内有多种状态时为黄色。", "所选测点的值都没有名称，或该时段没有读数。"),
 )  # fmt: skip
 _QUALITY_EMPTY = "Nothing was read in this time range: choose points above, or a wider range."
 _QUALITY_EMPTY_ZH = "该时段没有读取任何数据：请在上方选择测点，或扩大时段。"
