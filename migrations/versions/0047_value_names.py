@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0046"
-down_revision = "0045"
+revision = "0047"
+down_revision = "0046"
 
 
 def upgrade() -> None:
-    run_file("0046_value_names")
+    run_file("0047_value_names")
