@@ -31,6 +31,7 @@ class PlantPoint:
     unit: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    counter: bool = False
     interval_s: int = 10
     deadband: float = 0.0
     valid: tuple[float | None, float | None] = (None, None)
@@ -170,6 +171,7 @@ def _point(row: Mapping[str, Any], table: str) -> PlantPoint:
         unit=row.get("unit", ""),
         scale=float(row.get("scale", 1)),
         offset=float(row.get("offset", 0)),
+        counter=row.get("counter", False),
         interval_s=row["every"],
         deadband=float(row.get("deadband", 0)),
         valid=(low, high),

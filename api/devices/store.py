@@ -48,14 +48,14 @@ LOCK_ANY_DEVICE = "-- ddms:lock_any_device\nSELECT version FROM devices WHERE id
 READ_POINTS = "-- ddms:read_points\nSELECT * FROM points WHERE device_id = $1 ORDER BY id"
 PUT_POINTS = """-- ddms:put_points
 INSERT INTO points AS p (device_id, key, name, unit, register_table, address, data_type, bit, length, byte_order, scale,
-       value_offset, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, value_names, enabled)
+       value_offset, counter, modulus, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, value_names, enabled)
 SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (key text, name text, unit text, register_table text, address int,
-       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, interval_s int,
+       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, counter boolean, modulus float8, interval_s int,
        deadband float8, heartbeat_s int, valid_min float8, valid_max float8, sentinels float8[], value_names jsonb, enabled boolean)
 ON CONFLICT (device_id, key) DO UPDATE SET name = excluded.name, unit = excluded.unit,
        register_table = excluded.register_table, address = excluded.address, data_type = excluded.data_type,
        bit = excluded.bit, length = excluded.length, byte_order = excluded.byte_order, scale = excluded.scale,
-       value_offset = excluded.value_offset, interval_s = excluded.interval_s, deadband = excluded.deadband,
+       value_offset = excluded.value_offset, counter = excluded.counter, modulus = excluded.modulus, interval_s = excluded.interval_s, deadband = excluded.deadband,
        heartbeat_s = excluded.heartbeat_s, valid_min = excluded.valid_min, valid_max = excluded.valid_max,
        sentinels = excluded.sentinels, value_names = excluded.value_names, enabled = excluded.enabled
 """

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from api.ground.buckets import check_origin, length_of
+from api.ground.buckets import Calendar, check_origin, length_of
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -28,6 +28,7 @@ PARAMETERS = {
     "level": "raw (each reading), 1m, 1h or 1d (buckets of a minute, an hour, a day of the time zone)",
     "bucket": "instead of a level: buckets of PT15M, PT8H, P1W, P1M, P3M, P1Y, those of the time zone",
     "origin": "a time at which a bucket begins: with PT8H and 2026-01-01T06:00 shifts begin at 6, 14 and 22 o'clock",
+    "calendar": "instead of a level: buckets of the site's calendar: hour, shift, day, week, month, quarter, year, fiscal_quarter or fiscal_year",
     "shape": "long (a row for each reading) or wide (a row for each time, a column for each point)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
@@ -85,6 +86,17 @@ class Delimiter(StrEnum):
         return {Delimiter.COMMA: ",", Delimiter.SEMICOLON: ";", Delimiter.TAB: "\t"}[self]
 
 
+_ABOUT = {
+    Calendar.HOUR: "PT1H",
+    Calendar.SHIFT: "PT8H",
+    Calendar.DAY: "P1D",
+    Calendar.WEEK: "P1W",
+    Calendar.MONTH: "P1M",
+    Calendar.QUARTER: "P3M",
+    Calendar.YEAR: "P1Y",
+    Calendar.FISCAL_QUARTER: "P3M",
+    Calendar.FISCAL_YEAR: "P1Y",
+}
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -100,6 +112,7 @@ class ExportChoice:
     level: Level = Level.RAW
     bucket: str | None = None
     origin: datetime | None = None
+    calendar: Calendar | None = None
     shape: FileShape = FileShape.LONG
     step: timedelta | None = None
     timezone: str = ""
@@ -109,7 +122,9 @@ class ExportChoice:
 
     @property
     def length(self) -> str | None:
-        """How long its buckets are, as ISO 8601 writes it; None when each reading is a row."""
+        """How long its buckets are, as ISO 8601 writes it, of a calendar about; None when each reading is a row."""
+        if self.calendar:
+            return _ABOUT[self.calendar]
         return self.bucket or {Level.MINUTE: "PT1M", Level.HOUR: "PT1H", Level.DAY: "P1D"}.get(self.level)
 
     @property
@@ -135,6 +150,7 @@ class ExportChoice:
             level=_one_of(Level, "level", values),
             bucket=values["bucket"][0] if "bucket" in values else None,
             origin=ends.get("origin"),
+            calendar=_one_of(Calendar, "calendar", values) if "calendar" in values else None,
             shape=_one_of(FileShape, "shape", values),
             step=_step(values),
             timezone=zone.key if zone else "",
@@ -160,6 +176,7 @@ class ExportChoice:
             length_of(self.bucket)
             if self.level is not Level.RAW:
                 raise DdmsError(Code.INVALID, "give a bucket or a level, not both", field="bucket")
+        self._check_calendar()
         check_origin(self.origin)
         if self.origin and not self.length:
             raise DdmsError(Code.INVALID, "raw readings have no buckets: give a bucket to the origin", field="origin")
@@ -170,6 +187,12 @@ class ExportChoice:
         if self.format is Format.PARQUET and find_spec("pyarrow") is None:
             sentence = "Parquet is not installed on this server (`pip install 'ddms[parquet]'`): take CSV"
             raise DdmsError(Code.INVALID, sentence, field="format")
+
+    def _check_calendar(self) -> None:
+        others = {"bucket": self.bucket, "origin": self.origin, "level": self.level is not Level.RAW}
+        if self.calendar and (other := next((name for name, value in others.items() if value), None)):
+            sentence = Sentence("`calendar` says how long buckets are and where they begin: leave out `{}`", other)
+            raise DdmsError(Code.INVALID, sentence, field=other)
 
 
 def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.export.plan import Exported, ExportPlan
-from api.export.statements import DIGITS, LEVEL_COLUMNS, RAW_COLUMNS, buckets_of
+from api.export.statements import DIGITS, LEVEL_COLUMNS, RAW_COLUMNS, buckets_of, wanted_of
+from api.ground.buckets import Calendar
 from ddms.database import Connection
 from ddms.quality import Reason
+from ddms.stream import to_microseconds
 
 _ROWS = 100_000
 _HEADER = 19
@@ -24,8 +26,12 @@ SELECT time, coalesce(value, 'NaN') AS value, quality FROM readings WHERE point_
 """
 LEVEL_ROWS = """-- ddms:export_level_rows
 SELECT b.time, coalesce(average, 'NaN'), coalesce(lowest, 'NaN'), coalesce(highest, 'NaN'), coalesce(first, 'NaN'), coalesce(last, 'NaN'),
-       count::float8, good, coalesce(weighted, 'NaN'), coalesce(covered, 'NaN'), worst
-  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6) b
+       count::float8, good, coalesce(weighted, 'NaN'), coalesce(covered, 'NaN'),
+       coalesce(increase, 'NaN'), coalesce(rate, 'NaN'), coalesce(restarts::float8, 'NaN'), worst
+  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6, $8, $7) b
+"""
+SHIFT_NAMES = """-- ddms:export_shift_names
+SELECT starts, name FROM configuration CROSS JOIN LATERAL shift_spans(time_zone, $1, $2)
 """
 TEXT_ROWS = """-- ddms:export_text_rows
 SELECT time, 'NaN'::float8 AS value, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time
@@ -106,15 +112,16 @@ class _File(io.RawIOBase):
 class _Writer:
     """A Parquet file of the long shape."""
 
-    def __init__(self, *, raw: bool) -> None:
+    def __init__(self, *, raw: bool, shifts: dict[int, str]) -> None:
         import pyarrow as pa  # noqa: PLC0415 - an extra of 165 MB, slow to import
         import pyarrow.parquet  # noqa: PLC0415
 
         self._arrow = pa
         self._raw = raw
+        self._shifts = shifts
         text = pa.string()
-        kinds = {"time": pa.timestamp("us", tz="UTC"), "count": pa.int32()}
-        kinds |= dict.fromkeys(("device", "point", "name", "unit", "text", "quality", "reason"), text)
+        kinds = {"time": pa.timestamp("us", tz="UTC"), "count": pa.int32(), "restarts": pa.int32()}
+        kinds |= dict.fromkeys(("device", "point", "name", "unit", "text", "shift", "quality", "reason"), text)
         names = RAW_COLUMNS if raw else LEVEL_COLUMNS
         self.schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in names])
         self.file = _File()
@@ -145,10 +152,13 @@ class _Writer:
         for label in (part.point.device, part.point.key, part.point.name, part.point.unit):
             yield arrow.repeat(arrow.scalar(label, text), rows)
         for field, numbers in zip(list(self.schema)[5:], part.numbers, strict=False):
-            whole = numbers.astype(np.int32) if field.name == "count" else numbers
-            yield arrow.array(whole, type=field.type, mask=np.isnan(numbers))
+            whole = arrow.types.is_integer(field.type)
+            column = np.nan_to_num(numbers).astype(np.int32) if whole else numbers
+            yield arrow.array(column, type=field.type, mask=np.isnan(numbers))
         if self._raw:
             yield arrow.nulls(rows, text) if part.texts is None else arrow.array(part.texts, text)
+        else:
+            yield arrow.array([self._shifts.get(time) for time in part.times.tolist()], text)
         codes = arrow.array(np.minimum(part.codes, _CODES - 1))
         for words in self._words:
             yield words.take(codes)
@@ -164,8 +174,12 @@ def _words() -> tuple[list[str], list[str | None]]:
 async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
     """Write the whole file; return how many rows it has."""
     choice, raw = plan.choice, not plan.choice.length
-    writer, rows = _Writer(raw=raw), 0
-    sql, buckets = (RAW_ROWS, ()) if raw else (LEVEL_ROWS, buckets_of(plan))
+    shifts: dict[int, str] = {}
+    if choice.calendar is Calendar.SHIFT:
+        found = await connection.fetch(SHIFT_NAMES, choice.from_, choice.to)
+        shifts = {to_microseconds(row["starts"]): row["name"] for row in found}
+    writer, rows = _Writer(raw=raw, shifts=shifts), 0
+    sql = RAW_ROWS if raw else LEVEL_ROWS
 
     async def add(part: _Part) -> None:
         nonlocal rows
@@ -183,7 +197,8 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
             async for part in _texts(connection, point, plan):
                 await add(part)
             continue
-        taken = _Rows(1 if raw else 9)
+        taken = _Rows(1 if raw else 12)
+        asked = () if raw else (*buckets_of(plan), wanted_of(point))
 
         async def take(part: bytes, taken: _Rows = taken, point: Exported = point) -> None:
             taken.take(part)
@@ -191,7 +206,7 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
                 await add(taken.give(point))
 
         await connection.copy_from_query(
-            sql, [point.number], choice.from_, choice.to, *buckets, output=take, format="binary", timeout=4 * 3600
+            sql, [point.number], choice.from_, choice.to, *asked, output=take, format="binary", timeout=4 * 3600
         )
         await add(taken.give(point))
     await asyncio.to_thread(writer.close)

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape
-from api.ground.buckets import length_of
+from api.ground.buckets import NO_SHIFTS, Calendar, length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.value_names import Lookup, lookup
 
 FIND_EXPORTED = """-- ddms:find_exported
-SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, p.value_names, d.name AS device
+SELECT p.id, p.key, p.name, p.unit, p.data_type, p.interval_s, p.counter, p.value_names, d.name AS device
   FROM points p JOIN devices d ON d.id = p.device_id
  WHERE p.id = any($1::int[]) OR p.device_id = any($2::int[])
     OR p.device_id IN (SELECT m.device_id FROM device_groups m JOIN devices g ON g.id = m.device_id
@@ -27,6 +27,7 @@ SELECT id, lower(name) AS called, name FROM devices WHERE id = any($1::int[]) OR
 FIND_GROUP_NUMBERS = """-- ddms:find_group_numbers
 SELECT id, lower(name) AS called, name FROM groups WHERE id = any($1::int[]) OR lower(name) = any($2::text[])
 """
+HAS_SHIFTS = "-- ddms:export_has_shifts\nSELECT shifts <> '[]' FROM configuration"
 COUNT_RAW = """-- ddms:count_raw
 SELECT coalesce(sum(total), 0)::bigint FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
@@ -50,6 +51,7 @@ class Exported:
     unit: str
     is_text: bool
     is_long: bool
+    is_counter: bool
     interval: timedelta
     value_names: Lookup
 
@@ -64,6 +66,7 @@ class Exported:
             unit=row["unit"],
             is_text=row["data_type"] == "string",
             is_long=row["data_type"] in {"int64", "uint64"},
+            is_counter=row["counter"],
             interval=timedelta(seconds=row["interval_s"]),
             value_names=lookup(row["value_names"]),
         )
@@ -86,7 +89,7 @@ class ExportPlan:
             "points": len(self.points),
             "from": choice.from_.isoformat(),
             "to": choice.to.isoformat(),
-            "level": choice.bucket or choice.level.value,
+            "level": choice.calendar or choice.bucket or choice.level.value,
             "shape": choice.shape.value,
             "format": choice.format.value,
         }
@@ -94,7 +97,7 @@ class ExportPlan:
     @property
     def filename(self) -> str:
         """A name that says what is in the file."""
-        zone, level = self.choice.zone, self.choice.bucket or self.choice.level
+        zone, level = self.choice.zone, self.choice.calendar or self.choice.bucket or self.choice.level
         times = [time.astimezone(zone).strftime("%Y%m%d-%H%M") for time in (self.choice.from_, self.choice.to)]
         title = re.sub(r"[^\w.-]+", "-", self.title).strip("-.")[:80] or "export"
         return f"{title}_{times[0]}_{times[1]}_{level}.{self.choice.format}"
@@ -128,6 +131,8 @@ class ExportPlan:
 
 async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
     """Find the points of a choice; what is not there, or is too much, is a `DdmsError`."""
+    if choice.calendar is Calendar.SHIFT and not await statements.value(HAS_SHIFTS):
+        raise DdmsError(Code.INVALID, NO_SHIFTS, field="calendar")
     if not choice.timezone:
         choice = replace(choice, timezone=await statements.value(READ_TIME_ZONE))
     named = [

@@ -19,24 +19,25 @@ COPY = {"format": "csv", "delimiter": "\x02", "quote": "\x01", "escape": "\x01",
 _CELLS_AT_ONCE = 500_000
 
 FIRST_BUCKET = """-- ddms:first_bucket
-SELECT * FROM bucket_starts($1::text::interval, $2, $3, $4, $4::timestamptz + interval '1 microsecond')
+SELECT * FROM bucket_starts($1::text::interval, $2, $3, $5, $5::timestamptz + interval '1 microsecond', $4)
 """
 RAW_LINES = """-- ddms:export_raw
 SELECT {time} || $4::text || coalesce(r.value::text, '') || {digits} || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, value, quality FROM readings WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """
 # Control characters would end a line or a cell.
+_TEXT_CELL = f"""coalesce('"' || replace(regexp_replace(regexp_replace({{text}}, '[[:cntrl:]]+', ' ', 'g'),
+         '{FORMULA.replace("'", "''")}', '\\1''\\2', 'g'), '"', '""') || '"', '')"""
 TEXT_LINES = f"""-- ddms:export_texts
-SELECT {{time}} || $4::text || coalesce('"' || replace(regexp_replace(regexp_replace(r.text, '[[:cntrl:]]+', ' ', 'g'),
-         '{FORMULA.replace("'", "''")}', '\\1''\\2', 'g'), '"', '""') || '"', '')
+SELECT {{time}} || $4::text || {_TEXT_CELL.format(text="r.text")}
        || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """  # noqa: S608 - only the rule of formulas is put in
-LEVEL_LINES = """-- ddms:export_level
-SELECT {time} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered], $7::text, '')
-       || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
-  FROM (SELECT b.time AS moment, b.* FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10) b) r
-"""
+LEVEL_LINES = f"""-- ddms:export_level
+SELECT {{time}} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts], $7::text, '')
+       || $7::text || {_TEXT_CELL.format(text="r.name")} || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
+  FROM (SELECT b.time AS moment, b.* FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10, $12, $11) b) r
+"""  # noqa: S608 - only the rule of formulas is put in
 WIDE_LINES = """-- ddms:export_wide
 SELECT {time} || $4::text || array_to_string(array_agg(c.value ORDER BY w.place), $4::text, '')
   FROM {grid} AS r (moment) CROSS JOIN unnest($1::int[]) WITH ORDINALITY AS w (id, place)
@@ -44,7 +45,7 @@ SELECT {time} || $4::text || array_to_string(array_agg(c.value ORDER BY w.place)
  GROUP BY r.moment ORDER BY r.moment
 """
 GRID = "generate_series($2::timestamptz, $3::timestamptz - interval '1 microsecond', $5::interval)"
-GRID_OF_BUCKETS = "(SELECT * FROM bucket_starts($5::text::interval, $6, $7, $2, $3) AS starts WHERE starts >= $2)"
+GRID_OF_BUCKETS = "(SELECT * FROM bucket_starts($5::text::interval, $6, $7, $2, $3, $8) AS starts WHERE starts >= $2)"
 RAW_CELLS = """(SELECT DISTINCT ON (point_id, moment) point_id, date_bin($5::interval, time, '2000-01-01Z') AS moment, value
            FROM readings WHERE point_id = any($1::int[]) AND time >= $2 AND time < $3 ORDER BY point_id, moment, time DESC)"""
 # The text of an integer beyond 2^53 is stored when it changes: the newest of then, in the cell after the value.
@@ -52,8 +53,9 @@ DIGITS = """CASE WHEN abs(r.value) >= 9007199254740992 * least(1, abs((SELECT sc
        (SELECT text FROM texts t WHERE t.point_id = $1 AND t.time <= r.moment ORDER BY t.time DESC LIMIT 1), '') ELSE '' END"""
 # What a value is called, in the same cell; $8 has the names as cells.
 NAMES = "coalesce($8::jsonb ->> (r.value + 0)::text, {digits})"
-BUCKET_CELLS = """(SELECT p.id, b.time, b.average FROM unnest($1::int[]) AS p (id)
-          CROSS JOIN LATERAL series_buckets(p.id, $2, $3, $5::text::interval, $6, $7, '{average}') b)"""
+BUCKET_CELLS = """(SELECT p.point_id, b.time, coalesce(b.increase, b.average) FROM point_holds p
+          CROSS JOIN LATERAL series_buckets(p.point_id, $2, $3, $5::text::interval, $6, $7, CASE WHEN p.counter THEN '{increase}' ELSE '{average}' END::text[], $8) b
+          WHERE p.point_id = any($1::int[]))"""
 
 _TIMES = {
     Dialect.STANDARD: "to_json(r.moment)::text",
@@ -63,7 +65,7 @@ LABELS = ("device", "point", "name", "unit")
 RAW_COLUMNS = ("time", *LABELS, "value", "text", "quality", "reason")
 LEVEL_COLUMNS = (
     "time", *LABELS, "average", "lowest", "highest", "first", "last", "count", "good", "time_weighted_average", "covered_seconds",
-    "quality", "reason",
+    "increase", "rate", "restarts", "shift", "quality", "reason",
 )  # fmt: skip
 
 
@@ -110,9 +112,18 @@ def _labels(point: Exported, delimiter: str, after: int = 1) -> str:
     return delimiter + delimiter.join(cell(name, delimiter) for name in names) + delimiter * after
 
 
-def buckets_of(plan: ExportPlan) -> tuple[str | None, str, datetime | None]:
-    """Return how long the buckets are, whose they are, and where they count from."""
-    return plan.choice.length, plan.choice.timezone, plan.choice.origin
+def buckets_of(plan: ExportPlan) -> tuple[str | None, str, datetime | None, str | None]:
+    """Return how long the buckets are, whose they are, and where they count from; and the calendar, which says all that by itself."""
+    return plan.choice.length, plan.choice.timezone, plan.choice.origin, plan.choice.calendar
+
+
+def wanted_of(point: Exported) -> list[str]:
+    """Return what is asked of the buckets of a point."""
+    return [*_OF_ALL, *(_OF_COUNTERS if point.is_counter else ())]
+
+
+_OF_ALL = ("average", "lowest", "highest", "first", "last", "count", "good", "worst", "weighted", "covered")
+_OF_COUNTERS = ("increase", "rate", "restarts")
 
 
 async def statements(plan: ExportPlan, database: Statements) -> Iterator[Statement]:
@@ -148,7 +159,9 @@ def _levels(plan: ExportPlan) -> Iterator[Statement]:
     ends = _ends(delimiter, 1)
     for point in plan.points:
         span = (point.number, choice.from_, choice.to)
-        yield Statement(sql, (*span, _labels(point, delimiter), ends[0], ends, delimiter, *buckets_of(plan)))
+        yield Statement(
+            sql, (*span, _labels(point, delimiter), ends[0], ends, delimiter, *buckets_of(plan), wanted_of(point))
+        )
 
 
 def _wide(plan: ExportPlan, starts: datetime) -> Iterator[Statement]:

@@ -16,12 +16,12 @@ from api.points.value_names import ValueNameInput
 from ddms.registers import ByteOrder, DataType, RegisterTable
 
 MOST_DELETED = 1000
-NULLABLE = frozenset({"bit", "length", "valid_min", "valid_max"})
+NULLABLE = frozenset({"bit", "length", "modulus", "valid_min", "valid_max"})
 
 
 @input_type
 class PointChanges:
-    """What shall be different; what is left out stays. Null takes away bit, length, validMin and validMax."""
+    """What shall be different; what is left out stays. Null takes away bit, length, modulus, validMin and validMax."""
 
     key: str | None = field(default=strawberry.UNSET, description="Its short name, unique in its device: `flow_rate`.")
     register_table: RegisterTable | None = field(default=strawberry.UNSET, description="The table it is read from.")
@@ -36,6 +36,11 @@ class PointChanges:
     byte_order: ByteOrder | None = field(default=strawberry.UNSET, description="The order of its bytes.")
     scale: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset; not 0.")
     offset: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset.")
+    counter: bool | None = field(default=strawberry.UNSET, description="Whether it counts up, as a meter does.")
+    modulus: float | None = field(
+        default=strawberry.UNSET,
+        description="The value, in its unit, at which a counter begins at 0 again; null: as its data type says.",
+    )
     interval_seconds: int | None = field(
         default=strawberry.UNSET, description="How often it is read, 1 to 3600 seconds."
     )

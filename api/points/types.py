@@ -70,6 +70,12 @@ class Point:
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
+    counter: bool = field(
+        description="Whether it counts up, as a meter does: `series` then has its increase and its rate."
+    )
+    modulus: float | None = field(
+        description="The value at which a counter begins at 0 again, in its unit; null: as its data type says, a float's never."
+    )
     interval_seconds: int = field(description="How often it is read, in seconds.")
     deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
@@ -158,6 +164,14 @@ class PointInput:
     byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
     scale: float = field(default=1.0, description="value = raw × scale + offset; not 0.")
     offset: float = field(default=0.0, description="value = raw × scale + offset.")
+    counter: bool = field(
+        default=False, description="Whether it counts up, as a meter does: `series` then has its increase and its rate."
+    )
+    modulus: float | None = field(
+        default=None,
+        description="Of a counter: the value, in its unit, at which it begins at 0 again, `1000000` of a meter with six digits. "
+        "Left out, an integer begins again when its bits are full, a float never.",
+    )
     interval_seconds: int = field(default=10, description="How often it is read, 1 to 3600 seconds.")
     deadband: float = field(
         default=0.0,
@@ -207,6 +221,7 @@ class PointInput:
             yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
         if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
             yield "valid_max", "validMax must be above validMin"
+        yield from self._counts()
         yield from self._range()
         if problem := self.register.problem():
             yield problem
@@ -215,6 +230,18 @@ class PointInput:
             yield from self._names()
         if self.limits:
             yield from self.problems_of_limits()
+
+    def _counts(self) -> Iterator[tuple[str, str]]:
+        if not self.counter:
+            if self.modulus is not None:
+                yield "modulus", "only a counter begins again: set `counter`, or leave the modulus out"
+            return
+        if self.data_type in _NO_COUNTERS:
+            yield "counter", Sentence("a {} does not count: leave `counter` out", self.data_type.value)
+        if self.scale < 0:
+            yield "scale", "a counter counts up: its scale is above 0"
+        if self.modulus is not None and not 0 < self.modulus <= _LARGEST:
+            yield "modulus", "a modulus is a number above 0, as 1000000; leave it out when the data type says it"
 
     def _sentinels(self) -> Iterator[tuple[str, str]]:
         if len(self.sentinels) > 8:
@@ -330,6 +357,7 @@ COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s",
 """Where a column has another name than the field."""
 POINT_FIELDS = tuple(f.name for f in fields(PointInput) if f.name != "limits")
 _LARGEST = 1.7e308
+_NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.STRING}
 _RANGES: dict[str, tuple[float, float]] = {
     "interval_seconds": (1, 3600),
     "heartbeat_seconds": (1, 86400),

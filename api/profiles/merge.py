@@ -22,6 +22,7 @@ COLUMN_NAMES = tuple(COLUMNS.get(name, name) for name in POINT_FIELDS)
 _TOGETHER = (
     ("register_table", "address", "data_type", "bit", "length", "byte_order"),
     ("valid_min", "valid_max"),
+    ("counter", "modulus"),
 )
 """Columns that make sense only together: a device follows all of them or none."""
 

@@ -66,6 +66,10 @@ class ProfilePoint:
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
+    counter: bool = field(description="Whether it counts up, as a meter does.")
+    modulus: float | None = field(
+        description="The value at which a counter begins at 0 again; null: as its data type says."
+    )
     interval_seconds: int = field(description="How often it is read, in seconds.")
     deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.ground import columns
-from api.ground.buckets import EARLIEST, LATEST, check_origin, length_of
+from api.ground.buckets import EARLIEST, LATEST, NO_SHIFTS, Calendar, check_origin, length_of
 from api.ground.database import Database, Row
 from api.points.types import Point
 from ddms import inputs
@@ -33,8 +33,9 @@ READ_SERIES = """-- ddms:read_series
 SELECT s.point_id, s.level, s.bucket::text AS bucket, extract(epoch FROM s.bucket)::float8 AS seconds, s.starts, s.ends, s.open_from,
        array_send(s.times) AS times, array_send(s.average) AS value, array_send(s.lowest) AS min, array_send(s.highest) AS max,
        array_send(s.first) AS first, array_send(s.last) AS last, array_send(s.count) AS count, array_send(s.good) AS good,
-       array_send(s.worst) AS quality, array_send(s.weighted) AS "timeWeightedAverage", array_send(s.covered) AS "coveredSeconds", array_send(s.until) AS until
-  FROM series($1, $2, $3, $4, $5::text::interval, $6, $7, $8) s
+       array_send(s.worst) AS quality, array_send(s.weighted) AS "timeWeightedAverage", array_send(s.covered) AS "coveredSeconds", array_send(s.until) AS until,
+       array_send(s.increase) AS increase, array_send(s.rate) AS rate, array_send(s.restarts) AS restarts, s.names
+  FROM series($1, $2, $3, $4, $5::text::interval, $6, $7, $8, $9) s
 """
 READ_RAW = """-- ddms:read_raw
 SELECT wanted.id AS point_id, array_send(s.times) AS times, array_send(s.value) AS value, array_send(s.quality) AS quality
@@ -73,7 +74,12 @@ DATABASE_NAMES = {
     "quality": "worst",
     "timeWeightedAverage": "weighted",
     "coveredSeconds": "covered",
+    "increase": "increase",
+    "rate": "rate",
+    "restarts": "restarts",
 }
+OF_COUNTERS = frozenset({"increase", "rate", "restarts"})
+HAS_SHIFTS = "-- ddms:has_shifts\nSELECT shifts <> '[]' FROM configuration"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +96,7 @@ class History:
 
     `times` are microseconds since 1970 UTC; a column that was not asked for is missing. `bucket` is None for readings
     as they are; then `next` is the first time that was cut off. `until` is where each bucket ends: a month is as long as
-    it is, and a day of 25 hours has 25. `marks` are rows put in where an outage begins.
+    it is, and a day of 25 hours has 25. `names` are those of shifts. `marks` are rows put in where an outage begins.
     """
 
     level: str
@@ -103,6 +109,7 @@ class History:
     times: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
     texts: list[str | None]
+    names: list[str | None] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     marks: NDArray[np.bool_] | None = None
 
@@ -143,8 +150,9 @@ class History:
             return
         self.marks = np.insert(np.zeros(len(self.times), np.bool_), places, values=True)
         self.times = np.insert(self.times, places, times)
-        for place in reversed(places.tolist() if self.texts else []):
-            self.texts.insert(place, None)
+        for labels in (self.texts, self.names):
+            for place in reversed(places.tolist() if labels else []):
+                labels.insert(place, None)
         for name, column in self.columns.items():
             self.columns[name] = np.insert(column, places, np.nan if column.dtype.kind == "f" else 0)
 
@@ -160,6 +168,7 @@ class HistorySpan:
     time_zone: str
     origin: datetime | None
     raw: bool
+    calendar: Calendar | None = None
 
     @classmethod
     def checked(
@@ -173,6 +182,7 @@ class HistorySpan:
         time_zone: str,
         origin: datetime | None = None,
         raw: bool,
+        calendar: Calendar | None = None,
     ) -> "HistorySpan":
         """Return it, or raise what does not fit."""
         end = end or datetime.now(UTC) + timedelta(seconds=1)
@@ -194,11 +204,31 @@ class HistorySpan:
             )
         if bucket is not None:
             _check_bucket(bucket, end - start, share, raw=raw)
+        if calendar is not None:
+            _check_calendar(calendar, end - start, share, others={"bucket": bucket, "origin": origin, "raw": raw})
         check_zone(time_zone)
         check_origin(origin)
         if origin and raw:
             raise DdmsError(Code.INVALID, "raw readings have no buckets: leave out `origin` or `raw`", field="origin")
-        return cls(start=start, end=end, most=most, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw)
+        return cls(
+            start=start,
+            end=end,
+            most=most,
+            bucket=bucket,
+            time_zone=time_zone,
+            origin=origin,
+            raw=raw,
+            calendar=calendar,
+        )
+
+
+def _check_calendar(calendar: Calendar, span: timedelta, share: int, *, others: dict[str, object]) -> None:
+    for name, value in others.items():
+        if value:
+            sentence = Sentence("`calendar` says how long buckets are and where they begin: leave out `{}`", name)
+            raise DdmsError(Code.INVALID, sentence, field=name)
+    if (buckets := int(span / calendar.shortest) + 2) > share:
+        raise DdmsError(Code.INVALID, _too_many(buckets, share), field="calendar")
 
 
 def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> None:
@@ -206,11 +236,11 @@ def _check_bucket(bucket: str, span: timedelta, share: int, *, raw: bool) -> Non
     if raw:
         raise DdmsError(Code.INVALID, "raw readings have no buckets: leave out `bucket` or `raw`", field="bucket")
     if (buckets := int(span / length) + 2) > share:
-        raise DdmsError(
-            Code.INVALID,
-            Sentence("that would be {} buckets a point, at most {} fit: take longer ones", buckets, share),
-            field="bucket",
-        )
+        raise DdmsError(Code.INVALID, _too_many(buckets, share), field="bucket")
+
+
+def _too_many(buckets: int, share: int) -> Sentence:
+    return Sentence("that would be {} buckets a point, at most {} fit: take longer ones", buckets, share)
 
 
 def check_zone(name: str) -> None:
@@ -220,12 +250,24 @@ def check_zone(name: str) -> None:
 
 async def read(database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str]) -> dict[int, History]:
     """Read the history of points, by their numbers; `wanted` names columns."""
+    if span.calendar is Calendar.SHIFT and not await database.value(HAS_SHIFTS):
+        raise DdmsError(Code.INVALID, NO_SHIFTS, field="calendar")
     texts = [point.number for point in points if point.data_type is DataType.STRING]
     numbers = [point.number for point in points if point.data_type is not DataType.STRING]
     found: dict[int, History] = {}
     if numbers and not span.raw:
         names = [DATABASE_NAMES[name] for name in wanted]
-        asked = (numbers, span.start, span.end, span.most, span.bucket, span.time_zone, names, span.origin)
+        asked = (
+            numbers,
+            span.start,
+            span.end,
+            span.most,
+            span.bucket,
+            span.time_zone,
+            names,
+            span.origin,
+            span.calendar,
+        )
         found |= {row["point_id"]: _rolled(row) for row in await database.rows(READ_SERIES, *asked)}
     elif numbers:
         rows = await database.rows(READ_RAW, numbers, span.start, span.end, span.most + 1)
@@ -273,6 +315,7 @@ def _rolled(row: Row) -> History:
         times=times,
         columns=kept,
         texts=[],
+        names=row["names"] or [],
     )
 
 
@@ -297,7 +340,7 @@ def _as_read(row: Row, span: HistorySpan) -> History:
 
 def _column(name: str, sent: bytes) -> NDArray[Any]:
     match name:
-        case "count":
+        case "count" | "restarts":
             return columns.integers(sent)
         case "quality":
             return columns.codes(sent)

@@ -30,6 +30,8 @@ class Sample:
     )
     min: float | None = field(description="The lowest value; null without one.")
     max: float | None = field(description="The highest value; null without one.")
+    increase: float | None = field(description="How much a counter counted in a bucket, in its unit; else null.")
+    rate: float | None = field(description="The increase an hour; else null.")
     count: int = field(description="How many readings with a value.")
     text: str | None = field(
         description="The text of a string point; of an integer beyond 2^53, which a number cannot hold, all of its digits."
@@ -50,7 +52,7 @@ class SamplePage:
     end_cursor: str | None = field(description="Cursor of the last one; null when there are none.")
 
 
-_Row = tuple[int, float, float, float, float, int, int, str | None, str | None]
+_Row = tuple[int, float, float, float, float, float, float, int, int, str | None, str | None]
 
 
 def page_of(history: History, names: Lookup, first: int, after: str | None) -> SamplePage:
@@ -74,7 +76,10 @@ def page_of(history: History, names: Lookup, first: int, after: str | None) -> S
 def _samples(history: History, names: Lookup) -> list[_Row]:
     size = len(history.times)
     nothing = np.full(size, np.nan)
-    numbers = [history.columns.get(name, nothing) for name in ("value", "timeWeightedAverage", "min", "max")]
+    numbers = [
+        history.columns.get(name, nothing)
+        for name in ("value", "timeWeightedAverage", "min", "max", "increase", "rate")
+    ]
     codes = [history.columns.get(name, np.zeros(size, np.int32)) for name in ("count", "quality")]
     columns = [history.times, *numbers, *codes]
     called = [names.get(value) for value in history.settled()] if names else [None] * size
@@ -88,13 +93,15 @@ def _samples(history: History, names: Lookup) -> list[_Row]:
 
 
 def _sample(row: _Row) -> Sample:
-    microseconds, value, weighted, low, high, count, quality, text, name = row
+    microseconds, value, weighted, low, high, increase, rate, count, quality, text, name = row
     return Sample(
         time=to_datetime(microseconds),
         value=_number(value),
         time_weighted_average=_number(weighted),
         min=_number(low),
         max=_number(high),
+        increase=_number(increase),
+        rate=_number(rate),
         count=count,
         text=text,
         quality=quality_of(quality),

@@ -12,10 +12,11 @@ from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.scalars import CountColumn, Duration, NumberColumn, QualityColumn, TextColumn, TimeColumn
 from api.graphql.selection import selected_names
+from api.ground.buckets import Calendar
 from api.ground.database import Database
 from api.ground.ids import IdKind, from_ids
 from api.points.types import LIST_POINTS, Point
-from api.readings.history import DATABASE_NAMES, MOST_SERIES, History, HistorySpan, read
+from api.readings.history import DATABASE_NAMES, MOST_SERIES, OF_COUNTERS, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.value_names import Lookup
@@ -39,6 +40,24 @@ describe_enum(
         "MINUTES": "Rollups of one minute.",
         "HOURS": "Rollups of one hour.",
         "DAYS": "Rollups of one day of UTC.",
+    },
+)
+
+
+describe_enum(
+    Calendar,
+    name="Calendar",
+    description="Buckets by the calendar of the site, as the configuration has it.",
+    values={
+        "HOUR": "Hours of the site's clock.",
+        "SHIFT": "Shifts; what lies between two of them is a bucket without a name.",
+        "DAY": "Days, of 23 or 25 hours where the clock changes.",
+        "WEEK": "Weeks, from the configured day on.",
+        "MONTH": "Months.",
+        "QUARTER": "Quarters of the year.",
+        "YEAR": "Years.",
+        "FISCAL_QUARTER": "Quarters of the fiscal year.",
+        "FISCAL_YEAR": "Fiscal years, from the configured month on.",
     },
 )
 
@@ -90,6 +109,33 @@ class SeriesColumns:
         Without buckets it is 0.
         """
         return NumberColumn(self._numbers("coveredSeconds"))
+
+    @resolver
+    def increase(self) -> NumberColumn:
+        """How much a counter counted in each bucket, in its unit: from the last value before the bucket to its last value.
+
+        Right where the counter begins again at its modulus, is set back or replaced. What was counted in an outage belongs
+        to the bucket in which the next value came, so all buckets add up. Null of a point that is no counter, and where no value came.
+        """
+        return NumberColumn(self._numbers("increase"))
+
+    @resolver
+    def rate(self) -> NumberColumn:
+        """The increase of each bucket an hour (of kWh: kW), over the time between the values that it was counted from.
+
+        So it is right after an outage and in the bucket that still fills. Null as `increase`, and of a single first value.
+        """
+        return NumberColumn(self._numbers("rate"))
+
+    @resolver
+    def restarts(self) -> CountColumn:
+        """How often the counter was set back in each bucket (a reset, another meter); from then on it was counted from 0."""
+        return CountColumn(self._numbers("restarts"))
+
+    @resolver
+    def shift(self) -> TextColumn:
+        """The name of each bucket's shift, with the calendar SHIFT; null between shifts. Empty with others."""
+        return TextColumn(self.history.names)
 
     @resolver
     def min(self) -> NumberColumn:
@@ -242,6 +288,13 @@ class SeriesQueries:
                 "o'clock in Europe/Berlin, in summer too. Midnight when left out, of a Monday, or of the first of January."
             ),
         ] = None,
+        calendar: Annotated[
+            Calendar | None,
+            argument(
+                "Buckets by the calendar of the site, in its time zone, instead of `bucket`, `timeZone` and `origin`: shifts, "
+                "weeks, fiscal years, as they are configured."
+            ),
+        ] = None,
         raw: Annotated[
             bool,
             argument("Each reading as it was stored, never in buckets; what is beyond maxPoints is cut off and said."),
@@ -250,8 +303,9 @@ class SeriesQueries:
         """The history of points, in the order in which they are given."""
         numbers = from_ids(IdKind.POINT, points, "points", MOST_SERIES)
         span = HistorySpan.checked(
-            len(numbers), from_, to, most=max_points, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw
-        )
+            len(numbers), from_, to,
+            most=max_points, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw, calendar=calendar,
+        )  # fmt: skip
         found = await _points(info.context.database, numbers)
         names = selected_names(info)
         if "samples" in names:
@@ -259,6 +313,9 @@ class SeriesQueries:
         if "valueName" in names:
             names |= {"value", "min", "max"}
         wanted = DATABASE_NAMES.keys() & names
+        if raw and (asked := sorted(wanted & OF_COUNTERS)):
+            sentence = Sentence("raw readings have no {}: leave out `raw`", asked[0])
+            raise DdmsError(Code.INVALID, sentence, field="raw")
         histories = await read(info.context.database, found, span, wanted)
         now = datetime.now(UTC)
         for point in found:

@@ -45,6 +45,7 @@ describe_enum(
         "SCHEDULE": "Five fields of cron in the site's time zone, `0 2 * * *`; empty: never.",
         "NAME": "A line of at most `most` characters; it may be empty.",
         "RECIPIENTS": "Public keys of age (`age1…`), one a line; empty: none.",
+        "SHIFTS": "Shifts with their days and times, `Early 06:00-14:00; Night mon-fri 22:00-06:00`; empty: none.",
     },
 )
 describe_enum(

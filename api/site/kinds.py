@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from api.ground.cron import Cron
+from api.site import shifts
 from ddms import inputs
 from ddms.backups.sealed import recipients
 from ddms.errors import DdmsError, Sentence
@@ -26,6 +27,7 @@ class FieldKind(StrEnum):
     SCHEDULE = "schedule"
     NAME = "name"
     RECIPIENTS = "recipients"
+    SHIFTS = "shifts"
 
 
 class Unit(NamedTuple):
@@ -238,3 +240,23 @@ class Recipients(Kind):
             return "\n".join(recipients(value))
         except DdmsError as error:
             raise ValueError(error.message) from None
+
+
+class Shifts(Kind):
+    """The shifts of a site, `Early 06:00-14:00; Night mon-fri 22:00-06:00`; empty: none. The database has them apart."""
+
+    word = FieldKind.SHIFTS
+    may_be_empty = True
+
+    def spelled(self, value: str, values: Values, title: str) -> str:
+        """Return them in their one spelling."""
+        del values, title
+        return shifts.write(shifts.read(value))
+
+    def shown(self, stored: list[dict[str, Any]]) -> str:
+        """Return them as they are written."""
+        return shifts.write([shifts.Shift.of(row) for row in stored])
+
+    def stored(self, value: str) -> list[dict[str, Any]]:
+        """Return them as objects."""
+        return [shift.row() for shift in shifts.read(value)]

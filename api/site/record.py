@@ -32,6 +32,44 @@ describe_enum(
 )
 
 
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
+class Month(StrEnum):
+    """A month of the year."""
+
+    JANUARY = "january"
+    FEBRUARY = "february"
+    MARCH = "march"
+    APRIL = "april"
+    MAY = "may"
+    JUNE = "june"
+    JULY = "july"
+    AUGUST = "august"
+    SEPTEMBER = "september"
+    OCTOBER = "october"
+    NOVEMBER = "november"
+    DECEMBER = "december"
+
+
+for _calendar_word in (Weekday, Month):
+    describe_enum(
+        _calendar_word,
+        name=_calendar_word.__name__,
+        description=str(_calendar_word.__doc__),
+        values={word.name: f"{word.name.capitalize()}." for word in _calendar_word},
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
     """What is declared of a field, beside its name, type and default."""
@@ -86,6 +124,26 @@ class Site:
         Sentence("time zone"),
         Sentence("Where the site is, `Europe/Berlin`: whose days count, and by whose clock schedules run."),
         own=True,
+    )
+    shifts: tuple[dict[str, Any], ...] = _field(
+        kinds.Shifts(),
+        (),
+        Sentence("shifts"),
+        Sentence(
+            "When people work, by the site's clock, `Early 06:00-14:00; Late mon-fri 14:00-22:00; Night 22:00-06:00`: what `series` and exports are told by. Between shifts may be a gap."
+        ),
+    )
+    week_start: Weekday = _field(
+        Choice(Weekday),
+        Weekday.MONDAY,
+        Sentence("first day of the week"),
+        Sentence("On which day a week begins in `series`, exports and on dashboards."),
+    )
+    fiscal_month: Month = _field(
+        Choice(Month),
+        Month.JANUARY,
+        Sentence("first month of the fiscal year"),
+        Sentence("With which month a fiscal year and its quarters begin."),
     )
     language: Language = _field(
         Choice(Language),
@@ -302,6 +360,8 @@ class Site:
 
 
 def _as_used(kind: Kind, stored: Any) -> Any:
+    if isinstance(stored, list):
+        return tuple(stored)
     return kind.type(stored) if issubclass(kind.type, StrEnum) else stored
 
 

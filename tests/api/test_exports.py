@@ -151,12 +151,29 @@ async def test_levels_hold_what_their_readings_make(api: Api, owner, refreshed):
         "good",
         "time_weighted_average",
         "covered_seconds",
+        "increase",
+        "rate",
+        "restarts",
+        "shift",
         "quality",
         "reason",
     ]
     assert [row[0][11:19] for row in rows[1:]] == ["12:00:00", "12:01:00"]
-    assert rows[1][5:] == ["1.5", "1", "2", "1", "2", "2", "0.6666666666666666", "1.5", "40", "bad", "timeout"]
-    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "5", "30", "good", ""]
+    assert rows[1][5:] == [
+        "1.5",
+        "1",
+        "2",
+        "1",
+        "2",
+        "2",
+        "0.6666666666666666",
+        "1.5",
+        "40",
+        *[""] * 4,
+        "bad",
+        "timeout",
+    ]
+    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "5", "30", *[""] * 4, "good", ""]
     wide = await table(api, point=f"pt_{flow}", level="1m", shape="wide", **during(3))
     assert [row[1] for row in wide[1:]] == ["1.5", "4.5", ""]
 

@@ -44,6 +44,10 @@ async def test_points_are_added_to_those_that_are_there(api: Api, owner: asyncpg
         ([word("a", 40), word("b", 70000)], "INVALID", "points.1.address"),
         ([word("a", 40, intervalSeconds=0)], "INVALID", "points.0.intervalSeconds"),
         ([word("a", 40, dataType="BIT")], "INVALID", "points.0.bit"),
+        ([word("a", 40, modulus=1000)], "INVALID", "points.0.modulus"),
+        ([word("a", 40, counter=True, modulus=0)], "INVALID", "points.0.modulus"),
+        ([word("a", 40, counter=True, scale=-1)], "INVALID", "points.0.scale"),
+        ([word("a", 40, dataType="BIT", bit=1, counter=True)], "INVALID", "points.0.counter"),
     ],
 )
 async def test_points_that_do_not_fit_are_refused_all_together(api: Api, points, code, field):
