@@ -41,6 +41,6 @@ def test_shifts_are_read_and_written_in_one_spelling(text: str, written: str):
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(text: str, told: str):
-    with pytest.raises(ValueError, match="^(.*)$") as refused:
+    with pytest.raises(ValueError, match=r".") as refused:
         shifts.read(text)
     assert told in str(refused.value)
