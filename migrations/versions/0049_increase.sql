@@ -431,3 +431,36 @@ BEGIN
         USING point, time_zone, NULL::text, NULL::text, NULL::text, NULL::text, edges;
 END $$;
 COMMENT ON FUNCTION series_buckets(int, timestamptz, timestamptz, interval, text, timestamptz, text[], text) IS 'The buckets of `series` of one point as rows, oldest first';
+
+CREATE FUNCTION grafana.consumption(point_ids int[], from_time timestamptz, to_time timestamptz, calendar text DEFAULT 'hour')
+RETURNS TABLE (point_id int, "time" timestamptz, until timestamptz, increase float8, rate float8, restarts int, shift text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    counters int[] := ARRAY(SELECT p.point_id FROM grafana.points p WHERE p.counter AND p.point_id = ANY (point_ids));
+    -- A browser gets no more than about 40,000 rows.
+    taken text := CASE WHEN calendar IN ('hour', 'shift') AND extract(epoch FROM to_time - from_time) / 3600 * greatest(cardinality(counters), 1) > 40000 THEN 'day' ELSE calendar END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM calendar_grid(taken) g WHERE g.step IS NOT NULL) THEN  -- no shifts are configured
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT s.point_id, r.time, coalesce(r.until, r.time + s.bucket), nullif(r.increase, 'NaN'), nullif(r.rate, 'NaN'), r.restarts, r.name
+      FROM series(counters, from_time, to_time, 1000000, NULL, 'UTC', '{increase,rate,restarts}', NULL, taken) s
+     CROSS JOIN LATERAL unnest(s.times, s.until, s.increase, s.rate, s.restarts, s.names) AS r (time, until, increase, rate, restarts, name)
+     WHERE r.increase <> 'NaN';
+END $$;
+COMMENT ON FUNCTION grafana.consumption(int[], timestamptz, timestamptz, text) IS
+    'What counters counted in each hour, shift, day, week, month, quarter, year, fiscal_quarter or fiscal_year of the site: increase in the unit of the point, '
+    'rate an hour, how often it was set back, and the name of the shift; points that are no counters are left out; days, where hours or shifts would be more than 40,000 rows';
+REVOKE EXECUTE ON FUNCTION grafana.consumption(int[], timestamptz, timestamptz, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION grafana.consumption(int[], timestamptz, timestamptz, text) TO ddms_grafana, ddms_app;
+
+CREATE FUNCTION limited_grafana.consumption(point_ids int[], from_time timestamptz, to_time timestamptz, calendar text DEFAULT 'hour')
+RETURNS TABLE (point_id int, "time" timestamptz, until timestamptz, increase float8, rate float8, restarts int, shift text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT * FROM grafana.consumption(ARRAY(SELECT unnest(point_ids) INTERSECT SELECT shown_points()), from_time, to_time, calendar)
+$$;
+COMMENT ON FUNCTION limited_grafana.consumption(int[], timestamptz, timestamptz, text) IS 'As grafana.consumption, of the points in sight';
+REVOKE EXECUTE ON FUNCTION limited_grafana.consumption(int[], timestamptz, timestamptz, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION limited_grafana.consumption(int[], timestamptz, timestamptz, text) TO ddms_grafana_limited;
