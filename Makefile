@@ -1,21 +1,26 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bare format bench faults fuzz examples lock clean
+.PHONY: help demo test coverage lint bare format bench faults fuzz examples image audit sbom manifests airgap lock clean
 
 BIN := .venv/bin
 READY := .venv/.ready
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet --no-emit-find-links --no-header
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## Start a whole DDMS with a simulated plant, no Docker needed; Ctrl-C ends it
 	@$(BIN)/ddms demo
 
-test: lint ## Lint, types, import contracts, all tests on a real database, coverage
-	$(BIN)/python -m pytest --cov --numprocesses=4 --dist=worksteal --durations=10
+test: lint ## Lint, types, import contracts, all tests on a real database, coverage (TESTS=tests/unit: those)
+	$(BIN)/python -m pytest --cov $(if $(TESTS),--cov-fail-under=0 $(TESTS)) --numprocesses=4 --dist=worksteal --durations=10
+
+coverage: $(READY) ## Add up what several runs of a part of the tests covered (.coverage.*), and hold it to the floor
+	$(BIN)/python -m coverage combine
+	$(BIN)/python -m coverage report
 
 lint: $(READY) ## Check format, rules, types and who imports whom; changes nothing
 	@$(BIN)/python --version
@@ -55,6 +60,25 @@ examples: ## Install what examples/ and the tests of known clients need: ariadne
 	else \
 		echo 'npm is not here: the example in TypeScript and the tests of clients are left out'; \
 	fi
+
+image: ## Build the image and hold it below 150 MB (needs Docker)
+	docker build --tag ddms:$(VERSION) .
+	@bytes=$$(docker image inspect --format '{{.Size}}' ddms:$(VERSION)) && echo "ddms:$(VERSION) has $$((bytes / 1000000)) MB" && test $$bytes -lt 150000000
+	docker run --rm --read-only --user 10001:10001 --cap-drop ALL ddms:$(VERSION) --version
+
+audit: ## Look for known holes in what is installed (needs uv and a network)
+	uvx --quiet pip-audit==2.10.1 --disable-pip --require-hashes --requirement requirements.runtime.lock
+
+sbom: ## Write what is in a release, as CycloneDX, to build/ddms.cdx.json (needs uv)
+	@mkdir -p build
+	uvx --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/ddms.cdx.json requirements.runtime.lock
+
+manifests: ## Write deploy/kubernetes/ddms.yaml from the chart (needs helm)
+	@mkdir -p deploy/kubernetes
+	helm template ddms deploy/helm/ddms --namespace ddms --kube-version 1.30 --set configMaps=false > deploy/kubernetes/ddms.yaml
+
+airgap: ## Make one archive for places without a network, in build/ (PYTHON=python3.13: its wheels)
+	@sh deploy/airgap.sh
 
 lock: ## Choose new versions of all dependencies (needs uv)
 	$(LOCK) --upgrade --all-extras --output-file requirements.lock

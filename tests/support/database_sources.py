@@ -15,6 +15,8 @@ from tests.support.servers import Binaries, PassedOver, Server, guarded, start, 
 
 IMAGE = "timescale/timescaledb:2.29.2-pg17"
 """The same as in compose.yaml; a test holds them together."""
+EDITIONS = {"community": IMAGE, "apache": f"{IMAGE}-oss"}
+"""The image of each edition of TimescaleDB, by `DDMS_TEST_EDITION`."""
 OLDEST = 15
 _COMMON_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
@@ -67,17 +69,18 @@ def docker() -> Server:
 
 
 def _container(program: str) -> Server:
+    image = EDITIONS[os.environ.get("DDMS_TEST_EDITION", "community")]
     directory, name, port = Path(tempfile.mkdtemp(prefix="ddms-docker-")), f"ddms-{secrets.token_hex(4)}", free_port()
     password = secrets.token_hex(16)
     command = [
         program, "run", "--rm", "--name", name, "--publish", f"127.0.0.1:{port}:5432", "--env", "POSTGRES_PASSWORD",
-        "--env", "TIMESCALEDB_TELEMETRY=off", IMAGE, "postgres", "-c", "fsync=off", "-c", "max_connections=200",
+        "--env", "TIMESCALEDB_TELEMETRY=off", image, "postgres", "-c", "fsync=off", "-c", "max_connections=200",
         "-c", "timescaledb.max_background_workers=0",
     ]  # fmt: skip
     extra = {"POSTGRES_PASSWORD": password} | {k: v for k, v in os.environ.items() if k == "HOME" or "DOCKER" in k}
     guardian = guarded(command, directory=directory, farewell=[program, "rm", "--force", name], extra=extra)
     server = Server(
-        url=f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres", origin=f"Docker, {IMAGE}", guardian=guardian
+        url=f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres", origin=f"Docker, {image}", guardian=guardian
     )
     # The image's first start is a local one on a socket alone, so the first answer is the real server's. The image
     # may have to be fetched before that.

@@ -216,6 +216,15 @@ def test_prometheus_asks_the_ports_on_which_the_programs_answer():
     assert edge["static_configs"][0]["targets"][0].split(":")[1] in SERVICES["edge"]["healthcheck"]["test"][-1]
 
 
+def test_a_second_collector_has_another_name_and_is_found_as_the_first_is():
+    more = yaml.safe_load((ROOT / "deploy/more.yaml").read_text())["services"]
+    assert more["collector2"]["extends"]["file"] == "compose.yaml"  # from the folder of the first file
+    assert more["collector2"]["extends"]["service"] == "collector"
+    assert more["collector2"]["environment"] == {"DDMS_COLLECTOR_NAME": "collector2"}
+    assert more["api"] == {"deploy": {"replicas": 2}}
+    assert "container_name" not in SERVICES["api"]
+
+
 def test_nginx_writes_what_is_counted_where_that_is_read():
     (mounted,) = SERVICES["edge"]["volumes"]
     assert f"{mounted}:ro" in SERVICES["nginx"]["volumes"]

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DEPLOYMENT = (ROOT / "docs/deployment.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-FOLDERS = ("api", "bench", "bootstrap", "collector", "ddms", "demo", "docs", "examples", "grafana", "migrations", "nginx", "provisioning", "tests")  # fmt: skip
+FOLDERS = ("api", "bench", "bootstrap", "collector", "ddms", "demo", "deploy", "docs", "examples", "grafana", "migrations", "nginx", "provisioning", "tests")  # fmt: skip
 MADE = {"demo/shipped", "examples/python/.venv/bin/python"}
 """Paths that are there only when something was built or started."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
