@@ -5,18 +5,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
-from importlib.resources import files
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
-from ddms.database import CONNECT_SECONDS, explain, refuse_newer_schema, refuse_unfinished
+from ddms.database import explain, refuse_newer_schema, refuse_unfinished
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
@@ -45,18 +37,6 @@ ON CONFLICT (code) DO UPDATE SET quality = excluded.quality, reason = excluded.r
 """
 KEEP_HASH = "-- ddms:keep_password\nUPDATE secrets SET grafana_password = $1"
 READ_FAULTS = "-- ddms:read_role_faults\nSELECT fault, remedy, vital FROM role_faults()"
-
-
-def configuration(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration, with the open connection that it is to use."""
-    config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(connection: Connection, revision: str = "head") -> None:
-    command.upgrade(configuration(connection), revision)
 
 
 async def migrate(
@@ -89,8 +69,6 @@ async def migrate_to(url: str, revision: str) -> None:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        raise _explain(error.orig.__cause__ if error.orig and error.orig.__cause__ else error) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _explain(error) from error
 
@@ -144,16 +122,9 @@ async def _prepare(url: str, *, restoring: bool) -> None:
 
 
 async def _migrate(url: str, revision: str = "head") -> None:
-    # The programs connect by asyncpg itself, which knows more of URLs (sslmode, several hosts) than SQLAlchemy passes on.
-    creator = partial(asyncpg.connect, url, timeout=CONNECT_SECONDS)
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
-    try:
-        async with engine.connect() as connection:
-            await connection.execute(text(LOCK))
-            await connection.run_sync(_upgrade, revision)
-            await connection.commit()
-    finally:
-        await engine.dispose()
+    from migrations.running import upgrade  # noqa: PLC0415 - it imports what programs that migrate nothing do without
+
+    await upgrade(url, revision, LOCK)
 
 
 async def _finish(url: str, settings: Settings, to_timescaledb: Callable[[str], None] | None) -> list[asyncpg.Record]:

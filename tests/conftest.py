@@ -3,7 +3,7 @@
 import functools
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -15,10 +15,12 @@ from api.ground.scheduler import Job
 from ddms.database import connect, open_pool, read_edition
 from ddms.settings import Settings
 from tests.support.database import Found, create, drop, find, new_name
+from tests.support.measured import set_aside_broken
 
 # The certificates of the whole world are read once a process, not once a client: most clients here speak plain HTTP.
 httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
+_UNIT = Path(__file__).parent / "unit"
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()
 
@@ -29,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "edition(*names): runs only on these storage editions")
     config.addinivalue_line(
-        "markers", "load: talks to devices, sockets or programs in real time; .ci/run may repeat it alone"
+        "markers", "load: all but tests/unit: what talks to real parts in real time; .ci/run may repeat it alone"
     )
     idle = config.option.collectonly or config.option.help or config.option.version
     if idle or hasattr(config, "workerinput"):
@@ -63,12 +65,24 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip by name what this edition cannot do."""
+    """Mark what meets the load of the machine, before -m chooses; skip by name what this edition cannot do."""
     edition = os.environ.get("DDMS_TEST_EDITION")
     for item in items:
+        if _UNIT not in item.path.parents:
+            item.add_marker(pytest.mark.load)
         if edition and (marker := item.get_closest_marker("edition")) and edition not in marker.args:
             item.add_marker(pytest.mark.skip(reason=f"needs edition {' or '.join(marker.args)}; this one is {edition}"))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Before pytest-cov puts together what was measured, set aside what killed programs left of it."""
+    done = yield
+    if not hasattr(session.config, "workerinput"):
+        set_aside_broken(session.config.rootpath / os.environ.get("COVERAGE_FILE", ".coverage"))
+    return done
 
 
 @pytest.fixture(scope="session")

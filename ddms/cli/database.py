@@ -38,7 +38,7 @@ def migrate(as_json: bool, to_timescaledb: bool) -> None:
     --to-timescaledb copies every reading and needs as much disk again. Until it is done the tables are
     locked: collectors keep what they read in their spools, queries of history wait. Cut off, it leaves all as it was.
     """
-    from migrations import migrate as run  # noqa: PLC0415 - Alembic is slow to import
+    from migrations import migrate as run  # noqa: PLC0415
 
     settings = read_settings()
     _ensure_keys(settings)

@@ -22,8 +22,6 @@ from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # no
 from tests.support.flushing import Collector, heard_by
 from tests.support.node import ENVIRONMENT, needs_node_clients
 
-pytestmark = pytest.mark.load
-
 EVENTS = "text/event-stream"
 FOLLOW = "subscription ($devices: [ID!]) { readings(devices: $devices) { kind gaps { reason } columns { value } } }"
 

@@ -2,14 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.devices import exception, foreign_server, scripted, words
 from tests.support.field import POINTS, TEST, collector_fixture, meter_fixture  # noqa: F401 - fixtures
 from tests.support.words import words_of
-
-pytestmark = pytest.mark.load
 
 PROBE = """mutation ($endpoint: String!, $expected: Float) {
   probe(endpoint: $endpoint, registerTable: HOLDING, address: 10, expected: $expected) {

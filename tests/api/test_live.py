@@ -12,8 +12,6 @@ from gql.transport.websockets import WebsocketsTransport
 from api.live import broadcast
 from tests.support.api_server import PROTOCOL, Api, Socket, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.load
-
 READINGS = """subscription ($points: [ID!], $devices: [ID!]) { readings(points: $points, devices: $devices) {
   kind reason columns { pointId time value quality text } readings { key value text quality reason device unit } } }"""
 STATES = "subscription ($devices: [ID!]) { deviceStates(devices: $devices) { kind reason devices { name state } } }"

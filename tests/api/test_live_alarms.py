@@ -12,8 +12,6 @@ from tests.support.alarm_events import alarm_of, happens
 from tests.support.api_server import Api, Socket, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.halls import halls_fixture  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.load
-
 ALARMS = """subscription ($priorities: [AlarmPriority!], $sources: [AlarmSource!], $group: ID, $devices: [ID!], $first: Int, $resume: String) {
   alarms(priorities: $priorities, sources: $sources, group: $group, devices: $devices, first: $first, resumeFrom: $resume) {
     kind reason resumeToken complete shown alarms { id state priority deviceName detail }

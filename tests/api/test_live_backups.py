@@ -1,12 +1,9 @@
 """Live backups: first those that wait, run or are there, then what is done to them."""
 
 import asyncpg
-import pytest
 
 from tests.support.api_server import Api, Socket, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.backup_rows import backup, verified
-
-pytestmark = pytest.mark.load
 
 BACKUPS = """subscription { backups { kind reason backups {
     id name state progress doing removedAt lastVerified verification { state seconds error } }

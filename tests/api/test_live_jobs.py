@@ -12,8 +12,6 @@ from api.ground.database import Database
 from api.ground.scheduler import Job, report
 from tests.support.api_server import Api, Socket, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.load
-
 JOBS = "subscription { jobs { kind reason jobs { name state progress doing error mayPause pausedBy } } }"
 RUN = 'mutation { runJob(name: "rollups") { errors { code } } }'
 

@@ -15,8 +15,6 @@ from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, serving, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.flushing import Collector, heard_by
 
-pytestmark = pytest.mark.load
-
 FOLLOW = """subscription ($devices: [ID!], $resumeFrom: String) { readings(devices: $devices, resumeFrom: $resumeFrom) {
   kind reason resumeToken gaps { from to reason } columns { pointId time value text } } }"""
 SLOWLY = """subscription ($devices: [ID!]) { readings(devices: $devices, minimumInterval: 0.5) {

@@ -11,8 +11,6 @@ from api.live import broadcast
 from api.transport import websocket as over_websocket
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.load
-
 STATES = "subscription { deviceStates { kind } }"
 
 

@@ -4,14 +4,10 @@ import asyncio
 import json
 import signal
 
-import pytest
-
 from tests.support.command_line import ddms_beside, started
 from tests.support.devices import exception, foreign_server, scripted, words
 from tests.support.ports import free_port
 from tests.support.words import words_of
-
-pytestmark = pytest.mark.load
 
 
 async def test_probe_shows_the_most_plausible_first():

@@ -146,7 +146,7 @@ def test_a_spool_folder_that_cannot_be_used(folder, tmp_path):
 
 def asked(url: str):
     """Return what a program that starts answers, in the end."""
-    for _ in range(200):
+    for _ in range(1800):
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return json.loads(answer.read())

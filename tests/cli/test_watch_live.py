@@ -18,8 +18,6 @@ from ddms.cli.watching.follow import Follower
 from ddms.errors import DdmsError
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
-pytestmark = pytest.mark.load
-
 FLOW = {"key": "flow", "name": "Flow", "registerTable": "HOLDING", "address": 0, "dataType": "UINT16"}
 
 

@@ -10,8 +10,6 @@ import pytest
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.node import CLIENTS, ENVIRONMENT, needs_node_clients
 
-pytestmark = pytest.mark.load
-
 
 @needs_node_clients
 @pytest.mark.parametrize("client", ["apollo", "urql"])

@@ -19,7 +19,7 @@ from tests.support.node import CLIENTS, ENVIRONMENT, needs_node_clients
 from tests.support.openid import Browser
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.load, needs_node_clients]
+pytestmark = [needs_node_clients]
 FORM = re.compile(r'<form[^>]* action="([^"]+)"')
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 

@@ -342,7 +342,6 @@ async def test_programs_may_not_change_the_journal(pool, settings, owner, device
             await pool.execute(statement)
 
 
-@pytest.mark.load
 async def test_a_real_device_beyond_its_limit_is_an_alarm_and_one_that_dies_is_another(settings, owner, make_device):
     value = 50
 

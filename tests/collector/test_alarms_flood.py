@@ -15,7 +15,6 @@ from tests.support.alarmed import START, connections
 from tests.support.polled import point
 from tests.support.running import until
 
-pytestmark = pytest.mark.load
 ALARMS, REGISTERS = 1000, 100
 
 

@@ -11,8 +11,6 @@ from tests.support.devices import foreign_server, scripted, words
 from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
-pytestmark = pytest.mark.load
-
 
 @pytest.fixture
 def settings(settings, tmp_path):

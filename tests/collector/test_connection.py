@@ -3,14 +3,10 @@
 import asyncio
 import struct
 
-import pytest
-
 from ddms.quality import Reason
 from tests.support.devices import HANG_UP, answer, exception, foreign_server, scripted, words
 from tests.support.polled import configuration, point, polling, unit, until
 from tests.support.ports import free_port
-
-pytestmark = pytest.mark.load
 
 
 async def test_a_foreign_device_is_polled_at_its_interval():

@@ -11,8 +11,6 @@ from collector.polling.leases import Leases
 from tests.support.devices import scripted, words
 from tests.support.running import background, until
 
-pytestmark = pytest.mark.load
-
 
 @pytest.fixture
 async def collectors(owner):

@@ -62,6 +62,7 @@ async def test_each_connection_and_each_device_tells_its_requests_errors_times_a
             " VALUES (2, 'a', 'A', 'holding', 0, 'uint16', 1)"
         )
         await make_device("Gone", port=nowhere)
+        await owner.execute("UPDATE connections SET timeout_ms = 5000")  # none of them is silent
         async with background(CollectorProgram(settings).run()):
 
             async def gone_is_offline() -> bool:

@@ -12,8 +12,6 @@ from ddms.quality import Reason
 from tests.support.devices import answer, exception, foreign_server, scripted, words
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.load
-
 LINES = []
 
 

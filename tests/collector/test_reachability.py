@@ -190,7 +190,6 @@ async def test_the_alarm_of_a_connection_ends_when_none_of_its_devices_is_polled
     assert await owner.fetchval("SELECT count(*) FROM alarms WHERE active OR suppressed_by IS NOT NULL") == 0
 
 
-@pytest.mark.load
 async def test_a_real_gateway_that_dies_is_one_alarm(settings, owner, gateway):
     alive = True
     async with scripted(lambda request: words(request) if alive else None) as peer:

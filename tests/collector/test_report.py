@@ -200,7 +200,6 @@ async def is_heard(owner) -> bool:
     )
 
 
-@pytest.mark.load
 async def test_a_collector_that_is_killed_is_an_alarm_until_it_runs_again_and_one_that_is_stopped_is_none(
     program, owner, watch
 ):

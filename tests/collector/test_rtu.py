@@ -29,7 +29,7 @@ from tests.support.rtu_devices import (
 )
 
 # modbus_tk 1.1.5 calls Event.isSet, and so cannot serve where warnings are errors.
-pytestmark = [pytest.mark.load, pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")]
+pytestmark = [pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")]
 LINES = []
 
 

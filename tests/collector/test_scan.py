@@ -14,8 +14,6 @@ from tests.support.ports import free_port
 from tests.support.rtu_devices import foreign_rtu_server, serial_cable
 from tests.support.words import words_of
 
-pytestmark = pytest.mark.load
-
 
 def wanted(**changes):
     return {
@@ -206,7 +204,7 @@ def whole_values(first: int, last: int, size: int = 2):
 )
 async def test_a_device_that_answers_whole_values_only_is_scanned(first: int, last: int, size: int):
     async with scripted(whole_values(first, last, size)) as device:
-        result, progress = await found(device.port, unit_to=1, address_to=last + 4)
+        result, progress = await found(device.port, unit_to=1, address_to=last + 4, timeout_ms=5000)
     (unit,) = result["units"]
     assert ranges(unit) == [("holding", first, last - first + 1)]
     assert "read values whole" in unit["notes"][0]

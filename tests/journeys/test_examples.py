@@ -20,8 +20,6 @@ from demo.run import CHART_PORT
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.browser import browsing, needs_chromium
 
-pytestmark = pytest.mark.load
-
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")

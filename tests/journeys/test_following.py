@@ -11,8 +11,6 @@ from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # no
 from tests.support.devices import foreign_server, scripted, words
 from tests.support.running import background
 
-pytestmark = pytest.mark.load
-
 CONNECTIONS = "{ connections { id endpoint version collector } }"
 UPDATE_CONNECTION = """mutation ($id: ID!, $version: Int!, $changes: ConnectionChanges!) {
   updateConnection(id: $id, version: $version, changes: $changes) { errors { code message } } }"""

@@ -14,7 +14,6 @@ from tests.support.halls import raised
 from tests.support.site import Site, provisioning_fixture, settings_fixture, site_fixture  # noqa: F401 - fixtures
 
 pytestmark = [
-    pytest.mark.load,
     grafana.needs_grafana,
     needs_chromium,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),

@@ -20,7 +20,6 @@ from tests.support.edge import NGINX
 from tests.support.site import Site, provisioning_fixture, site_fixture  # noqa: F401 - fixtures
 
 pytestmark = [
-    pytest.mark.load,
     grafana.needs_grafana,
     needs_chromium,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),

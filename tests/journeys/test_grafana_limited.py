@@ -21,7 +21,6 @@ from tests.support.halls import Halls, halls_fixture  # noqa: F401 - fixture
 from tests.support.ports import free_port
 
 pytestmark = [
-    pytest.mark.load,
     grafana.needs_grafana,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]

@@ -22,7 +22,6 @@ from tests.support.field import collector_fixture, meter_fixture  # noqa: F401 -
 from tests.support.site import KEY_CACHE, Site, provisioning_fixture, settings_fixture, site_fixture  # noqa: F401 - fixtures
 
 pytestmark = [
-    pytest.mark.load,
     grafana.needs_grafana,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]

@@ -17,7 +17,7 @@ from tests.support.grafana import let_in
 from tests.support.notified import Notifying, complaints, notifying, receiving
 from tests.support.running import database_away, until
 
-pytestmark = [pytest.mark.load, grafana.needs_grafana]
+pytestmark = [grafana.needs_grafana]
 HIGH = {"value": 9.8, "threshold": 8.0, "quality": 0}
 
 

@@ -10,7 +10,7 @@ from tests.support.browser import browsing, needs_chromium
 from tests.support.edge import NGINX
 from tests.support.site import Site, provisioning_fixture, settings_fixture, site_fixture  # noqa: F401 - fixtures
 
-pytestmark = [pytest.mark.load, grafana.needs_grafana, needs_chromium, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]  # fmt: skip
+pytestmark = [grafana.needs_grafana, needs_chromium, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]  # fmt: skip
 PASSWORD = "correct horse battery"
 FILL = """(() => { const form = document.querySelector('form');
 form.querySelector('[name=name]').value = 'ann'; form.querySelector('[name=password]').value = %r; form.requestSubmit(); })()"""

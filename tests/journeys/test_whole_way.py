@@ -16,8 +16,6 @@ from tests.support.devices import foreign_server
 from tests.support.running import background
 from tests.support.words import NUMBERS, as_sent
 
-pytestmark = pytest.mark.load
-
 CREATE = "mutation ($input: DeviceInput!) { createDevice(input: $input) { errors { code message } device { id } } }"
 LATEST = '{ device(name: "Every type") { status { state } points { key latest { value quality } } } }'
 

@@ -24,6 +24,10 @@ PATIENCE = 60.0
 """Seconds; a browser on a loaded machine takes its time."""
 
 
+class Navigated(Exception):  # noqa: N818 - it is no error while one waits
+    """The page went elsewhere while it was asked."""
+
+
 @dataclass
 class Page:
     """One page of the browser."""
@@ -37,6 +41,8 @@ class Page:
         async with asyncio.timeout(PATIENCE):
             while (answer := json.loads(await self.connection.recv())).get("id") != id_:
                 pass
+        if "navigated" in (message := answer.get("error", {}).get("message", "")):
+            raise Navigated(message)
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -49,9 +55,11 @@ class Page:
     async def until(self, script: str) -> Any:
         """Wait until JavaScript gives something that is true; return it."""
         async with asyncio.timeout(PATIENCE):
-            while not (value := await self.run(script)):
+            while True:
+                with contextlib.suppress(Navigated):
+                    if value := await self.run(script):
+                        return value
                 await asyncio.sleep(0.1)
-        return value
 
     async def click(self, selector: str) -> None:
         """Click into the middle of an element, as a hand does, once it is there."""

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+PATIENCE = 180  # seconds until a command ends; a busy machine needs half a minute for two of work
+
 
 def ddms(*arguments: str, url: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a clean environment."""
@@ -15,7 +17,7 @@ def ddms(*arguments: str, url: str | None = None, **env: str) -> subprocess.Comp
         env=clean | env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -27,14 +29,14 @@ async def ddms_on(settings, *arguments: str, fed: str = "") -> subprocess.Comple
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "ddms", *arguments],
-        env=environment, input=fed, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, input=fed, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 
 async def ddms_beside(*arguments: str, settings=None) -> tuple[int, str, str]:
     """Run it while the test's own devices answer in this event loop."""
     process = await started(*arguments, settings=settings)
-    out, error = await asyncio.wait_for(process.communicate(), 60)
+    out, error = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode, out.decode(), error.decode()
 
 

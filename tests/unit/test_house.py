@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -136,3 +137,9 @@ def test_no_test_depends_on_another_test_module():
     for path in (ROOT / "tests").rglob("*.py"):
         taken = re.findall(r"^\s*(?:from|import) +(tests\.(?!support)\S*|\.\S*)", path.read_text(), re.MULTILINE)
         assert not taken, f"{path} imports {taken}: what tests share stands in tests/support"
+
+
+def test_programs_that_migrate_nothing_do_without_alembic():
+    """It would double what the API takes to start, and add 30 MB."""
+    code = "import sys, ddms.backups.loading, ddms.backups.roles; sys.exit(bool({'alembic', 'sqlalchemy'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
