@@ -21,10 +21,27 @@ def called(language: Language) -> str:
             WHEN s.step >= 3600 THEN s.step / 3600 || {hour} WHEN s.step >= 60 THEN s.step / 60 || {minute} ELSE s.step || {second} END, '')"""
 
 
+def age(language: Language, since: str) -> str:
+    """Return SQL of how old a time is, in the largest unit: `3 d`."""
+    second, minute, hour, day = (language.sql(pair) for pair in texts.UNITS_OF_TIME.values())
+    old = f"extract(epoch FROM now() - {since})"
+    return f"""CASE WHEN {old} >= 86400 THEN floor({old} / 86400) || {day} WHEN {old} >= 3600 THEN floor({old} / 3600) || {hour}
+            WHEN {old} >= 60 THEN floor({old} / 60) || {minute} ELSE greatest(floor({old}), 0) || {second} END"""
+
+
+def nothing(language: Language) -> str:
+    """Return SQL of why a point, of which l is the row of the view latest, has no line in the chosen time, and how old its newest reading is."""
+    says = language.sql
+    return f"""CASE WHEN l.time IS NULL THEN {says(texts.NEVER_READ)}
+            WHEN l.time BETWEEN $__timeFrom()::timestamptz AND $__timeTo()::timestamptz THEN {says(texts.ONLY_BAD_HERE)}
+            ELSE {says(texts.NOTHING_HERE)} || {age(language, "l.time")} || {says(texts.AGO)} END"""
+
+
 def trend(language: Language, chosen: str, name: str | None = None, whose: str = "p.device || ' · ' || p.point") -> str:
     """Return the trends of the chosen points of one unit with the lines of their limits.
 
-    One series of each point; where it shows steps two more, marked by arrows, with the lowest and highest of each.
+    One series of each point; where it shows steps two more, marked by arrows, with the lowest and highest of each. A point without
+    a value in this time has a line without values, whose name says that, and from when its newest reading is.
     `name` names a series by its point p and step s, `whose` a limit by its point.
     """
     shown = f"SELECT point_id FROM points WHERE {chosen} AND axis = any (array[${{unit:sqlstring}}]::text[])"
@@ -38,6 +55,10 @@ SELECT time, number, point_id, point, value FROM (
       FROM steps s JOIN points p USING (point_id)
      CROSS JOIN LATERAL (VALUES (0, '', s.value), (1, ' ↓', s.lowest), (2, ' ↑', s.highest)) shown (number, arrow, value)
      WHERE shown.number = 0 OR s.has_extremes
+     UNION ALL
+    SELECT $__timeFrom()::timestamptz, 0, lower(p.device), p.point_id, {texts.MARK_OF_NOTHING!r} || {whose} || {language.sql(texts.COLON)} || {nothing(language)}, NULL
+      FROM points p LEFT JOIN latest l USING (point_id) WHERE p.point_id IN ({shown})
+       AND NOT EXISTS (SELECT FROM steps s WHERE s.point_id = p.point_id AND s.value IS NOT NULL)
      UNION ALL
     SELECT at.time, 3, '', l.number, l.name, l.value FROM lines l CROSS JOIN (VALUES ($__timeFrom()::timestamptz), ($__timeTo()::timestamptz)) at (time)
 ) drawn

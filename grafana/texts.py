@@ -160,6 +160,12 @@ STILL_THERE = ("still there", "仍在报警")
 FOR = ("for ", "持续 ")
 COLON = (": ", "：")
 OPEN_HISTORY = ("Alarm history", "报警历史")
+MARK_OF_NOTHING = "∅ "
+"""How the name of a line begins that has no values to show."""
+NOTHING_HERE = ("no reading in this time range, the newest is ", "该时段没有读数，最新读数在 ")
+ONLY_BAD_HERE = ("only bad readings in this time range", "该时段只有坏读数")
+NEVER_READ = ("not read yet", "尚未读取")
+AGO = (" old", " 前")
 UNITS_OF_TIME = {"s": (" s", " 秒"), "min": (" min", " 分"), "h": (" h", " 小时"), "d": (" d", " 天")}
 
 COLUMNS: dict[str, tuple[str, str]] = {

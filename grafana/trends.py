@@ -9,6 +9,7 @@ from ddms.quality import Reason
 from grafana import limits, sentences, texts
 from grafana.languages import Language
 from grafana.panels import (
+    GREY,
     QUALITY_COLOURS,
     Place,
     Property,
@@ -23,6 +24,9 @@ _EXTREMES = [
     Property("color", {"mode": "fixed", "fixedColor": "rgba(140, 140, 140, 0.35)"}),
     Property("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}),
 ]
+
+
+_NOTHING = [Property("color", {"mode": "fixed", "fixedColor": GREY})]
 
 
 def _unit_from_query() -> dashboard.DataTransformerConfig:
@@ -63,7 +67,8 @@ def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, language: L
                 .placement(common.LegendPlacement.BOTTOM).calcs([]))
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.NONE))
     )  # fmt: skip
-    return limits.draw_lines(panel(blank, words, place).override_by_regexp("/[↓↑]$/", _EXTREMES), language)
+    shown = panel(blank, words, place).override_by_regexp("/[↓↑]$/", _EXTREMES)
+    return limits.draw_lines(shown.override_by_regexp(f"/^{texts.MARK_OF_NOTHING}/", _NOTHING), language)
 
 
 def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:

@@ -436,6 +436,21 @@ async def test_a_line_of_history_says_of_which_device_and_how_long_its_steps_are
     assert [(r["point"], r["lowest"], r["highest"]) for r in shown] == [("Flow", 21, 21), ("Ratio", 22, 22)]
 
 
+async def test_a_point_without_a_line_says_why_and_how_old_its_newest_reading_is(
+    filled: asyncpg.Connection, viewer: asyncpg.Connection
+):
+    sql = query("ddms-history", "Trend: ${unit}")
+    rows = await viewer.fetch(as_grafana_sends(sql, points=["1", "5", "6", "9"]))
+    assert [(row["point"], row["value"]) for row in rows if row["point"].startswith("∅")] == [
+        ("∅ Resting · Flow: not read yet", None),
+        ("∅ Tank · Flow: no reading in this time range, the newest is 1 h old", None),
+        ("∅ Tank · Ratio: only bad readings in this time range", None),
+    ]
+    assert {row["point"] for row in rows if row["value"] is not None and row["number"] < 3} == {"Pump · Flow"}
+    chinese = await viewer.fetch(as_grafana_sends(query("ddms-history-zh", "趋势：${unit:text}"), points=["5"]))
+    assert [row["point"] for row in chinese] == ["∅ Tank · Flow：该时段没有读数，最新读数在 1 小时 前"]
+
+
 def test_grafana_gets_its_data_sources_and_dashboards_read_only():
     folder = FOLDER.parents[1] / "provisioning" / "grafana"
     sources = yaml.safe_load((folder / "datasources" / "ddms.yaml").read_text())["datasources"]
