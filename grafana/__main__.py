@@ -12,6 +12,7 @@ from grafana.alarms import alarms
 from grafana.api import api
 from grafana.audit import audit
 from grafana.backups import backups
+from grafana.collector import collector
 from grafana.device import device
 from grafana.fleet import fleet
 from grafana.group import group
@@ -19,6 +20,7 @@ from grafana.history import history
 from grafana.jobs import jobs
 from grafana.languages import LANGUAGES
 from grafana.storage import storage
+from grafana.wall import wall, wall_alarms, wall_groups, wall_values
 
 FOLDER = Path(__file__).parent / "dashboards"
 BOARDS = {
@@ -32,8 +34,13 @@ BOARDS = {
     "storage": storage,
     "backups": backups,
     "jobs": jobs,
+    "collector": collector,
     "api": api,
     "audit": audit,
+    "wall": wall,
+    "wall-alarms": wall_alarms,
+    "wall-groups": wall_groups,
+    "wall-values": wall_values,
 }
 """Each dashboard, a function of its language, by the name of its file."""
 

@@ -25,6 +25,7 @@ from grafana.panels import (
 from grafana.prometheus import PrometheusSeries, by_labels, lines, number
 
 SECONDS = "ddms_api_request_duration_seconds"
+EDGE_SECONDS = "ddms_edge_request_duration_seconds"
 _WHOLE = dashboard.DynamicConfigValue("decimals", 0)
 _RATE = f"sum(rate({SECONDS}_count[$__rate_interval]))"
 _UNREADABLE = '(sum(rate(ddms_api_failed_operations_total{operation="unknown"}[$__rate_interval])) or vector(0))'
@@ -113,6 +114,34 @@ def _live(language: Language) -> list[timeseries.Panel]:
     ]
 
 
+def _edge(language: Language) -> list[timeseries.Panel]:
+    says = language.says
+    by_status = "sum by (status) (rate(ddms_edge_requests_total[$__rate_interval])) > 0"
+    refused = 'sum by (place) (rate(ddms_edge_requests_total{status="429"}[$__rate_interval])) > 0'
+    failed = 'sum by (place, status) (rate(ddms_edge_requests_total{status=~"5.."}[$__rate_interval])) > 0'
+    seconds = f"histogram_quantile(0.99, sum by (place, le) (rate({EDGE_SECONDS}_bucket[$__rate_interval]))) >= 0"
+    shown = (
+        (
+            words.EDGE_REQUESTS,
+            PrometheusSeries("sum by (place) (rate(ddms_edge_requests_total[$__rate_interval])) > 0", "{{place}}"),
+            "reqps",
+        ),
+        (words.EDGE_SECONDS, PrometheusSeries(seconds, "{{place}}"), "s"),
+        (words.EDGE_STATUS, PrometheusSeries(by_status, "{{status}}"), "reqps"),
+        (words.EDGE_REFUSED, PrometheusSeries(refused, "{{place}}"), "reqps"),
+        (words.EDGE_FAILED, PrometheusSeries(failed, "{{place}} · {{status}}"), "reqps"),
+        (
+            words.EDGE_BYTES,
+            PrometheusSeries("sum by (place) (rate(ddms_edge_sent_bytes_total[$__rate_interval])) > 0", "{{place}}"),
+            "Bps",
+        ),
+    )
+    return [
+        lines(says(text), Place(12 * (number_ % 2), 62 + 8 * (number_ // 2), 12, 8), series, unit=unit)
+        for number_, (text, series, unit) in enumerate(shown)
+    ]  # fmt: skip
+
+
 def _below(language: Language) -> list[timeseries.Panel]:
     says = language.says
     statements = "sum by (statement) (rate(ddms_database_query_duration_seconds_sum[$__rate_interval]))"
@@ -143,7 +172,7 @@ def api(language: Language) -> dashboard.Dashboard:
     says = language.says
     board = new_dashboard(f"{API_UID}{language.suffix}", says(texts.API_TITLE), says(texts.API_DESCRIPTION))
     link_languages(board.link(link_to_fleet(language)), API_UID, language)
-    first, *others = _asked(language), _live(language), _below(language)
+    first, *others = _asked(language), _live(language), _below(language), _edge(language)
     operations = _operations(language, Place(0, 12, 24, 10))
     below = [one for each in others for one in each]
     return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below])

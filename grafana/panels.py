@@ -26,6 +26,8 @@ JOBS_UID = "ddms-jobs"
 BACKUPS_UID = "ddms-backups"
 ALARMS_UID = "ddms-alarms"
 ALARM_HISTORY_UID = "ddms-alarm-history"
+WALL_UID = "ddms-wall"
+COLLECTOR_UID = "ddms-collector"
 ALARM_PERFORMANCE_UID = "ddms-alarm-performance"
 
 GREEN, YELLOW, RED, GREY, BLUE, ORANGE = "green", "yellow", "red", "#7b8087", "blue", "orange"

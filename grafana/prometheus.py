@@ -72,6 +72,11 @@ def number(words: Words, place: Place, expression: str, *, unit: str, steps: das
     return metrics_panel(blank, words, place, unit=unit)
 
 
+def whole(shown: stat.Panel) -> stat.Panel:
+    """Make a number one of things that are counted."""
+    return shown.decimals(0)
+
+
 def by_labels(words: Words, place: Place, *asked: str) -> table.Panel:
     """Return a table with a row for each set of labels and a column for each question, `Value #A`, `Value #B` …"""
     blank = table.Panel().cell_height(common.TableCellHeight.LG)

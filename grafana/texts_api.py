@@ -112,3 +112,34 @@ CPU = (
     Words("CPU", "Cores that each replica uses; it can use one.", _NO_METRICS),
     Words("CPU 占用", "每个副本使用的核数；最多可用一个核。", _NO_METRICS_ZH),
 )
+
+_NO_EDGE = "Nobody asked through the edge in this time. (If all of these are empty: does the service `edge` run? docs/monitoring.md)"
+_NO_EDGE_ZH = "该时段没有经边缘的请求。（若这些面板均为空：服务 `edge` 是否在运行？docs/monitoring.md）"
+EDGE_REQUESTS = (
+    Words(
+        "Edge: requests a second",
+        "What browsers and programs ask of nginx, by place. Health checks are not among them.",
+        _NO_EDGE,
+    ),
+    Words("边缘：每秒请求", "浏览器与程序经 nginx 的请求（按位置），不含健康检查。", _NO_EDGE_ZH),
+)
+EDGE_SECONDS = (
+    Words("Edge: 99 % within", "From the first byte of a request to the last of its answer, but for the slowest hundredth; without websockets.", _NO_EDGE),
+    Words("边缘：99% 耗时", "从请求的第一个字节到应答的最后一个字节，不计最慢的百分之一；不含 WebSocket。", _NO_EDGE_ZH),
+)  # fmt: skip
+EDGE_STATUS = (
+    Words("Edge: answers by status", "All answers by their HTTP status.", _NO_EDGE),
+    Words("边缘：应答状态", "所有应答的 HTTP 状态码。", _NO_EDGE_ZH),
+)
+EDGE_REFUSED = (
+    Words("Edge: refused by the limits (429)", "Requests beyond the limit of their address, by place: who they come from is in the edge's log.", f"Nobody was refused. {_NO_EDGE}"),
+    Words("边缘：超出限额（429）", "超出其地址限额的请求（按位置）；来源见边缘日志。", f"没有被拒绝的请求。{_NO_EDGE_ZH}"),
+)  # fmt: skip
+EDGE_FAILED = (
+    Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status.", f"Nothing failed. {_NO_EDGE}"),
+    Words("边缘：失败（500 及以上）", "表明边缘之后的服务不可用或出错的应答（按位置与状态）。", f"没有失败。{_NO_EDGE_ZH}"),
+)  # fmt: skip
+EDGE_BYTES = (
+    Words("Edge: sent", "Bytes a second to clients, by place.", _NO_EDGE),
+    Words("边缘：发送量", "每秒发给客户端的字节数（按位置）。", _NO_EDGE_ZH),
+)

@@ -63,6 +63,7 @@ class Health:
         self._started = time.monotonic()
         self._metrics: tuple[float, bytes] = (-CACHED_SECONDS, b"")
         self._reasons: tuple[float, list[str]] = (-REASONS_SECONDS, [])
+        self._newest: float | None = None
         self._asking, self._looking = asyncio.Lock(), asyncio.Lock()
 
     async def _count(self) -> dict[str, int] | None:
@@ -92,7 +93,10 @@ class Health:
 
     async def _of_site(self) -> list[str]:
         row = await self._database.row(READ_HEALTH)
-        return list(troubles(row)) if row else []
+        if row is None:
+            return []
+        self._newest = None if row["newest"] is None else time.monotonic() - row["newest"]
+        return list(troubles(row))
 
     async def _of_jobs(self) -> list[str]:
         found = []
@@ -125,6 +129,7 @@ class Health:
             "schemaVersion": SCHEMA_VERSION,
             "database": "unreachable" if away else "ok",
             "devices": None if states is None else {"online": states.get("online", 0), "total": sum(states.values())},
+            "readingAge": None if self._newest is None else round(time.monotonic() - self._newest, 1),
             "uptime": round(time.monotonic() - self._started, 1),
         }
         if states is not None and (advice := await self._database.edition_advice()):

@@ -4,16 +4,23 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
+from collector.metrics import CollectorMetrics
+from collector.polling.units import Statistics
+from collector.storing.store import StoreStatistics
+from ddms.edge import Measures
+from ddms.quality import Reason
 from grafana import device, group, history, texts
 from grafana.__main__ import FOLDER, dashboards, main, outdated
 from tests.support.dashboards import FILL, as_grafana_sends
@@ -303,21 +310,39 @@ def expressions() -> list[str]:
     return [t["expr"] for b in BOARDS.values() for p in b["panels"] for t in p["targets"] if "expr" in t]
 
 
-def test_every_question_to_prometheus_names_metrics_and_labels_that_the_api_has():
+def of_collector() -> CollectorRegistry:
+    """What a collector tells that has met every kind of failure."""
+    met = Statistics(errors=Counter({Reason.TIMEOUT: 1}))
+    spool = SimpleNamespace(bytes=0, max_bytes=0, count=0, age=lambda: 0.0)
+    store = SimpleNamespace(statistics=StoreStatistics(), spool=spool, connected=True, pending=0, troubles=list)
+    line = SimpleNamespace(line=SimpleNamespace(endpoint="tcp://x:502"))
+    unit = SimpleNamespace(config=SimpleNamespace(name="x"), statistics=met, state="online")
+    registry = CollectorRegistry()
+    registry.register(
+        CollectorMetrics(store, lambda: [SimpleNamespace(configuration=line, statistics=met, units=[unit])])
+    )
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def test_every_question_to_prometheus_names_metrics_and_labels_that_the_programs_have():
     measures("query", "x")
+    edge = Measures()
+    edge.count("edge: 200 0.1 1 /graphql")
     ERRORS.labels("INVALID")
     STATEMENT_SECONDS.labels("x")
     CONNECTIONS.labels("idle")
-    families = list(text_string_to_metric_families(generate_latest(REGISTRY).decode()))
+    told = [generate_latest(registry).decode() for registry in (REGISTRY, of_collector(), edge.registry)]
+    families = [family for text in told for family in text_string_to_metric_families(text)]
     samples = {sample.name: set(sample.labels) for family in families for sample in family.samples}
     asked = expressions()
     assert len(asked) > 20
     for expression in asked:
         names = re.findall(r"\b(?:ddms|process)_\w+", expression)
         assert names, expression
-        assert names[0] in samples, expression
+        assert set(names) <= samples.keys(), expression
         labels = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
-        assert all(labels <= samples[name] for name in names), expression
+        assert all(labels - {"instance"} <= samples[name] for name in names), expression
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (of Prometheus) is not here")
