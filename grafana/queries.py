@@ -24,7 +24,7 @@ def called(language: Language) -> str:
 def age(language: Language, since: str) -> str:
     """Return SQL of how old a time is, in the largest unit: `3 d`."""
     second, minute, hour, day = (language.sql(pair) for pair in texts.UNITS_OF_TIME.values())
-    old = f"extract(epoch FROM now() - {since})"
+    old = f"extract(epoch FROM now() - ({since}))"
     return f"""CASE WHEN {old} >= 86400 THEN floor({old} / 86400) || {day} WHEN {old} >= 3600 THEN floor({old} / 3600) || {hour}
             WHEN {old} >= 60 THEN floor({old} / 60) || {minute} ELSE greatest(floor({old}), 0) || {second} END"""
 

@@ -38,7 +38,7 @@ from grafana.panels import (
 )
 from grafana.texts import Words
 
-MOST_ALARMS, MOST_DEVICES, MOST_GROUPS, MOST_VALUES = 8, 5, 24, 12
+MOST_ALARMS, MOST_DEVICES, MOST_GROUPS, MOST_VALUES = 8, 5, 24, 8
 """So many can be read from five metres; each page says how many more there are, or shows the worst."""
 PLAIN = "#2c3137"
 """Behind what is as it should be."""
@@ -56,34 +56,49 @@ SELECT {", ".join(f"count(*) FILTER (WHERE NOT acknowledged AND priority = '{p}'
        count(*) FILTER (WHERE acknowledged) AS acknowledged
   FROM alarms WHERE {_STANDS}
 """
-FRESH = "SELECT extract(epoch FROM now() - max(time)) AS newest_reading FROM latest"
+FRESH = "SELECT greatest(0, floor(extract(epoch FROM now() - max(time)))) AS newest_reading FROM latest"
+
+
+def _or_else(sql: str, fields: str, why: str) -> str:
+    """Return SQL that says why it finds nothing.
+
+    A panel's own text for that stands there too when the database gives no answer, and would be a lie in big letters.
+    """
+    title, value = fields.split(", ")
+    return f"""
+WITH found AS ({sql})
+SELECT {fields} FROM found
+ UNION ALL
+SELECT '' AS {title}, 'plain|' || {why} AS {value} WHERE NOT EXISTS (SELECT FROM found)
+"""
+
+
+def _if(there: str, language: Language, one: tuple[str, str], other: tuple[str, str]) -> str:
+    return f"CASE WHEN EXISTS (SELECT FROM {there}) THEN {language.sql(one)} ELSE {language.sql(other)} END"
 
 
 def offline(language: Language) -> str:
     """Return who does not answer, those who went last first: what happened now is what matters on a wall."""
-    return f"""
-SELECT device, 'offline|' || {queries.age(language, "coalesce(last_seen, now() - offline_seconds * interval '1 s')")} AS since
-  FROM devices WHERE state = 'offline' ORDER BY offline_seconds, lower(device) LIMIT {MOST_DEVICES}
-"""
+    gone = f"""SELECT device, 'offline|' || {language.sql(words.GONE)} || {queries.age(language, "now() - offline_seconds * interval '1 s'")} AS since
+  FROM devices WHERE state = 'offline' ORDER BY offline_seconds, lower(device) LIMIT {MOST_DEVICES}"""
+    return _or_else(gone, "device, since", _if("devices", language, words.ALL_ANSWER, words.NO_DEVICES))
 
 
 def newest(language: Language) -> str:
     """Return what nobody has acknowledged, the newest of the worst first."""
     word = language.word("a.priority", texts.PRIORITIES)
     shown = "alarms" if not language.suffix else "alarms_shown"  # which has the texts in every language, and costs more
-    return f"""
-SELECT concat_ws('  ·  ', {word}, {queries.age(language, "a.active_since")},
-                 CASE WHEN source = 'limit' THEN {language.sql(words.NOW)} || round(value_now::numeric, 3)::float8 || coalesce(' ' || nullif(unit, ''), '') END) AS about,
+    waiting = f"""SELECT concat_ws('  ·  ', {word}, {queries.age(language, "a.active_since")},
+                 CASE WHEN source = 'limit' AND kind NOT IN ('bit', 'value') THEN {language.sql(words.NOW)} || round(value_now::numeric, 3)::float8 || coalesce(' ' || nullif(unit, ''), '') END) AS about,
        a.priority || '|' || {limits.told(language, "a", "device || ' · '")} AS alarm
-  FROM {shown} a WHERE {_STANDS} AND NOT acknowledged ORDER BY rank, active_since DESC, alarm_id LIMIT {MOST_ALARMS}
-"""
+  FROM {shown} a WHERE {_STANDS} AND NOT acknowledged ORDER BY rank, active_since DESC, alarm_id LIMIT {MOST_ALARMS}"""
+    return _or_else(waiting, "about, alarm", _if("limits", language, words.CALM, words.NO_LIMITS))
 
 
 def groups(language: Language) -> str:
     """Return how each group does: its worst alarm, else its worst device; in the order of their names, so that each keeps its place."""
     say = language.sql
-    return f"""
-WITH worst AS (
+    told = f"""WITH worst AS (
     SELECT DISTINCT ON (m.group_id) m.group_id, a.priority, a.acknowledged, a.rank, a.there,
            sum(a.alarms) OVER (PARTITION BY m.group_id) AS alarms
       FROM group_devices m JOIN device_alarms a USING (device_id) WHERE a.priority IS NOT NULL AND a.there ORDER BY m.group_id, {standing.BY_WORST}
@@ -99,8 +114,8 @@ WITH worst AS (
                 WHEN g.online = 0 THEN 'plain|–' ELSE 'plain|' || {say(words.FINE)} END AS shown
       FROM groups g LEFT JOIN worst w USING (group_id)
 )
-SELECT group_name, shown FROM (SELECT * FROM told ORDER BY rank, lower(group_name) LIMIT {MOST_GROUPS}) few ORDER BY lower(group_name)
-"""
+SELECT group_name, shown FROM (SELECT * FROM told ORDER BY rank, lower(group_name) LIMIT {MOST_GROUPS}) few ORDER BY lower(group_name)"""
+    return _or_else(told, "group_name, shown", language.sql(words.NO_GROUPS))
 
 
 POINTS = """
@@ -112,17 +127,16 @@ _CHOSEN = "array[${points:sqlstring}]::text[]"
 def values(language: Language) -> str:
     """Return the chosen points, or without a choice those that have limits; in a fixed order, so that each keeps its place."""
     quality = language.word("l.quality", texts.QUALITIES)
-    return f"""
-SELECT l.device || ' · ' || l.point AS name,
+    chosen = f"""SELECT l.device || ' · ' || l.point AS name,
        CASE WHEN a.priority IS NOT NULL THEN CASE WHEN a.acknowledged THEN 'seen' ELSE a.priority END
             WHEN l.quality IN ('bad', 'stale', 'none', 'disabled') THEN 'lost' ELSE 'plain' END || '|' ||
-       CASE WHEN l.quality IN ('good', 'uncertain') THEN {queries.latest_shown(language)}
+       CASE WHEN l.quality IN ('good', 'uncertain') THEN replace({queries.latest_shown(language)}, ' ', chr(160))
             ELSE '✗ ' || coalesce({sentences.reason(language, "l.reason")}, {quality}) END AS shown
   FROM latest l
   LEFT JOIN LATERAL (SELECT priority, acknowledged FROM alarms a WHERE a.point_id = l.point_id AND {_STANDS} ORDER BY acknowledged, rank LIMIT 1) a ON true
  WHERE CASE WHEN 'all' = any ({_CHOSEN}) THEN l.point_id IN (SELECT point_id FROM limits WHERE enabled) ELSE l.point_id::text = any ({_CHOSEN}) END
- ORDER BY lower(l.device), l.point_id LIMIT {MOST_VALUES}
-"""
+ ORDER BY lower(l.device), l.point_id LIMIT {MOST_VALUES}"""
+    return _or_else(chosen, "name, shown", language.sql(words.NO_VALUES))
 
 
 COLOURS: Mapping[str, str] = PRIORITY_COLOURS | {
@@ -136,7 +150,7 @@ COLOURS: Mapping[str, str] = PRIORITY_COLOURS | {
 """What stands before the bar of a text, and the colour that it gets."""
 
 
-def _big(words_: Words, place: Place, sql: str, *, title: int, value: int) -> stat.Panel:
+def _big(words_: Words, place: Place, sql: str, *, title: int, value: int, unit: str = "string") -> stat.Panel:
     blank = (
         stat.Panel()
         .with_target(Sql(sql))
@@ -146,13 +160,13 @@ def _big(words_: Words, place: Place, sql: str, *, title: int, value: int) -> st
         .justify_mode(common.BigValueJustifyMode.AUTO)
         .text(build.VizTextDisplayOptions().title_size(title).value_size(value))
     )
-    return panel(blank, words_, place, unit="string").transparent(transparent=True)
+    return panel(blank, words_, place, unit=unit).transparent(transparent=True)
 
 
 def _numbers(
     words_: Words, place: Place, sql: str, fields: Mapping[str, list[Property]], language: Language
 ) -> stat.Panel:
-    shown = _big(words_, place, sql, title=40, value=110).reduce_options(last_values())
+    shown = _big(words_, place, sql, title=40, value=110, unit="none").reduce_options(last_values())
     shown.orientation(common.VizOrientation.VERTICAL).justify_mode(common.BigValueJustifyMode.CENTER)
     return name_columns(shown, fields, language.table(texts.COLUMNS | words.COLUMNS))
 
@@ -206,12 +220,12 @@ def _alarms(language: Language) -> list[stat.Panel]:
 
 def _groups(language: Language) -> list[stat.Panel]:
     place = Place(0, 0, 24, _HEIGHT)
-    return [_rows(language.says(words.GROUPS), place, groups(language), "shown", most=MOST_GROUPS, title=40)]
+    return [_rows(language.says(words.GROUPS), place, groups(language), "shown", most=MOST_GROUPS, title=52, value=64)]
 
 
 def _values(language: Language) -> list[stat.Panel]:
     place = Place(0, 0, 24, _HEIGHT)
-    return [_rows(language.says(words.VALUES), place, values(language), "shown", most=MOST_VALUES, title=36, value=80)]
+    return [_rows(language.says(words.VALUES), place, values(language), "shown", most=MOST_VALUES, title=40, value=84)]
 
 
 def _page(

@@ -4,6 +4,7 @@
 
 const PAGES = { plant: "ddms-wall", alarms: "ddms-wall-alarms", groups: "ddms-wall-groups", values: "ddms-wall-values" };
 const TONGUES = { en: ["en", ""], zh: ["zh-Hans", "-zh"] };
+const BARE = "kiosk&autofitpanels&theme=dark&_dash.hideTimePicker=true&_dash.hideVariables=true&_dash.hideLinks=true";
 const LATE = 30, OLD = 120; // seconds, as the page of the plant has it
 const ASK = 5000, ANSWER = 8000, FRAME_HOURS = 1;
 
@@ -25,7 +26,7 @@ const now = () => performance.now() / 1000;
 function address(page) {
   const points = (wanted.get("points") || "").split(",").filter((one) => /^\d+$/.test(one));
   const chosen = page === "values" ? points.map((one) => `&var-points=${one}`).join("") : "";
-  return `/grafana/d/${PAGES[page]}${TONGUES[tongue][1]}?kiosk&autofitpanels&theme=dark&refresh=10s${chosen}`;
+  return `/grafana/d/${PAGES[page]}${TONGUES[tongue][1]}?${BARE}&refresh=10s${chosen}`;
 }
 
 async function ask(path) {

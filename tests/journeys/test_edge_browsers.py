@@ -129,3 +129,20 @@ async def test_without_scripts_the_page_says_that_grafana_needs_them(front: Edge
         await page.call("Emulation.setScriptExecutionDisabled", value=True)
         await page.call("Page.navigate", url=f"{front.https}/grafana/")
         await page.sees("allow scripts for this address")
+
+
+async def test_a_wall_is_framed_by_this_host_alone_and_is_there_while_all_else_is_away(front: Edge):
+    page = await ask(front, CHROME.format(130), "/wall", Sec_Fetch_Mode="navigate")
+    assert page.status_code == 200
+    assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert (await ask(front, CHROME.format(130), "/grafana/public/x.js")).headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+@needs_chromium
+@pytest.mark.parametrize(("tongue", "said"), [("en-US", "DDMS is starting"), ("zh-CN", "DDMS 正在启动")])
+async def test_a_wall_that_shows_what_was_says_so_and_why(front: Edge, tmp_path, tongue: str, said: str):
+    async with browsing(tmp_path, "--ignore-certificate-errors", f"--accept-lang={tongue}") as page:
+        await page.open(f"{front.https}/wall")
+        await page.sees(said)
+        assert await page.run("document.body.classList.contains('stale')")

@@ -128,7 +128,7 @@ async def test_security_headers_are_sent_once_whoever_answers(narrow: Edge):
             assert "nginx/" not in headers["Server"]
         page, script = await client.get("/grafana/public/"), await client.get("/grafana/public/app.js")
     assert page.headers["Content-Security-Policy"] == "script-src 'nonce-1'"
-    assert script.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert script.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
 
 
 async def test_a_dashboards_link_to_an_export_reaches_the_api_with_its_choice(whole: Edge, api: Api):
