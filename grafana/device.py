@@ -42,7 +42,7 @@ from grafana.panels import (
     thresholds,
     url,
 )
-from grafana.trends import qualities, timeline, trend, unit_variable
+from grafana.trends import compare_variable, qualities, states, timeline, trend, unit_variable
 
 # With its key where the name alone names several: Grafana shows one choice of each text only.
 POINT_CHOICES = """
@@ -172,8 +172,13 @@ def _test(language: Language) -> table.Panel:
     )
 
 
+def _states(language: Language) -> statetimeline.Panel:
+    sql = queries.states("device_id::text = '$device'", troubled=False)
+    return states(language.says(words.DEVICE_STATES), Place(0, 8, 24, 4), sql, language)
+
+
 def _latest(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.LATEST), Place(0, 15, 24, 12), latest(language), hidden=["point_id"])
+    shown = text_table(language.says(words.LATEST), Place(0, 19, 24, 12), latest(language), hidden=["point_id"])
     shown.cell_height(common.TableCellHeight.SM)
     # History has numbers only: of another point it shows the whole device.
     trend_of_point = url(HISTORY_UID, language, "devices=${device}", "points=${__data.fields.point_id}")
@@ -189,21 +194,21 @@ def _latest(language: Language) -> table.Panel:
 
 def _trend(language: Language) -> timeseries.Panel:
     sql = queries.trend(language, _CHOSEN, "p.point", "p.point")
-    return trend(language.says(words.TREND), Place(0, 27, 24, 9), sql, TREND_UNIT, language)
+    return trend(language.says(words.TREND), Place(0, 31, 24, 9), sql, TREND_UNIT, language)
 
 
 def _switches(language: Language) -> statetimeline.Panel:
     sql = named.states(language, "device_id::text = '$device'")
-    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 36, 24, 6), sql)
+    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 40, 24, 6), sql)
     return shown.per_page(25).mappings(named.state_mappings(language))
 
 
 def _quality(language: Language) -> statetimeline.Panel:
-    return qualities(language.says(words.QUALITY_OVER_TIME), Place(0, 42, 24, 9), QUALITY, language)
+    return qualities(language.says(words.QUALITY_OVER_TIME), Place(0, 46, 24, 9), QUALITY, language)
 
 
 def _texts(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.TEXTS), Place(0, 51, 24, 5), received(language))
+    shown = text_table(language.says(words.TEXTS), Place(0, 55, 24, 5), received(language))
     shown.cell_height(common.TableCellHeight.SM)
     columns = {"changed": column(180, unit="dateTimeAsSystem"), "point": column(), "text": sentence()}
     return name_columns(shown, columns, language.table(texts.COLUMNS))
@@ -215,7 +220,7 @@ def _variables(language: Language) -> list[dash.QueryVariable]:
     return [
         query_variable("device", says(texts.DEVICE), queries.DEVICE_CHOICES),
         points.current(everything()),
-        unit_variable(language, queries.unit_choices(language, _CHOSEN, "min(point_id)")),
+        unit_variable(language, queries.unit_choices(_CHOSEN, "min(point_id)")),
     ]
 
 
@@ -228,8 +233,9 @@ def device(language: Language) -> dashboard.Dashboard:
     link_languages(board, DEVICE_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)
-    alarms = standing.of_device(Place(0, 8, 24, 7), language)
-    above = [_header(language), _connection(language), _test(language), alarms, _latest(language)]
+    alarms = standing.of_device(Place(0, 12, 24, 7), language)
+    above = [_header(language), _connection(language), _test(language), _states(language), alarms, _latest(language)]
     below = [_trend(language), _switches(language), _quality(language), _texts(language)]
     limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
+    board.with_variable(compare_variable(language))
     return place_panels(board, [*above, *below])

@@ -1,10 +1,10 @@
 # ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """The fleet: all devices, which answer and which do not, and what is wrong now."""
 
-from grafana_foundation_sdk.builders import stat, table
+from grafana_foundation_sdk.builders import stat, statetimeline, table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import sentences, standing, texts
+from grafana import queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.panels import (
@@ -12,6 +12,7 @@ from grafana.panels import (
     FLEET_UID,
     GREY,
     GROUP_UID,
+    HISTORY_UID,
     PRIORITY_COLOURS,
     QUALITY_COLOURS,
     RED,
@@ -33,10 +34,12 @@ from grafana.panels import (
     place_panels,
     search,
     sentence,
+    sparkline,
     text_table,
     thresholds,
     url,
 )
+from grafana.trends import states
 
 # Materialized: the planner expects few of a state and few bad points, and would look up each point by itself.
 COUNTS = """
@@ -86,16 +89,22 @@ SELECT l.device_id, l.device, l.point, l.quality, {sentences.told(language, "l.e
 """
 
 
+_PASSES = """state = any (string_to_array('${state:csv}', ','))
+   AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)"""
+
+
 def devices(language: Language) -> str:
-    """Return all devices that pass the filters, the worst alarm first."""
+    """Return all devices that pass the filters, the worst alarm first, with the value and the line of the point that stands for each."""
     error = sentences.told(language, "nullif(concat_ws('; ', last_error, overrun), '')")
     return f"""
-SELECT device_id, state, {standing.WORST} AS alarm, a.since AS alarm_since, device, last_seen, offline_seconds, failures,
-       {error} AS last_error, points, endpoint
-  FROM devices LEFT JOIN polling USING (device_id) LEFT JOIN device_alarms a USING (device_id)
- WHERE state = any (string_to_array('${{state:csv}}', ','))
-   AND (strpos(lower(device), lower('$search')) > 0 OR strpos(endpoint, lower('$search')) > 0)
- ORDER BY {standing.BY_WORST}, lower(device)
+WITH shown AS MATERIALIZED (SELECT * FROM devices WHERE {_PASSES}),
+     stands AS MATERIALIZED (SELECT t.* FROM device_trends t JOIN shown USING (device_id)),
+     lines AS MATERIALIZED (SELECT * FROM sparklines(array(SELECT point_id FROM stands), $__timeFrom(), $__timeTo()))
+SELECT d.device_id, d.state, {standing.WORST} AS alarm, a.since AS alarm_since, d.device, s.point_id, s.point, {queries.value_now(language)} AS shown,
+       json_build_object('trend', n.line)::text AS line, d.last_seen, d.offline_seconds, {error} AS last_error
+  FROM shown d LEFT JOIN polling USING (device_id) LEFT JOIN device_alarms a USING (device_id)
+  LEFT JOIN stands s USING (device_id) LEFT JOIN lines n USING (point_id) LEFT JOIN latest l USING (point_id)
+ ORDER BY {standing.BY_WORST}, lower(d.device)
 """
 
 
@@ -148,24 +157,51 @@ def _bad_now(language: Language) -> table.Panel:
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
+_ORDER = (
+    "state",
+    "alarm",
+    "alarm_since",
+    "device",
+    "point",
+    "shown",
+    "trend",
+    "last_seen",
+    "offline_seconds",
+    "last_error",
+)
+
+
 def _devices(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.DEVICES), Place(0, 17, 24, 18), devices(language), hidden=["device_id"])
+    hidden = ["device_id", "point_id", "line"]
+    shown = text_table(language.says(words.DEVICES), Place(0, 17, 24, 18), devices(language), hidden=hidden)
+    # Grafana draws a line in a cell of an array, and has arrays only from JSON.
+    extract = {"source": "line", "format": "json"}
+    order = {"indexByName": {name: place for place, name in enumerate((*_ORDER, *hidden))}}
+    shown.with_transformation(dashboard.DataTransformerConfig(id_val="extractFields", options=extract))
+    shown.with_transformation(dashboard.DataTransformerConfig(id_val="organize", options=order))
+    history = url(HISTORY_UID, language, "devices=${__data.fields.device_id}", "points=${__data.fields.point_id}")
+    to_history = link(language.says(texts.OPEN_TREND), history)
     columns = {
-        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 100),
+        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 90),
         **standing.worst(language),
         "device": name_of_device(language),
-        "last_seen": column(145, unit="dateTimeFromNow"),
-        "offline_seconds": column(120, unit=language.duration),
-        "failures": column(90, unit="none"),
+        "point": [*sentence(), to_history],
+        "shown": [*column(150, align="right"), to_history],
+        "trend": sparkline(170),
+        "last_seen": column(135, unit="dateTimeFromNow"),
+        "offline_seconds": column(110, unit=language.duration),
         "last_error": sentence(),
-        "points": column(80, unit="none"),
-        "endpoint": column(190),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
+def _states(language: Language) -> statetimeline.Panel:
+    sql = queries.states(_PASSES, troubled=True)
+    return states(language.says(words.FLEET_STATES), Place(0, 35, 24, 9), sql, language)
+
+
 def _groups(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.GROUPS), Place(0, 35, 24, 8), GROUPS, hidden=["group_id"])
+    shown = text_table(language.says(words.GROUPS), Place(0, 44, 24, 8), GROUPS, hidden=["group_id"])
     columns = {
         "group_name": [*sentence(), link(language.says(texts.OPEN_GROUP), url(GROUP_UID, language, of_row("group")))],
         "worst_alarm": standing.coloured_worst(language),
@@ -185,5 +221,5 @@ def fleet(language: Language) -> dashboard.Dashboard:
     link_languages(board.link(link_to_alarms(language)), FLEET_UID, language)
     board.with_variable(choices("state", says(texts.STATE_FILTER), language.table(texts.STATES)))
     board.with_variable(search(says(texts.SEARCH)))
-    panels = [_counts, _collectors, _alarms, _offline, _bad_now, _devices, _groups]
+    panels = [_counts, _collectors, _alarms, _offline, _bad_now, _devices, _states, _groups]
     return place_panels(board, [one(language) for one in panels])

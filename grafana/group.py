@@ -2,7 +2,7 @@
 """One group: how its devices do, their values side by side, their trends."""
 
 from grafana_foundation_sdk.builders import dashboard as dash
-from grafana_foundation_sdk.builders import stat, table, timeseries
+from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
 from grafana import limits, named, queries, sentences, standing, texts
@@ -29,7 +29,7 @@ from grafana.panels import (
     sentence,
     text_table,
 )
-from grafana.trends import trend, unit_variable
+from grafana.trends import compare_variable, states, trend, unit_variable
 
 _OF_GROUP = "device_id IN (SELECT device_id FROM group_devices WHERE group_id::text = '$group')"
 GROUP_CHOICES = "SELECT group_name AS __text, group_id AS __value FROM groups ORDER BY lower(group_name)"
@@ -67,12 +67,8 @@ SELECT d.device_id, d.state, {standing.WORST} AS alarm, a.since AS alarm_since, 
 
 def key_values(language: Language) -> str:
     """Return the newest values of the twelve points that most members have; "Grouping to matrix" makes columns of them."""
-    shown, coloured_ = queries.latest_shown(language), queries.latest_coloured(language)
-    quality = language.word("l.quality", texts.QUALITIES)
     return f"""
-SELECT l.device, l.point,
-       CASE l.quality WHEN 'good' THEN {coloured_} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || {shown}
-                      WHEN 'none' THEN '–' ELSE '✗ ' || coalesce({sentences.reason(language, "l.reason")}, {quality}) END AS shown
+SELECT l.device, l.point, {queries.value_now(language, coloured=True)} AS shown
   FROM latest l
   JOIN (SELECT key, count(*) AS members, min(point_id) AS first FROM points WHERE {_OF_GROUP} GROUP BY key
          ORDER BY count(*) DESC, min(point_id) LIMIT 12) few USING (key)
@@ -103,8 +99,13 @@ def _members(language: Language) -> table.Panel:
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
+def _states(language: Language) -> statetimeline.Panel:
+    sql = queries.states(_OF_GROUP, troubled=False)
+    return states(language.says(words.GROUP_STATES), Place(0, 17, 24, 9), sql, language)
+
+
 def _key_values(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.KEY_VALUES), Place(0, 17, 24, 9), key_values(language))
+    shown = text_table(language.says(words.KEY_VALUES), Place(0, 26, 24, 9), key_values(language))
     options = {"rowField": "device", "columnField": "point", "valueField": "shown", "emptyValue": "empty"}
     shown.with_transformation(dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=options))
     shown.override_by_regexp("/.*/", [Property("noValue", "–"), Property("custom.minWidth", 110), *named.cells()])
@@ -113,14 +114,14 @@ def _key_values(language: Language) -> table.Panel:
 
 def _trend(language: Language) -> timeseries.Panel:
     sql = queries.trend(language, _CHOSEN_KEYS)
-    return trend(language.says(words.GROUP_TREND), Place(0, 26, 24, 10), sql, UNIT, language)
+    return trend(language.says(words.GROUP_TREND), Place(0, 35, 24, 10), sql, UNIT, language)
 
 
 def _variables(language: Language) -> list[dash.QueryVariable]:
     return [
         query_variable("group", language.says(texts.GROUP), GROUP_CHOICES),
         query_variable("keys", language.says(texts.KEYS), KEYS).multi(multi=True).include_all(include_all=True),
-        unit_variable(language, queries.unit_choices(language, _CHOSEN_KEYS)),
+        unit_variable(language, queries.unit_choices(_CHOSEN_KEYS)),
     ]
 
 
@@ -133,6 +134,7 @@ def group(language: Language) -> dashboard.Dashboard:
     link_languages(board, GROUP_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)
-    panels = [one(language) for one in (_counts, _alarms, _members, _key_values, _trend)]
+    panels = [one(language) for one in (_counts, _alarms, _members, _states, _key_values, _trend)]
     limits.show_alarms(board, language, len(panels), _CHOSEN_KEYS, whose=True, drawn="urgent")
+    board.with_variable(compare_variable(language))
     return place_panels(board, panels)

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana import limits, named, queries, texts
 from grafana import texts_plant as words
+from grafana.heat import heat_map, heat_variables
 from grafana.languages import Language
 from grafana.panels import (
     HISTORY_UID,
@@ -24,24 +25,18 @@ from grafana.panels import (
     sentence,
     text_table,
 )
-from grafana.trends import qualities, timeline, trend, unit_variable
+from grafana.trends import compare_variable, qualities, timeline, trend, unit_variable
 
 _CHOSEN = "point_id::text = any (array[${points:sqlstring}]::text[])"
-POINTS = """
-SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device_id, point) > 1 THEN ' · ' || key ELSE '' END AS __text,
+_NAMED = """SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device_id, point) > 1 THEN ' · ' || key ELSE '' END AS __text,
        point_id AS __value
-  FROM points
- WHERE device_id::text = any (array[${devices:sqlstring}]::text[]) AND kind IN ('number', 'state') ORDER BY lower(device), point_id
+  FROM points WHERE"""
+POINTS = f"""
+{_NAMED} device_id::text = any (array[${{devices:sqlstring}}]::text[]) AND kind IN ('number', 'state') ORDER BY lower(device), point_id
 """
 _NUMBERS = f"{_CHOSEN} AND kind = 'number'"
+POINTS_CHOSEN = f"{_NAMED} {_NUMBERS} ORDER BY lower(device), point_id"
 UNIT = queries.unit(_NUMBERS)
-SHOWN = f"""
-SELECT p.device_id, p.device, p.point, p.unit,
-       min(coalesce(t.lowest, t.value)) AS lowest, max(coalesce(t.highest, t.value)) AS highest
-  FROM trend(array(SELECT point_id FROM points WHERE {_NUMBERS}), $__timeFrom(), $__timeTo(), {queries.PIXELS}) t
-  JOIN points p USING (point_id)
- GROUP BY p.point_id, p.device_id, p.device, p.point, p.unit ORDER BY lower(p.device), p.point_id
-"""
 QUALITY = f"""
 WITH changes AS (
     SELECT point_id, time, quality_code, lag(quality_code, 1, -1::smallint) OVER (PARTITION BY point_id ORDER BY time) AS before
@@ -52,6 +47,17 @@ SELECT c.time, point_id::text, p.device || ' · ' || p.point AS point, c.quality
 """
 
 
+def in_range(language: Language) -> str:
+    """Return of each chosen point what it was within the range, and what it is now."""
+    return f"""
+SELECT p.device_id, p.device, p.point, t.lowest, t.highest, p.unit, {queries.value_now(language)} AS shown, l.time
+  FROM (SELECT point_id, min(coalesce(lowest, value)) AS lowest, max(coalesce(highest, value)) AS highest
+          FROM trend(array(SELECT point_id FROM points WHERE {_NUMBERS}), $__timeFrom(), $__timeTo(), {queries.PIXELS}) GROUP BY point_id) t
+  JOIN points p USING (point_id) JOIN latest l USING (point_id)
+ ORDER BY lower(p.device), p.point_id
+"""
+
+
 def _trend(language: Language) -> timeseries.Panel:
     sql = queries.trend(language, _NUMBERS)
     return trend(language.says(words.HISTORY_TREND), Place(0, 0, 24, 11), sql, UNIT, language)
@@ -59,13 +65,17 @@ def _trend(language: Language) -> timeseries.Panel:
 
 def _shown(language: Language) -> table.Panel:
     place = Place(0, 11, 24, 8)
-    shown = text_table(language.says(words.HISTORY_SHOWN), place, SHOWN, hidden=["device_id"]).interval("1s")
+    shown = text_table(language.says(words.HISTORY_SHOWN), place, in_range(language), hidden=["device_id"]).interval(
+        "1s"
+    )
     columns = {
         "device": name_of_device(language),
         "point": sentence(),
+        "lowest": column(120, unit="none", align="right"),
+        "highest": column(120, unit="none", align="right"),
         "unit": column(80),
-        "lowest": column(140, unit="none", align="right"),
-        "highest": column(140, unit="none", align="right"),
+        "shown": column(170, align="right"),
+        "time": column(150, unit="dateTimeFromNow"),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
@@ -84,7 +94,7 @@ def _variables(language: Language) -> list[dash.QueryVariable]:
     devices = query_variable("devices", language.says(texts.DEVICES_SHOWN), queries.DEVICE_CHOICES).multi(multi=True)
     points = query_variable("points", language.says(texts.POINTS), POINTS).multi(multi=True)
     points = points.include_all(include_all=True).current(everything())
-    return [devices, points, unit_variable(language, queries.unit_choices(language, _NUMBERS))]
+    return [devices, points, unit_variable(language, queries.unit_choices(_NUMBERS))]
 
 
 def history(language: Language) -> dashboard.Dashboard:
@@ -96,4 +106,8 @@ def history(language: Language) -> dashboard.Dashboard:
     for variable in _variables(language):
         board.with_variable(variable)
     limits.show_alarms(board, language, 1, _CHOSEN, whose=True)
-    return place_panels(board, [_trend(language), _shown(language), _quality(language), _states(language)])
+    board.with_variable(compare_variable(language))
+    heat, days = heat_variables(language, POINTS_CHOSEN)
+    board.with_variable(heat).with_variable(days)
+    below = heat_map(Place(0, 35, 24, 11), language)
+    return place_panels(board, [_trend(language), _shown(language), _quality(language), _states(language), below])

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
-from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import heatmap, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
@@ -39,7 +39,7 @@ PRIORITY_COLOURS = {"critical": RED, "high": ORANGE, "medium": YELLOW, "low": BL
 COLLECTOR_COLOURS = {"running": GREEN, "silent": RED}
 
 Property = dashboard.DynamicConfigValue
-P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel)
+P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel, heatmap.Panel)
 
 
 class Sql(Builder[Dataquery], Dataquery):
@@ -169,6 +169,23 @@ def gauge(width: int) -> list[Property]:
     return [*column(width, unit="percentunit"), cell, Property("min", 0), Property("max", 1), colour]
 
 
+def sparkline(width: int) -> list[Property]:
+    """Return the properties of a column of arrays, each drawn as a line; what stands for nothing is a gap in it."""
+    cell = {
+        "type": "sparkline",
+        "hideValue": True,
+        "lineInterpolation": "linear",
+        "lineWidth": 1,
+        "fillOpacity": 12,
+        "spanNulls": False,
+    }
+    return [
+        *column(width, cellOptions=cell),
+        Property("noValue", "\u00a0"),
+        Property("color", {"mode": "fixed", "fixedColor": BLUE}),
+    ]
+
+
 def words_of(pattern: str, text: str, colour: str) -> dashboard.ValueMapping:
     """Return how a value that matches becomes words, with what the pattern caught, and a colour."""
     result = dashboard.ValueMappingResult(text=text, color=colour)
@@ -247,6 +264,14 @@ def choices(name: str, words: tuple[str, str], options: Mapping[str, str]) -> da
         .allow_custom_value(allow_custom_value=False)
         .current(everything())
     )
+
+
+def one_of(name: str, words: tuple[str, str], options: Mapping[str, str], chosen: str) -> dash.CustomVariable:
+    """Return a variable of one choice among words."""
+    variable = dash.CustomVariable(name).label(words[0]).description(words[1])
+    variable.values(",".join(f"{text} : {value}" for value, text in options.items()))
+    variable.allow_custom_value(allow_custom_value=False)
+    return variable.current(dashboard.VariableOption(selected=True, text=options[chosen], value=chosen))
 
 
 def search(words: tuple[str, str]) -> dash.TextBoxVariable:

@@ -64,6 +64,7 @@ OPEN_TREND = ("History of ${__data.fields.point}", "${__data.fields.point} 的�
 EXPORT = ("Export", "导出")
 OPEN_GROUP = ("Open ${__data.fields.group_name}", "打开分组 ${__data.fields.group_name}")
 OPEN_DEVICE = ("Open ${__data.fields.device}", "打开设备 ${__data.fields.device}")
+OPEN_DEVICE_OF_LINE = ("Open ${__field.labels.point}", "打开设备 ${__field.labels.point}")
 SHOW_STATE = ("Show these devices", "显示这些设备")
 OPEN_ALARMS = ("Alarms of ${__data.fields.device}", "${__data.fields.device} 的报警")
 OPEN_ALARMS_HERE = ("Alarms of this device", "此设备的报警")
@@ -89,6 +90,17 @@ ALARMS_DRAWN = (
     ("Alarms", "Which alarms the trends show, as bars from raised to cleared"),
     ("报警", "趋势中显示哪些报警（从发生到恢复的条带）"),
 )
+COMPARE = (
+    ("Compare with", "Draws the same points at the same time of an earlier day as well, dotted"),
+    ("对比", "同时以点线绘制这些测点在较早一天同一时间的趋势"),
+)
+COMPARED = {"none": ("nothing", "无"), "day": ("yesterday", "昨天"), "week": ("a week ago", "上周")}
+HEAT = (
+    ("Heat map of", "The point whose hours and days are shown side by side"),
+    ("热图测点", "按小时与日期并排显示的测点"),
+)
+HEAT_DAYS = (("over", "How many days the heat map shows"), ("天数", "热图显示多少天"))
+DAYS = {"14d": ("14 days", "14 天"), "28d": ("28 days", "28 天"), "91d": ("91 days", "91 天")}
 DRAWN = {"all": ("all", "全部"), "urgent": ("critical and high", "紧急和高"), "none": ("none", "不显示")}
 
 STATES = {
@@ -122,7 +134,6 @@ TEST_OUTCOMES = {
 }
 SWITCHES = {"0": ("off", "关"), "1": ("on", "开"), "0.5": ("on and off", "有开有关")}
 SWITCH_SHOWN = {"off": ("off", "关"), "on": ("on", "开")}
-UNIT_SHOWN = {"no unit": ("no unit", "无单位")}
 
 PRIORITIES = {
     "critical": ("critical", "紧急"),
@@ -199,6 +210,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "explanation": ("Why", "原因"),
     "time": ("Read", "读取时间"),
     "shown": ("Value", "数值"),
+    "trend": ("Trend", "趋势"),
     "group_name": ("Group", "分组"),
     "unit": ("Unit", "单位"),
     "lowest": ("Lowest", "最低"),

@@ -29,10 +29,31 @@ BAD_NOW = (
 )  # fmt: skip
 DEVICES = (
     Words("Devices", "All devices that pass the filters above, the worst alarm first: its priority, how many stand; ✓ when acknowledged, ↩ when gone "
-          "and not acknowledged. A name opens the device in the same time range.",
+          "and not acknowledged. Value and trend are of the point that stands for the device (trendPoint), in the time range above. A name opens the device, a "
+          "point its history.",
           f"No device passes the filters above. {_NO_DEVICES.replace('No devices yet:', 'If there are none yet,')}"),
-    Words("设备列表", "符合上方筛选的全部设备，报警最重的在前：优先级与报警数；✓ 表示已确认，↩ 表示已消失但无人确认。点击名称以相同时段打开设备。",
+    Words("设备列表", "符合上方筛选的全部设备，报警最重的在前：优先级与报警数；✓ 表示已确认，↩ 表示已消失但无人确认。数值与趋势为代表该设备的测点（trendPoint），取上方时段。点击名称打开设备，点击测点打开其历史。",
           f"没有设备符合上方筛选。{_IF_NO_DEVICES_ZH}"),
+)  # fmt: skip
+
+FLEET_STATES = (
+    Words("State over time: devices with trouble", "When devices did not answer (red), refused registers (yellow) or were not reported by any collector (blue), of those "
+          "that pass the filters above; who had trouble longest comes first, at most 25. Click a line to open its device.",
+          f"No device had trouble in this time range. {IF_ASKED}"),
+    Words("状态变化：有问题的设备", "符合上方筛选的设备何时无应答（红）、拒绝寄存器（黄）或没有采集器上报（蓝）；问题时间最长的在前，最多 25 台。点击条带可打开设备。",
+          f"该时段内没有设备出现问题。{IF_ASKED_ZH}"),
+)  # fmt: skip
+_NO_STATES = f"Nothing is known of its state in this time range: choose a later one. {IF_ASKED}"
+_NO_STATES_ZH = f"该时段没有状态记录：请选择更晚的时段。{IF_ASKED_ZH}"
+DEVICE_STATES = (
+    Words("State over time", "When the device was online (green), refused registers (yellow), did not answer (red), was not reported by any collector (blue) or was "
+          "switched off (grey). Offline begins with the first of the failures.", _NO_STATES),
+    Words("状态变化", "设备何时在线（绿）、拒绝寄存器（黄）、无应答（红）、没有采集器上报（蓝）或被停用（灰）。离线从第一次失败算起。", _NO_STATES_ZH),
+)  # fmt: skip
+GROUP_STATES = (
+    Words("State over time", "When each member was online (green), refused registers (yellow), did not answer (red), was not reported by any collector (blue) or was "
+          "switched off (grey); who had trouble longest comes first, at most 25. Click a line to open its device.", _NO_STATES),
+    Words("状态变化", "各成员何时在线（绿）、拒绝寄存器（黄）、无应答（红）、没有采集器上报（蓝）或被停用（灰）；问题时间最长的在前，最多 25 台。点击条带可打开设备。", _NO_STATES_ZH),
 )  # fmt: skip
 
 _STANDING = (
@@ -157,4 +178,11 @@ HISTORY_SHOWN = (
 HISTORY_QUALITY = (
     Words("Quality", "Green is good, yellow uncertain, red bad with its reason, of a step its worst; empty where nothing was read.", _QUALITY_EMPTY),
     Words("质量", "绿色为好，黄色为不确定，红色为坏并注明原因，一步内取最差者；空白处没有读取。", _QUALITY_EMPTY_ZH),
+)  # fmt: skip
+HEAT = (
+    Words("By hour and day: ${heat:text}", "The mean of each hour, a column for each day, both by the site's clock: what comes back each day is a stripe, what is unusual stands "
+          "out. Which point and how many days is chosen above; with a fixed time range its days are shown.",
+          "No readings of this point in these days: choose another point, or more days, above."),
+    Words("按小时与日期：${heat:text}", "每小时的平均值，每天一列，均按现场时钟：每天重复的呈条纹，异常的突出显示。测点与天数在上方选择；时段为固定起止时间时，显示其中的各天。",
+          "这些天内该测点没有读数：请在上方选择其他测点或更多天数。"),
 )  # fmt: skip

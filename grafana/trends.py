@@ -4,25 +4,36 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models.statetimeline import Options
 
 from ddms.quality import Reason
-from grafana import limits, sentences, texts
+from grafana import limits, queries, sentences, texts
 from grafana.languages import Language
 from grafana.panels import (
+    DEVICE_UID,
     GREY,
     QUALITY_COLOURS,
+    STATE_COLOURS,
     Place,
     Property,
     Sql,
     everything,
+    link,
     mappings,
+    one_of,
     panel,
     query_variable,
+    url,
 )
 
 _EXTREMES = [
     Property("color", {"mode": "fixed", "fixedColor": "rgba(140, 140, 140, 0.35)"}),
     Property("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}),
+]
+_EARLIER = [
+    Property("custom.lineStyle", {"fill": "dot", "dash": [0, 6]}),
+    Property("custom.lineWidth", 2),
+    Property("custom.showPoints", "never"),
 ]
 
 
@@ -32,7 +43,10 @@ _NOTHING = [Property("color", {"mode": "fixed", "fixedColor": GREY})]
 def _unit_from_query() -> dashboard.DataTransformerConfig:
     options = {
         "configRefId": "unit",
-        "mappings": [{"fieldName": "unit", "handlerKey": "unit"}, *limits.tint_mappings()],
+        "mappings": [
+            *({"fieldName": one, "handlerKey": one} for one in ("unit", "decimals", "min", "max")),
+            *limits.tint_mappings(),
+        ],
         "applyTo": {"id": "byType", "options": "number"},
     }
     return dashboard.DataTransformerConfig(id_val="configFromData", options=options)
@@ -68,13 +82,29 @@ def trend(words: texts.Words, place: Place, sql: str, unit_sql: str, language: L
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.NONE))
     )  # fmt: skip
     shown = panel(blank, words, place).override_by_regexp("/[↓↑]$/", _EXTREMES)
-    return limits.draw_lines(shown.override_by_regexp(f"/^{texts.MARK_OF_NOTHING}/", _NOTHING), language)
+    shown.override_by_regexp(f"/^{texts.MARK_OF_NOTHING}/", _NOTHING)
+    shown.override_by_regexp(
+        f"/ · ({'|'.join(language.says(texts.COMPARED[one]) for one in ('day', 'week'))})$/", _EARLIER
+    )
+    return limits.draw_lines(shown, language)
 
 
-def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
-    """Return states over time, a row for each point."""
+class _OnePage(statetimeline.Panel):
+    """A timeline without pages; the SDK only leaves their length out, and then Grafana takes its own."""
+
+    def build(self) -> dashboard.Panel:
+        """Return the panel."""
+        if isinstance(self._internal.options, Options):
+            self._internal.options.per_page = 0
+        return super().build()
+
+
+def timeline(
+    words: texts.Words, place: Place, sql: str, blank: statetimeline.Panel | None = None
+) -> statetimeline.Panel:
+    """Return states over time, a row for each point; `blank`: a panel with other ways."""
     blank = (
-        statetimeline.Panel()
+        (blank or statetimeline.Panel())
         .with_target(Sql(sql))
         # Splits by the texts of a row; unlike partitionByValues it leaves the no-data text, but it would lose the unit.
         .with_transformation(dashboard.DataTransformerConfig(id_val="prepareTimeSeries", options={"format": "multi"}))
@@ -91,6 +121,16 @@ def timeline(words: texts.Words, place: Place, sql: str) -> statetimeline.Panel:
     return panel(blank, words, place, unit="string")
 
 
+def states(words: texts.Words, place: Place, sql: str, language: Language) -> statetimeline.Panel:
+    """Return how devices did over time, a row for each; `sql` is one of `queries.states`."""
+    names = {str(number): language.says(texts.STATES[state]) for state, number in queries.STATES.items()}
+    colours = {str(number): STATE_COLOURS[state] for state, number in queries.STATES.items()}
+    shown = timeline(words, place, sql, _OnePage()).mappings(mappings(names, colours))
+    here = url(DEVICE_UID, language, "device=${__field.labels.device_id}")
+    shown.override_by_field_type("number", [link(language.says(texts.OPEN_DEVICE_OF_LINE), here)])
+    return shown
+
+
 def qualities(words: texts.Words, place: Place, sql: str, language: Language) -> statetimeline.Panel:
     """Return quality over time, a row for each point, with the reasons of what is bad."""
     names = {str(reason.value): language.says(sentences.REASONS[reason.label]) for reason in Reason}
@@ -102,3 +142,8 @@ def unit_variable(language: Language, sql: str) -> dash.QueryVariable:
     """Return the hidden variable by whose values trends are repeated."""
     unit = query_variable("unit", language.says(texts.UNIT), sql).multi(multi=True).include_all(include_all=True)
     return unit.current(everything()).hide(dashboard.VariableHide.HIDE_VARIABLE)
+
+
+def compare_variable(language: Language) -> dash.CustomVariable:
+    """Return the variable that says with which earlier time the trends are compared."""
+    return one_of("compare", language.says(texts.COMPARE), language.table(texts.COMPARED), "none")

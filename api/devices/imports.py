@@ -136,6 +136,8 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         for point in wanted.points:
             added += _point_differences(wanted.name, None, point)
         return Step(entry=entry, before=None, after=wanted, changes=added)
+    if wanted.trend_point is None:
+        wanted = replace(wanted, trend_point=before.device.trend_point)
     if wanted.retention_days is None:
         wanted = replace(wanted, retention_days=before.device.retention_days)
     if wanted.groups is None or _same(wanted.groups, before.device.groups or []):

@@ -52,6 +52,11 @@ class DeviceChanges:
         description="Name of the profile that it follows from now on: points of it that the device has not are added, of "
         "the same key the device's counts; applyProfile puts all back to the profile's. Null: it follows none, and keeps its points.",
     )
+    trend_point: str | None = field(
+        default=strawberry.UNSET,
+        description="Key of the point that stands for the device in lists; null: the one with the most important limit, else the first number with a "
+        "unit that is no counter's.",
+    )
     groups: list[str] | None = field(
         default=strawberry.UNSET,
         description="Names of the groups that it shall be in; one that is not there yet is made.",
@@ -127,7 +132,7 @@ class DeviceMutations:
                 info.context.actor,
                 number,
                 version=version,
-                changes=given(changes, {"profile"}),
+                changes=given(changes, {"profile", "trend_point"}),
                 remove_points=remove_points,
             )
         return DevicePayload(device=await by_number(info.context.database, number), notices=noticed)

@@ -26,6 +26,7 @@ from api.retention.deletions import forget
 from ddms import inputs
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.registers import DataType
 
 USE_ENDPOINT = "-- ddms:use_endpoint\nSELECT use_endpoint($1)"
 ENSURE_CONNECTION = """-- ddms:ensure_connection
@@ -33,13 +34,13 @@ INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM conne
 ON CONFLICT (endpoint) DO NOTHING
 """
 INSERT_DEVICE = """-- ddms:insert_device
-INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id)
-SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)) FROM connections c WHERE c.endpoint = $3
+INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id, trend_point)
+SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)), $11 FROM connections c WHERE c.endpoint = $3
 RETURNING id
 """
 UPDATE_DEVICE = """-- ddms:update_device
 UPDATE devices SET name = $2, description = $3, connection_id = (SELECT id FROM connections WHERE endpoint = $4),
-       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)),
+       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)), trend_point = $12,
        version = version + 1, updated_at = now()
  WHERE id = $1
 """
@@ -92,6 +93,11 @@ class DeviceInput:
         description="Name of the profile that it follows: the points of the profile come to those that are given here; "
         "of the same key the one given here counts.",
     )
+    trend_point: str | None = field(
+        default=None,
+        description="Key of the point that stands for the device in lists, with its value and its trend; left out, it is the one with the most "
+        "important limit, else the first number with a unit that is no counter's.",
+    )
     groups: list[str] | None = field(
         default=None,
         description="Names of the groups that it shall be in; one that is not there yet is made. Left out, it stays in those it is in.",
@@ -116,6 +122,7 @@ class DeviceInput:
             value = getattr(self, name)
             if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, Sentence("it must be from {} to {}", low, high)
+        self.trend_point = (self.trend_point or "").strip() or None
         for place, point in enumerate(self.points):
             if not point.register_table.is_bits and point.register.size > self.max_words:
                 yield (
@@ -157,6 +164,7 @@ _STORED = (
     "max_gap",
     "retention_days",
     "profile",
+    "trend_point",
 )
 
 
@@ -184,6 +192,18 @@ def problems_of_points(points: list[PointInput]) -> Iterator[tuple[str, str]]:
         seen.add(point.key)
 
 
+def check_trend_point(device: DeviceInput) -> None:
+    """Raise unless the point that shall stand for a device is a number of its own."""
+    numbers = [p.key for p in device.points if p.data_type not in {DataType.STRING, DataType.BOOL, DataType.BIT}]
+    if device.trend_point is not None and device.trend_point not in numbers:
+        sentence = Sentence(
+            "the device has no number {!r}: write the key of one of its points, neither a text nor a switch ({})",
+            device.trend_point[:70],
+            ", ".join(numbers[:10]),
+        )
+        raise DdmsError(Code.INVALID, sentence, field="trend_point")
+
+
 async def create_device(statements: Statements, actor: Actor, device: DeviceInput) -> int:
     """Store a checked device with its points and those of its profile; return its number."""
     if device.profile is not None:
@@ -191,6 +211,7 @@ async def create_device(statements: Statements, actor: Actor, device: DeviceInpu
         profile.lend_limits(device.points)
         device = replace(device, profile=profile.name, points=device.points + profile.missing_in(device.points))
     check_references(device.points, {point.key for point in device.points})
+    check_trend_point(device)
     await ensure_connection(statements, device.endpoint)
     if statements.person is not None and device.groups is None:
         device = replace(device, groups=await only_group(statements))
@@ -256,6 +277,8 @@ async def store_device(
     await with_those_of_the_profile(statements, number, [p for p in after.points if p.key not in known])
     settled(after.points, before.points)
     check_references(after.points, keys)
+    if before.trend_point != after.trend_point:
+        check_trend_point(after)
     if missing:
         gone = await statements.value(REMOVE_POINTS, number, missing)
         await forget(statements, actor, gone, subject=_subject(after.name, missing))

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _DEVICE = """
 SELECT d.id, d.name, lower(d.name) AS by_name, coalesce(s.last_seen, '-infinity') AS by_last_seen, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
-       d.retention_days, f.name AS profile,
+       d.retention_days, f.name AS profile, d.trend_point,
        array(SELECT g.name FROM groups g JOIN device_groups m ON m.group_id = g.id WHERE m.device_id = d.id ORDER BY lower(g.name)) AS groups,
        d.version, d.created_at, d.updated_at, d.deleted_at,
        CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state,
@@ -98,7 +98,7 @@ class DeviceStatus:
 
 _STATUS = ("name", "since", "last_seen", "failures", "first_failure", "last_error")
 _OWN = (
-    "name", "description", "endpoint", "unit_id", "enabled", "max_words", "max_bits", "max_gap", "retention_days", "profile",
+    "name", "description", "endpoint", "unit_id", "enabled", "max_words", "max_bits", "max_gap", "retention_days", "profile", "trend_point",
     "version", "created_at", "updated_at", "deleted_at",
 )  # fmt: skip
 
@@ -145,6 +145,10 @@ class Device:
     retention_days: int = field(description="How long its readings are kept, in days.")
     profile: str | None = field(
         description="Name of the profile that it follows; null when all its points are its own."
+    )
+    trend_point: str | None = field(
+        description="Key of the point that stands for it in lists; null, or one that it has not: the one with the most important limit, "
+        "else the first number with a unit that is no counter's."
     )
     version: int = field(description="Grows with each change; updateDevice asks for it.")
     created_at: datetime = field(description="When it was added.")

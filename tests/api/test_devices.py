@@ -41,6 +41,16 @@ async def test_a_created_device_is_found_by_its_id_and_by_its_name_in_any_case(a
     }  # fmt: skip
 
 
+async def test_the_point_that_stands_for_a_device_is_a_number_of_its_own(api: Api):
+    ask = "mutation ($id: ID!, $version: Int!, $key: String) { updateDevice(id: $id, version: $version, changes: {trendPoint: $key}) { errors { field message } device { trendPoint } } }"
+    device = await add(api, "Pump", trendPoint="flow")
+    refused = (await api.ask(ask, id=device["id"], version=1, key="gone"))["errors"]
+    assert [(one["field"], one["message"][:32]) for one in refused] == [
+        ("trendPoint", "the device has no number 'gone':")
+    ]
+    assert (await api.ask(ask, id=device["id"], version=1, key=None))["device"] == {"trendPoint": None}
+
+
 async def test_two_devices_at_one_endpoint_share_its_connection(api: Api, owner: asyncpg.Connection):
     await add(api, "A", endpoint="tcp://10.0.0.1:502", unitId=1)
     await add(api, "B", endpoint="tcp://10.0.0.1", unitId=2)

@@ -102,7 +102,14 @@ def questions(halls: Halls) -> Iterator[tuple[str, str]]:
         "group": groups[1:],
         "state": ["online", "unknown"],
     }
-    chosen |= {"unit": ["m³/h", "no unit"], "keys": ["flow", "mode"], "search": [""], "interval_ms": ["5000"]}
+    chosen |= {
+        "unit": ["m³/h", "Flow"],
+        "compare": ["day"],
+        "heat": points[:1],
+        "keys": ["flow", "mode"],
+        "search": [""],
+        "interval_ms": ["5000"],
+    }
 
     def filled(match: re.Match[str]) -> str:
         name, form = match[1] or match[3], match[2]
