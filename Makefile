@@ -67,7 +67,7 @@ image: ## Build the image and hold it below 150 MB (needs Docker)
 	docker run --rm --read-only --user 10001:10001 --cap-drop ALL ddms:$(VERSION) --version
 
 audit: ## Look for known holes in what is installed (needs uv and a network)
-	uvx --quiet pip-audit==2.10.1 --disable-pip --require-hashes --requirement requirements.runtime.lock
+	uvx --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement requirements.runtime.lock
 
 sbom: ## Write what is in a release, as CycloneDX, to build/ddms.cdx.json (needs uv)
 	@mkdir -p build

@@ -7,7 +7,7 @@ from ddms.errors import Code, DdmsError
 
 
 def listen_on(host: str, port: int, setting: str) -> socket.socket:
-    """Return a socket that listens on a host, by name or address of either IP version; 0 is any free port.
+    """Return a socket that listens on a host, by name or address of either IP version (`::`: on all of both); 0 is any free port.
 
     `setting` names the setting without its last word (`DDMS_API`), for the sentence of the `DdmsError` when it cannot.
     """
@@ -16,7 +16,8 @@ def listen_on(host: str, port: int, setting: str) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address, family=family, backlog=2048)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
         raise DdmsError(Code.UNAVAILABLE, _sentence(host, port, setting, error)) from error
 

@@ -51,6 +51,7 @@ def rendered(*options: str) -> str:
 @each_pod
 def test_each_pod_is_an_ordinary_user_without_the_clusters_api(name):
     assert PODS[name]["automountServiceAccountToken"] is False
+    assert PODS[name]["enableServiceLinks"] is False, "DDMS_SERVICE_HOST is no setting: the programs would not start"
     context = PODS[name]["securityContext"]
     assert context["runAsNonRoot"] is True
     assert context["runAsUser"] > 0
