@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import textwrap
 import time
 import urllib.request
 from pathlib import Path
@@ -28,7 +29,7 @@ def step(number: int) -> str:
     section = re.split(r"^\d+\. ", PAGE.split("\n## Installing\n")[1].split("\n## ")[0], flags=re.MULTILINE)[number]
     commands = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert commands, f"step {number} has no commands"
-    return commands[1]
+    return textwrap.dedent(commands[1])
 
 
 def sh(script: str) -> None:
