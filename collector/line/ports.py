@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import serial
 
-from collector.line.requests import ReadError, of_connecting, tune
+from collector.line.requests import ReadError, in_time, of_connecting, tune
 from ddms.quality import Reason
 
 _FASTEST_COUNTED = 19_200  # above it the silent time is fixed (Modbus over Serial Line V1.02, section 2.5.1.1)
@@ -54,7 +54,7 @@ class TcpPort(asyncio.Protocol):
     async def open(self, timeout: float) -> None:
         """Connect, trying the host's addresses in turn."""
         try:
-            async with asyncio.timeout(timeout):
+            async with in_time(timeout):
                 await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._number)
         except OSError as error:  # TimeoutError is one
             raise of_connecting(error) from None

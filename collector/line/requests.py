@@ -7,12 +7,15 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from ddms.quality import Reason, of_exception
 
 HEAD_BYTES = 9  # of a Modbus TCP answer before its data: the header, the unit, the function, the number of data bytes
+HELD_UP = 0.05  # seconds by which a time-out is looked at too late when this program was held up, not the device
+CATCH_UP = 0.05  # seconds in which what came meanwhile is taken then
 
 _REQUEST = struct.Struct(">HHBBHH")
 _ANSWER = struct.Struct(">HHBBB")
@@ -122,6 +125,27 @@ async def one_by_one(reader: Reader, run: Run[Any], timeout: float, pause: float
 def data_bytes(function: int, count: int) -> int:
     """Return how many bytes of data a right answer has."""
     return (count + 7) // 8 if function <= 2 else 2 * count
+
+
+@asynccontextmanager
+async def in_time(timeout: float) -> AsyncIterator[None]:
+    """Raise `TimeoutError` as `asyncio.timeout` does, but not for what came in time and was only looked at too late.
+
+    When this program was held up until after the time-out, it first takes what the system received meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    async with asyncio.timeout(None) as limit:
+
+        def look() -> None:
+            now = loop.time()
+            limit.reschedule(now + CATCH_UP if now > deadline + HELD_UP else now)
+
+        watch = loop.call_at(deadline, look)
+        try:
+            yield
+        finally:
+            watch.cancel()
 
 
 def of_connecting(error: OSError) -> ReadError:

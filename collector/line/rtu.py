@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from collector.line.ports import Port, SerialPort, TcpPort
-from collector.line.requests import ReadError, Run, data_bytes, one_by_one
+from collector.line.requests import ReadError, Run, data_bytes, in_time, one_by_one
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason
 
@@ -206,7 +206,7 @@ class RtuLine:
         self._come = 0
         try:
             self._port.send(request)
-            async with asyncio.timeout(timeout):
+            async with in_time(timeout):
                 return await exchange.answer
         except (TimeoutError, asyncio.CancelledError) as error:
             self._late[shape] = time.monotonic() + max(LATE_SECONDS, 2 * timeout)

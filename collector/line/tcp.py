@@ -13,13 +13,16 @@ from typing import Any, cast
 
 from collector.line import mbap
 from collector.line.requests import (
+    CATCH_UP,
     HEAD_BYTES,
+    HELD_UP,
     Line,
     Reader,
     ReadError,
     ReadRequest,
     Run,
     data_bytes,
+    in_time,
     of_connecting,
     one_by_one,
     tune,
@@ -88,6 +91,7 @@ class TcpLine(asyncio.Protocol):
         self._abandoned: set[int] = set()  # transaction ids whose answers may still come over this connection
         self._watch: asyncio.TimerHandle | None = None
         self._watched = 0.0
+        self._is_catching_up = False
         self._transaction = 0
         self._rest = b""
         self._come = 0  # bytes since the last right answer
@@ -104,7 +108,7 @@ class TcpLine(asyncio.Protocol):
     async def open(self, timeout: float) -> None:
         """Connect, trying the host's addresses in turn."""
         try:
-            async with asyncio.timeout(timeout):
+            async with in_time(timeout):
                 await self._loop.create_connection(lambda: self, self._endpoint.host, self._endpoint.port)
         except OSError as error:  # TimeoutError is one
             raise of_connecting(error) from None
@@ -192,6 +196,11 @@ class TcpLine(asyncio.Protocol):
     def _look(self) -> None:
         self._watch = None
         now = time.monotonic() + _CLOCK_TICK
+        if now > self._watched + HELD_UP and not self._is_catching_up:
+            self._is_catching_up = True
+            self._watch_until(now + CATCH_UP)  # this program was held up: what came meanwhile is taken first
+            return
+        self._is_catching_up = False
         for exchange in list(self._waiting.values()):
             if exchange.sent + exchange.timeout <= now:
                 self._time_out(exchange)

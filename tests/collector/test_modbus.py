@@ -1,9 +1,12 @@
 """Lines against devices that we did not write, and against devices that lie."""
 
 import asyncio
+import select
 import struct
+import time
 
 import pytest
+import uvloop
 
 from collector.line.tcp import ReadError, line
 from ddms.endpoints import Endpoint, Transport
@@ -134,6 +137,28 @@ async def test_a_device_that_hangs_up_is_closed_and_can_be_opened_again():
         assert not link.is_open
         await link.open(1.0)
         assert link.is_open
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_what_came_in_time_counts_although_this_program_was_held_up_until_later(run):
+    async def asked(port: int) -> bytes:
+        link = line(Endpoint(Transport.TCP, "127.0.0.1", port))
+
+        def hold_up() -> None:
+            time.sleep(0.3)
+            if link.is_open:
+                select.select([link._transport.get_extra_info("socket").fileno()], [], [], 60)
+
+        asyncio.get_running_loop().call_soon(hold_up)
+        await link.open(0.1)
+        asyncio.get_running_loop().call_later(0.01, hold_up)  # uvloop sends at the end of its turn
+        data = await link.read(1, 3, 0, 1, 0.1)
+        link.close()
+        await asyncio.sleep(0.05)
+        return data
+
+    with foreign_server() as (port, _):
+        assert run(asked(port)) == b"\0\0"
 
 
 async def test_where_nobody_listens_the_connection_is_refused():

@@ -17,7 +17,7 @@ from tests.support.words import words_of
 
 def wanted(**changes):
     return {
-        "timeout_ms": 100, "unit_from": 1, "unit_to": 3, "tables": ["holding"], "address_from": 0, "address_to": 299,
+        "timeout_ms": 5000, "unit_from": 1, "unit_to": 3, "tables": ["holding"], "address_from": 0, "address_to": 299,
     } | changes  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def having(*spans, silent=(), most=125):
 
 async def test_units_and_their_registers_are_found():
     async with scripted(having((0, 10), (20, 1), (32, 8), silent=(1, 3))) as device:
-        result, progress = await found(device.port, address_to=39)
+        result, progress = await found(device.port, address_to=39, timeout_ms=300)
     (unit,) = result["units"]
     assert unit["unit_id"] == 2
     assert ranges(unit) == [("holding", 0, 10), ("holding", 20, 1), ("holding", 32, 8)]
@@ -92,7 +92,7 @@ async def test_a_device_that_hangs_up_after_each_answer_is_scanned():
 
 async def test_a_table_that_never_answers_is_left_alone():
     async with scripted(lambda r: words(r) if r[4] == 1 else None) as device:
-        result, _ = await found(device.port, unit_to=1, address_to=65_535)
+        result, _ = await found(device.port, unit_to=1, address_to=65_535, timeout_ms=300)
     assert len(device.requests) < 10
     assert result["units"][0]["notes"][-1] == "holding: the device did not answer in time"
 
@@ -122,7 +122,7 @@ async def test_the_unit_that_answers_unlike_all_others_is_the_one_that_is_scanne
 
 async def test_a_block_that_is_not_answered_is_told():
     async with scripted(lambda r: words(r) if r[3] < 124 else None) as device:
-        result, _ = await found(device.port, unit_to=1, address_to=199)
+        result, _ = await found(device.port, unit_to=1, address_to=199, timeout_ms=300)
     assert ranges(result["units"][0]) == [("holding", 0, 124)]
     assert result["units"][0]["notes"] == ["holding 124 – 199: the device did not answer in time"]
 
@@ -131,7 +131,7 @@ async def test_a_block_that_is_not_answered_is_told():
 async def test_a_serial_line_is_scanned():
     with serial_cable() as (ours, theirs, _), foreign_rtu_server(theirs, 2, 5):
         route = Route(LineSettings(endpoint=Endpoint.parse(f"serial://{ours}"), timeout=0.2, parity="none"))
-        asked = wanted(unit_to=6, tables=["holding", "coil"], address_from=30, address_to=40, timeout_ms=150)
+        asked = wanted(unit_to=6, tables=["holding", "coil"], address_from=30, address_to=40, timeout_ms=300)
         try:
             result = await scan(route, asked, lambda p, r: None)
         finally:
@@ -204,7 +204,7 @@ def whole_values(first: int, last: int, size: int = 2):
 )
 async def test_a_device_that_answers_whole_values_only_is_scanned(first: int, last: int, size: int):
     async with scripted(whole_values(first, last, size)) as device:
-        result, progress = await found(device.port, unit_to=1, address_to=last + 4, timeout_ms=5000)
+        result, progress = await found(device.port, unit_to=1, address_to=last + 4)
     (unit,) = result["units"]
     assert ranges(unit) == [("holding", first, last - first + 1)]
     assert "read values whole" in unit["notes"][0]
