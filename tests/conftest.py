@@ -20,7 +20,7 @@ from tests.support.measured import set_aside_broken
 # The certificates of the whole world are read once a process, not once a client: most clients here speak plain HTTP.
 httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
-_UNIT = Path(__file__).parent / "unit"
+_JOURNEYS, _UNIT = Path(__file__).parent / "journeys", Path(__file__).parent / "unit"
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()
 
@@ -67,8 +67,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what meets the load of the machine, before -m chooses; skip by name what this edition cannot do."""
+    """Mark what meets the load of the machine, before -m chooses; skip by name what this edition cannot do.
+
+    The longest come first, on one worker, so that none is left over when the others have nothing to do any more.
+    """
     edition = os.environ.get("DDMS_TEST_EDITION")
+    items.sort(key=lambda item: _JOURNEYS not in item.path.parents)
     for item in items:
         if _UNIT not in item.path.parents:
             item.add_marker(pytest.mark.load)
