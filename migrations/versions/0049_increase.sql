@@ -44,26 +44,22 @@ COMMENT ON COLUMN rollup_1m.restarts IS 'How often it was set back in between';
 COMMENT ON COLUMN rollup_1m.rise_from IS 'When its first value was read';
 COMMENT ON COLUMN rollup_1m.rise_to IS 'When its last value was read';
 
--- As in 0019, with the increase. OFFSET 0: of a point that is no counter there is no row, and its readings are not read again.
+-- As in 0019, with the increase. What has no value is a partition of its own, so that it does not come between two values.
 CREATE OR REPLACE FUNCTION make_rollup_1m(point int, from_time timestamptz, to_time timestamptz, lowest timestamptz, highest timestamptz) RETURNS SETOF rollup_1m
 LANGUAGE sql STABLE AS $$
-    SELECT point, s.bucket, count(*)::int, (count(*) FILTER (WHERE quality = 0))::int, count(value)::int,
+    SELECT point, bucket, count(*)::int, (count(*) FILTER (WHERE quality = 0))::int, count(value)::int,
            coalesce(sum(summable(value)), 0), min(value), max(value),
            (array_agg(value ORDER BY time) FILTER (WHERE value IS NOT NULL))[1],
            (array_agg(value ORDER BY time DESC) FILTER (WHERE value IS NOT NULL))[1], max(quality),
            min(time), max(time), (array_agg(value ORDER BY time DESC))[1], coalesce(sum(weighable(value) * seconds), 0), coalesce(sum(seconds), 0),
-           min(c.rise), min(c.restarts), min(c.rise_from), min(c.rise_to)
-      FROM (SELECT r.*, CASE WHEN value IS NOT NULL AND next_at < bucket + interval '1 minute' THEN date_part('epoch', held_until(time, next_at, pace, gap) - time) END AS seconds
-              FROM (SELECT time, value, quality, date_bin('1 minute', time, '2000-01-01Z') AS bucket, lead(time) OVER (ORDER BY time) AS next_at
+           sum(counted(before, value, modulus, zero)) FILTER (WHERE counter AND value IS NOT NULL),
+           (sum(restarted(before, value, modulus, zero)::int) FILTER (WHERE counter AND value IS NOT NULL))::int,
+           min(time) FILTER (WHERE counter AND value IS NOT NULL), max(time) FILTER (WHERE counter AND value IS NOT NULL)
+      FROM (SELECT r.*, modulus, zero, counter, CASE WHEN value IS NOT NULL AND next_at < bucket + interval '1 minute' THEN date_part('epoch', held_until(time, next_at, pace, gap) - time) END AS seconds
+              FROM (SELECT time, value, quality, date_bin('1 minute', time, '2000-01-01Z') AS bucket, lead(time) OVER (ORDER BY time) AS next_at,
+                           lag(value) OVER (PARTITION BY value IS NULL, date_bin('1 minute', time, '2000-01-01Z') ORDER BY time) AS before
                       FROM readings WHERE point_id = point AND time >= from_time AND time < to_time AND time >= lowest AND time < highest) r
-             CROSS JOIN (SELECT pace, gap FROM point_holds WHERE point_id = point OFFSET 0) p) s
-      LEFT JOIN (SELECT n.* FROM (SELECT modulus, zero FROM point_holds WHERE point_id = point AND counter OFFSET 0) p
-                  CROSS JOIN LATERAL (
-                       SELECT bucket, sum(counted(before, value, p.modulus, p.zero)) AS rise, count(*) FILTER (WHERE restarted(before, value, p.modulus, p.zero))::int AS restarts,
-                              min(time) AS rise_from, max(time) AS rise_to
-                         FROM (SELECT time, value, date_bin('1 minute', time, '2000-01-01Z') AS bucket, lag(value) OVER (PARTITION BY date_bin('1 minute', time, '2000-01-01Z') ORDER BY time) AS before
-                                 FROM readings WHERE point_id = point AND value IS NOT NULL AND time >= from_time AND time < to_time AND time >= lowest AND time < highest) v
-                        GROUP BY 1) n) c ON c.bucket = s.bucket
+             CROSS JOIN (SELECT * FROM point_holds WHERE point_id = point OFFSET 0) p) s
      GROUP BY 2
 $$;
 DO $$
@@ -74,28 +70,22 @@ BEGIN
         EXECUTE format($function$
             CREATE OR REPLACE FUNCTION %1$I(point int, from_time timestamptz, to_time timestamptz, lowest timestamptz, highest timestamptz)
             RETURNS SETOF %2$I LANGUAGE sql STABLE AS $body$
-                SELECT point, s.whole, sum(total)::int, sum(good)::int, sum(count)::int, sum(sum), min(min), max(max),
+                SELECT point, whole, sum(total)::int, sum(good)::int, sum(count)::int, sum(sum), min(min), max(max),
                        (array_agg(first ORDER BY bucket) FILTER (WHERE count > 0))[1],
                        (array_agg(last ORDER BY bucket DESC) FILTER (WHERE count > 0))[1], max(worst),
                        CASE WHEN bool_and(known) THEN min(first_at) END, CASE WHEN bool_and(known) THEN max(last_at) END,
                        CASE WHEN bool_and(known) THEN (array_agg(held ORDER BY bucket DESC))[1] END,
                        CASE WHEN bool_and(known) THEN sum(integral + weighable(held) * coalesce(seconds, 0)) END,
                        CASE WHEN bool_and(known) THEN sum(covered + coalesce(seconds, 0)) END,
-                       min(c.rise), min(c.restarts), min(c.rise_from), min(c.rise_to)
-                  FROM (SELECT r.*, first_at IS NOT NULL AS known,
+                       sum(coalesce(rise, counted(first, last, modulus, zero)) + counted(before, first, modulus, zero)) FILTER (WHERE counter AND count > 0),
+                       (sum(coalesce(restarts, restarted(first, last, modulus, zero)::int) + restarted(before, first, modulus, zero)::int) FILTER (WHERE counter AND count > 0))::int,
+                       min(coalesce(rise_from, first_at, bucket)) FILTER (WHERE counter AND count > 0), max(coalesce(rise_to, last_at, bucket)) FILTER (WHERE counter AND count > 0)
+                  FROM (SELECT r.*, modulus, zero, counter, first_at IS NOT NULL AS known,
                                CASE WHEN held IS NOT NULL AND next_at < whole + interval %3$L THEN date_part('epoch', held_until(last_at, next_at, pace, gap) - last_at) END AS seconds
-                          FROM (SELECT *, date_bin(%3$L, bucket, '2000-01-01Z') AS whole, lead(first_at) OVER (ORDER BY bucket) AS next_at
+                          FROM (SELECT *, date_bin(%3$L, bucket, '2000-01-01Z') AS whole, lead(first_at) OVER (ORDER BY bucket) AS next_at,
+                                       lag(last) OVER (PARTITION BY count > 0, date_bin(%3$L, bucket, '2000-01-01Z') ORDER BY bucket) AS before
                                   FROM %4$I WHERE point_id = point AND bucket >= from_time AND bucket < to_time AND bucket >= lowest AND bucket < highest) r
-                         CROSS JOIN (SELECT pace, gap FROM point_holds WHERE point_id = point OFFSET 0) p) s
-                  LEFT JOIN (SELECT n.* FROM (SELECT modulus, zero FROM point_holds WHERE point_id = point AND counter OFFSET 0) p
-                              CROSS JOIN LATERAL (
-                                   SELECT whole, sum(coalesce(rise, counted(first, last, p.modulus, p.zero)) + counted(before, first, p.modulus, p.zero)) AS rise,
-                                          sum(coalesce(restarts, restarted(first, last, p.modulus, p.zero)::int) + restarted(before, first, p.modulus, p.zero)::int)::int AS restarts,
-                                          min(coalesce(rise_from, first_at, bucket)) AS rise_from, max(coalesce(rise_to, last_at, bucket)) AS rise_to
-                                     FROM (SELECT bucket, first, last, rise, restarts, rise_from, rise_to, first_at, last_at, date_bin(%3$L, bucket, '2000-01-01Z') AS whole,
-                                                  lag(last) OVER (PARTITION BY date_bin(%3$L, bucket, '2000-01-01Z') ORDER BY bucket) AS before
-                                             FROM %4$I WHERE point_id = point AND count > 0 AND bucket >= from_time AND bucket < to_time AND bucket >= lowest AND bucket < highest) v
-                                    GROUP BY 1) n) c ON c.whole = s.whole
+                         CROSS JOIN (SELECT * FROM point_holds WHERE point_id = point OFFSET 0) p) s
                  GROUP BY 2
             $body$ $function$, 'make_' || level.column1, level.column1, level.column3, level.column2);
     END LOOP;
