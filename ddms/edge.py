@@ -19,6 +19,8 @@ LINE = re.compile(r"edge: (?P<status>[1-5]\d\d) (?P<seconds>\d+\.\d+) (?P<bytes>
 PLACES = (
     ("/grafana/public/", "grafana_files"),
     ("/grafana/api/live/", "grafana_live"),
+    ("/grafana/api/ds/query", "grafana_query"),
+    ("/errors", "errors"),
     ("/grafana", "grafana"),
     ("/graphql", "graphql"),
     ("/graphiql/", "graphiql_files"),

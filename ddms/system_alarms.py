@@ -371,6 +371,21 @@ SELECT 'backups', (copy_error IS NOT NULL)::int, copied_name || ': ' || left(cop
             action=Sentence("Mend what the detail says; the copy is tried again by itself."),
         ),
     ),
+    # A single one is a slip that its person reads out; several are a fault that many meet.
+    "errors_unexpected": Kind(
+        priority=Priority.LOW,
+        raised=4,
+        cleared=0,
+        measured="""
+SELECT 'api', count(*), 'the newest of them has the number ' || (array_agg(reference ORDER BY time DESC))[1]
+  FROM errors WHERE code = 'INTERNAL' AND time > now() - interval '15 minutes'""",
+        texts=Texts(
+            title=Sentence("DDMS itself fails again and again"),
+            cause=Sentence("A fault of DDMS, or something that it does not expect of its database; the log has it under the number."),
+            consequence=Sentence("Somebody does not get what they asked for."),
+            action=Sentence("See `ddms errors list` and the log of the API, and tell it to whoever makes DDMS."),
+        ),
+    ),
     # Raised by collectors, when the job `watch` stands still; whoever watches again clears it.
     "watch_stopped": Kind(
         priority=Priority.HIGH,

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import alarm_sql, queries
+from grafana import alarm_sql, failures, queries
 from grafana import texts_alarms as texts
 from grafana.buttons import action, button, buttons
 from grafana.languages import Language
@@ -333,4 +333,5 @@ def alarms(language: Language) -> dashboard.Dashboard:
     for variable in filters(language):
         board.with_variable(variable)
     panels = [_situation, _counts, _all_at_once, _standing, _hidden]
-    return place_panels(board, [one(language) for one in panels])
+    failed = failures.of_buttons(Place(0, 33, 24, 5), language)
+    return place_panels(board, [*(one(language) for one in panels), failed])

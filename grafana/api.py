@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import texts
+from grafana import failures, texts
 from grafana import texts_api as words
 from grafana.languages import Language
 from grafana.panels import (
@@ -80,7 +80,9 @@ def _asked(language: Language) -> list[timeseries.Panel]:
     says = language.says
     by_name = "sum by (name) (rate({}[$__rate_interval]))"
     durations = [PrometheusSeries(_quantile(share, SECONDS), label) for share, label in ((0.5, "50 %"), (0.99, "99 %"))]
-    errors = PrometheusSeries("sum by (code) (rate(ddms_api_errors_total[$__rate_interval])) > 0", "{{code}}")
+    errors = PrometheusSeries(
+        "sum by (place, code) (rate(ddms_api_errors_total[$__rate_interval])) > 0", "{{place}}: {{code}}"
+    )
     return [
         lines(says(words.RATES), Place(0, 4, 12, 8), PrometheusSeries(_most(by_name.format(f"{SECONDS}_count")), "{{name}}"), unit="ops"),
         lines(says(words.DURATIONS), Place(12, 4, 12, 8), *durations, unit="s"),
@@ -118,7 +120,9 @@ def _edge(language: Language) -> list[timeseries.Panel]:
     says = language.says
     by_status = "sum by (status) (rate(ddms_edge_requests_total[$__rate_interval])) > 0"
     refused = 'sum by (place) (rate(ddms_edge_requests_total{status="429"}[$__rate_interval])) > 0'
-    failed = 'sum by (place, status) (rate(ddms_edge_requests_total{status=~"5.."}[$__rate_interval])) > 0'
+    # Grafana answers 400 where the database could not be asked.
+    panels = 'ddms_edge_requests_total{place="grafana_query", status="400"}'
+    failed = f'sum by (place, status) (rate(ddms_edge_requests_total{{status=~"5.."}}[$__rate_interval]) or rate({panels}[$__rate_interval])) > 0'
     seconds = f"histogram_quantile(0.99, sum by (place, le) (rate({EDGE_SECONDS}_bucket[$__rate_interval]))) >= 0"
     shown = (
         (
@@ -175,4 +179,5 @@ def api(language: Language) -> dashboard.Dashboard:
     first, *others = _asked(language), _live(language), _below(language), _edge(language)
     operations = _operations(language, Place(0, 12, 24, 10))
     below = [one for each in others for one in each]
-    return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below])
+    failed = failures.newest(Place(0, 86, 24, 9), language)
+    return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below, failed])

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import alarm_sql, sentences
+from grafana import alarm_sql, failures, sentences
 from grafana import texts_backups as texts
 from grafana.buttons import button
 from grafana.languages import Language
@@ -243,4 +243,5 @@ def backups(language: Language) -> dashboard.Dashboard:
     board.link(link_to(language.says(JOBS_TITLE), JOBS_UID, "clock-nine", language)).link(link_to_fleet(language))
     link_languages(board, BACKUPS_UID, language)
     panels = (_standing, _facts, _by_hand, _now, _sizes, _durations, _list, _failures, _restores)
-    return place_panels(board, [make(language) for make in panels])
+    failed = failures.of_buttons(Place(0, 45, 24, 5), language)
+    return place_panels(board, [*(make(language) for make in panels), failed])

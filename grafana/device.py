@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import limits, named, queries, sentences, standing, texts
+from grafana import failures, limits, named, queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.buttons import button
 from grafana.languages import Language
@@ -238,4 +238,5 @@ def device(language: Language) -> dashboard.Dashboard:
     below = [_trend(language), _switches(language), _quality(language), _texts(language)]
     limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
     board.with_variable(compare_variable(language))
-    return place_panels(board, [*above, *below])
+    failed = failures.of_buttons(Place(0, 60, 24, 5), language)
+    return place_panels(board, [*above, *below, failed])

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import alarm_sql
+from grafana import alarm_sql, failures
 from grafana import texts_jobs as texts
 from grafana.buttons import button
 from grafana.languages import Language
@@ -113,4 +113,5 @@ def jobs(language: Language) -> dashboard.Dashboard:
     board = new_dashboard(uid, language.says(texts.TITLE), language.says(texts.DESCRIPTION)).time("now-6h", "now")
     board.link(link_to(language.says(BACKUPS_TITLE), BACKUPS_UID, "database", language)).link(link_to_fleet(language))
     link_languages(board, JOBS_UID, language)
-    return place_panels(board, [make(language) for make in (_jobs, _durations, _failures)])
+    failed = failures.of_buttons(Place(0, 28, 24, 5), language)
+    return place_panels(board, [*(make(language) for make in (_jobs, _durations, _failures)), failed])

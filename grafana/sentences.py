@@ -68,6 +68,7 @@ _DETAILS_ZH = {
     r"the newest verified one is (.+), of (.+)": r"最近通过校验的是 \1，生成于 \2",
     r"none of (\d+) backups was ever verified": r"\1 个备份从未校验过",
     r"there is no backup": "没有备份",
+    r"the newest of them has the number (.+)": r"最近一次的报障编号为 \1",
     r"(.+) waits since (.+)": r"\1 自 \2 起一直在等待",
     r"(\d+) MB of (\d+) MB are free in (.+), the newest backup has (\d+) MB": r"\3 剩余 \1 MB，共 \2 MB；最新的备份为 \4 MB",
     r"as the collector sees it that took over": "接管的采集器所见",

@@ -105,6 +105,7 @@ KINDS = {
     "backup_waiting": ("a backup waits, and nobody makes it", "备份无人执行"),
     "backup_folder_filling": ("the folder of the backups fills", "备份目录即将占满"),
     "backup_copy_failed": ("a backup could not be copied", "备份复制失败"),
+    "errors_unexpected": ("DDMS itself fails again and again", "DDMS 自身反复出错"),
     "watch_stopped": ("nobody watches the system", "系统无人监视"),
     "certificate_expiring": ("a certificate expires soon", "证书即将过期"),
     "certificate_expires_soon": ("a certificate expires very soon", "证书很快过期"),

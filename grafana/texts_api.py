@@ -54,8 +54,8 @@ OPERATION_KINDS = {
 }
 REFUSED = {"refused": ("refused", "被拒绝")}
 ERRORS = (
-    Words("Errors by code", "Errors in answers; INTERNAL is a fault of DDMS and in its log.", f"No error in this time. {_ALL_EMPTY}"),
-    Words("各代码错误数", "应答中的错误；`INTERNAL` 是 DDMS 自身的故障，记于其日志。", f"该时段没有错误。{_ALL_EMPTY_ZH}"),
+    Words("Errors by place and code", "What callers were told: where they met it, and its code; INTERNAL is a fault of DDMS and in its log.", f"No error in this time. {_ALL_EMPTY}"),
+    Words("各位置与代码的错误数", "告知调用方的错误：位置与代码；`INTERNAL` 是 DDMS 自身的故障，记于其日志。", f"该时段没有错误。{_ALL_EMPTY_ZH}"),
 )  # fmt: skip
 COST = (
     Words("Cost a second", "The ten operations that ask for most; a unit is one field of one object.", _NOBODY_ASKED),
@@ -136,8 +136,8 @@ EDGE_REFUSED = (
     Words("边缘：超出限额（429）", "超出其地址限额的请求（按位置）；来源见边缘日志。", f"没有被拒绝的请求。{_NO_EDGE_ZH}"),
 )  # fmt: skip
 EDGE_FAILED = (
-    Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status.", f"Nothing failed. {_NO_EDGE}"),
-    Words("边缘：失败（500 及以上）", "表明边缘之后的服务不可用或出错的应答（按位置与状态）。", f"没有失败。{_NO_EDGE_ZH}"),
+    Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status; 400 of grafana_query are panels that failed.", f"Nothing failed. {_NO_EDGE}"),
+    Words("边缘：失败（500 及以上）", "表明边缘之后的服务不可用或出错的应答（按位置与状态）；`grafana_query` 的 400 为出错的面板。", f"没有失败。{_NO_EDGE_ZH}"),
 )  # fmt: skip
 EDGE_BYTES = (
     Words("Edge: sent", "Bytes a second to clients, by place.", _NO_EDGE),

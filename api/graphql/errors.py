@@ -31,7 +31,9 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         reference = failures.note(INTERNAL, "", original)
         message = told(Sentence("an unexpected error: the API's log has it under {}", reference))
         return {"message": message, **located, "extensions": {"code": INTERNAL, "reference": reference}}
-    extensions = {"code": expected.code.value, "reference": failures.note(expected.code.value, expected.message)}
+    of_button = failures.PLACE.get() is failures.Place.BUTTON  # whose person reads it on the dashboard
+    noted = failures.note(expected.code.value, told(expected.message) if of_button else expected.message)
+    extensions = {"code": expected.code.value, "reference": noted}
     if field := camel(expected.field):
         extensions["field"] = field
     if isinstance(expected, TryLater):

@@ -146,7 +146,7 @@ def _status(encoded: bytes, name: str) -> int:
     payload = (answer.get("data") or {}).get(name) or {}
     codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
     for error in payload.get("errors", []):
-        failures.note(error["code"], f"the button {name}: {error['message']}")
+        failures.note(error["code"], f"{name}: {error['message']}")
         codes.append(error["code"])
     if not codes:
         return 200

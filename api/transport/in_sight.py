@@ -6,6 +6,8 @@ names the person, and the views show what is in that person's sight (docs/decisi
 """
 
 import logging
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import httpx2
@@ -14,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.graphql import errors
-from api.ground.failures import Place
+from api.ground.failures import Place, note
 from api.ground.limits import BODY_BYTES
 from api.ground.roles import Role
 from api.transport import identity
@@ -88,8 +90,19 @@ async def query(request: Request) -> Response:
         return _refused(DdmsError(Code.UNAVAILABLE, "Grafana does not answer at the moment: try again"))
     except DdmsError as error:
         return _refused(error)
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        note("PANEL", _said(answer.content))
     kind = {"Content-Type": answer.headers.get("content-type", "application/json"), "Cache-Control": "no-store"}
     return Response(answer.content, answer.status_code, kind)
+
+
+def _said(content: bytes) -> str:
+    """Return what the database said to a panel, as Grafana tells it."""
+    with suppress(ValueError, AttributeError, TypeError):
+        answer = orjson.loads(content)
+        results = (answer.get("results") or {}).values()
+        return next((str(one["error"]) for one in results if "error" in one), str(answer.get("message")))
+    return "Grafana's answer cannot be read"
 
 
 async def empty(request: Request) -> Response:

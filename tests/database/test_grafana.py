@@ -345,7 +345,7 @@ def test_every_question_to_prometheus_names_metrics_and_labels_that_the_programs
     measures("query", "x")
     edge = Measures()
     edge.count("edge: 200 0.1 1 /graphql")
-    ERRORS.labels("api", "INVALID")
+    ERRORS.labels("graphql", "INVALID")
     STATEMENT_SECONDS.labels("x")
     CONNECTIONS.labels("idle")
     told = [generate_latest(registry).decode() for registry in (REGISTRY, of_collector(), edge.registry)]

@@ -52,6 +52,20 @@ async def test_grafana_is_told_who_asks_and_nothing_of_their_session(client, own
     assert answers[0].text == "/grafana/api/x?a=1 127.0.0.1 https"
 
 
+async def test_what_the_database_says_to_a_panel_begins_with_the_number_of_the_request(client, owner):
+    person = await signed_in(owner, "ann", "viewer")
+    headers = person.cookie | {"Origin": str(client.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+    failed = await client.post("/grafana/api/ds/query?fails=1", json={}, headers=headers)
+    id_ = failed.headers["X-Request-ID"]
+    number = f"{id_[:4]}-{id_[4:8]}"
+    assert failed.headers["Grafana-Trace-Id"] == number
+    told = [result["error"] for result in failed.json()["results"].values()]
+    assert told == [f'[{number}] the database said "error":"no"', f"[{number}] no"]
+    went_well = await client.post("/grafana/api/ds/query?fails=0", json={}, headers=headers)
+    assert number not in went_well.text
+    assert [result["error"] for result in went_well.json()["results"].values()][1] == "no"
+
+
 async def test_a_person_who_is_not_signed_in_is_led_to_the_page_for_that_and_back(client):
     for headers in (PAGE, PAGE | {"Sec-Fetch-Mode": "navigate"}):
         answer = await client.get("/grafana/d/ddms-fleet?var-a=1&from=now-1h", headers=headers)

@@ -55,6 +55,7 @@ INSERT INTO backups (name, state, reason, asked_at, started_at, finished_at, byt
       FROM (SELECT n, now() - n * interval '20 min' AS t FROM generate_series(1, 2) n) backup;
 INSERT INTO backups (name, state, reason, started_at, progress, doing) VALUES ('ddms-3', 'running', 'asked', now(), 0.5, 'reads readings_1m, 5 MB written');
 INSERT INTO restores (backup, database, state, progress) VALUES ('ddms-1', 'again', 'running', 0.5);
+INSERT INTO errors (time, reference, place, code, message, account) VALUES (now() - interval '5 min', '4f7a-2c09', 'button', 'CONFLICT', 'runJob: it runs already', -1);
 ANALYZE readings;
 """
 
@@ -71,6 +72,7 @@ def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
         quoted = [value.replace("'", "''") for value in values]
         return ",".join(values if form == "csv" else [f"'{q}'" for q in quoted] if form == "sqlstring" else quoted)
 
+    sql = sql.replace("${__user.login}", "usr_1")
     sql = sql.replace("${__to}", str(HOUR)).replace("${__from}", "0").replace("$__interval_ms", "5000")
     sql = sql.replace("$__timeFrom()", "(now() - interval '1 hour')").replace("$__timeTo()", "now()")
     sql = re.sub(r"\$\{(?P<braced>\w+):(?P<format>\w+)\}|\$(?P<plain>[a-z]+)\b", variable, sql)

@@ -155,7 +155,17 @@ class _Grafana(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
+        if self.path.startswith("/grafana/api/ds/query?fails"):
+            body = (
+                b'{"results":{"A":{"error":"the database said \\"error\\":\\"no\\"","status":500},"B":{"error":"no"}}}'
+            )
+            self.send_response(400 if self.path.endswith("=1") else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        else:
+            self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
