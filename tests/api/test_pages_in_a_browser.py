@@ -1,7 +1,11 @@
 """The pages in Chromium: with and without script, narrow and wide, to where a person goes after signing in."""
 
+import asyncio
+
 import pytest
 
+from api.ground.failures import Keeper
+from api.ground.metrics import REGISTRY
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.browser import Page, browsing, needs_chromium
 from tests.support.signed_in import PASSWORD, person_fixture  # noqa: F401 - fixture
@@ -80,7 +84,7 @@ async def test_fingers_hit_everything_and_nothing_is_cut_off_from_320_to_1920_px
     async with browsing(tmp_path) as page:
         await page.call("Network.enable")
         await page.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
-        for path in ("/sign-in", "/", "/account", "/sign-out"):
+        for path in ("/sign-in", "/nowhere", "/", "/account", "/export?device=Pump", "/sign-out"):
             if path == "/":
                 await sign_in(page, api.url)
             for width in (320, 768, 1920):
@@ -105,3 +109,32 @@ async def test_signing_in_from_the_export_leads_back_to_what_was_chosen(api: Api
         await page.click("main button")
         await page.until("location.pathname == '/export' && document.querySelector('#who')?.textContent == 'eve'")
         assert await page.run("location.search") == "?device=Pump%201&from=-1h"
+
+
+COUNTED = "ddms_client_errors_total"
+NUMBER = "document.querySelector('#ddms-failed')?.textContent.match(/[0-9a-f]{4}-[0-9a-f]{4}/)?.[0]"
+
+
+@needs_chromium
+async def test_a_script_that_fails_is_reported_and_its_person_sees_the_number(api: Api, owner, tmp_path):
+    async with browsing(tmp_path) as page:
+        for path, name in (("/export", "export"), ("/graphql", "graphiql")):
+            await page.open(f"{api.url}{path}")
+            await page.run("setTimeout(() => nothing.there())")
+            number = await page.until(NUMBER)
+            await Keeper(api.parts.database).keep()
+            told = await owner.fetchval("SELECT message FROM errors WHERE reference = $1", number)
+            assert told.startswith(f"script in {name}: Uncaught ReferenceError: nothing is not defined"), told
+        assert not await page.run("document.querySelector('#ddms-failed').scrollWidth > innerWidth")
+
+
+@needs_chromium
+async def test_what_a_pages_policy_forbids_is_reported_by_the_browser(api: Api, tmp_path):
+    labels = {"page": "sign-in", "kind": "policy"}
+    before = REGISTRY.get_sample_value(COUNTED, labels) or 0
+    async with browsing(tmp_path) as page:
+        await page.open(f"{api.url}/sign-in")
+        await page.run("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:1/spy.png?secret'}))")
+        async with asyncio.timeout(60):
+            while (REGISTRY.get_sample_value(COUNTED, labels) or 0) == before:
+                await asyncio.sleep(0.05)
