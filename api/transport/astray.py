@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.graphql import errors
 from api.graphql.messages import LANGUAGE, language_of
 from api.ground.failures import Place
+from api.transport.gate import Gate
 from api.transport.pages.html import problem
 from api.transport.request import enter_by_headers
 from ddms.errors import Code, DdmsError
@@ -37,6 +38,8 @@ async def _uncaught(request: Request, error: Exception) -> Response:
 
 def _enter(request: Request) -> None:
     enter_by_headers(Place.PAGE, request.headers)
+    gate: Gate = request.app.state.parts.gate
+    gate.stranger(request.client.host if request.client else "unknown")
     LANGUAGE.set(language_of(request.headers.get("accept-language", "")))
 
 

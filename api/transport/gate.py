@@ -96,6 +96,10 @@ class Gate:
             context.serve()
         return context
 
+    def stranger(self, address: str) -> None:
+        """Who: have what fails for whom nobody looked at count as this address's."""
+        self._parts.context(address).serve()
+
     async def known(self, context: Context, token: str) -> None:
         """Who: find the caller of a token; raises UNAUTHENTICATED."""
         context.caller = await context.callers.find(token)

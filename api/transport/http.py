@@ -41,6 +41,7 @@ async def serve(scope: Scope, receive: Receive, send: Send, parts: Parts) -> Non
     try:
         media = accepted(request.header(b"accept"))
     except Refused as refused:
+        parts.gate.stranger(request.address)
         await send_answer(send, request, _refusal(JSON, refused.status, _invalid(refused), refused.headers))
         return
     if tracing.TRACER is None:

@@ -64,6 +64,7 @@ async def of_grafana(request: Request) -> Response:
 async def signed_in(request: Request, parts: Parts) -> Context:
     """Return the context of whoever's session the cookie of a request opens; raises UNAUTHENTICATED."""
     context = parts.context(request.client.host if request.client else "unknown")
+    context.serve()
     secret = of_cookies(request.headers.get("cookie"))
     if secret is None:
         raise DdmsError(Code.UNAUTHENTICATED, "you are not signed in: open /sign-in")

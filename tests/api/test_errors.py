@@ -66,6 +66,14 @@ async def test_the_number_of_the_edge_is_taken_and_one_of_another_form_is_not(ap
         assert number != forged
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/auth/grafana", "/account/", "/graphql?query={nothing}"])
+async def test_what_nobody_looked_at_counts_as_its_addresss_own(api: Api, owner, path: str):
+    headers = {"Accept": "image/png" if path.startswith("/graphql") else "*/*"}
+    answer = await api.client.get(f"{api.url}{path}", headers=headers)
+    (row,) = await kept(api, owner, answer.json()["errors"][0]["extensions"]["reference"])
+    assert (row["address"], row["account"]) == ("127.0.0.1", None)
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/graphiql/nothing.js"])
 async def test_an_address_that_leads_nowhere_is_told_as_a_page_or_as_json(api: Api, path: str):
     page = await api.client.get(f"{api.url}{path}", headers=HTML | {"Accept-Language": "zh"})

@@ -137,6 +137,7 @@ async def _visited(request: HttpRequest, scope: Scope) -> Visit:
     parts: Parts = scope["app"].state.parts
     context = parts.context(request.address)
     context.client, context.transport = request.header(b"user-agent"), Transport.PAGE
+    context.serve()
     secret = of_cookies(request.header(b"cookie"))
     form = await _form(request) if request.method == "POST" else {}
     visit = Visit(
