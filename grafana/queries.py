@@ -124,28 +124,28 @@ STATES = {"online": 1, "error": 2, "offline": 3, "unknown": 4, "disabled": 5}
 """States of devices as a timeline draws them: numbers, which it tells from names of rows."""
 
 
-def states(which: str, *, troubled: bool, most: int = 25) -> str:
+def states(which: str, *, troubled: bool, most: int = 10) -> str:
     """Return how devices did over time, a row for each change, of those that fulfil a condition; who had trouble longest comes first.
 
-    `troubled`: only those that had some. One that no collector reports any more is unknown from then on.
+    `troubled`: only those that had some; that a new device was not polled yet is none. One that no collector reports any more is unknown from then on.
     """
     code = " ".join(f"WHEN '{state}' THEN {number}" for state, number in STATES.items())
     return f"""
 WITH mine AS MATERIALIZED (
     SELECT device_id, device, CASE WHEN state = 'unknown' THEN last_seen + interval '1 minute' END AS silent_from FROM devices WHERE {which}
 ), told AS (
-    SELECT m.device_id, greatest(c.time, $__timeFrom()::timestamptz) AS time, c.state
+    SELECT m.device_id, greatest(c.time, $__timeFrom()::timestamptz) AS time, c.state, c.state IN ('error', 'offline') AS is_trouble
       FROM mine m CROSS JOIN LATERAL (
            (SELECT time, state FROM device_state_changes c WHERE c.device_id = m.device_id AND c.time <= $__timeFrom() ORDER BY c.time DESC LIMIT 1)
             UNION ALL
            (SELECT time, state FROM device_state_changes c WHERE c.device_id = m.device_id AND c.time > $__timeFrom() AND c.time <= $__timeTo() ORDER BY c.time DESC LIMIT 1000)) c
      UNION ALL
-    SELECT device_id, greatest(silent_from, $__timeFrom()::timestamptz), 'unknown' FROM mine WHERE silent_from <= $__timeTo()
+    SELECT device_id, greatest(silent_from, $__timeFrom()::timestamptz), 'unknown', true FROM mine WHERE silent_from <= $__timeTo()
 ), spans AS (
     SELECT *, coalesce(lead(time) OVER (PARTITION BY device_id ORDER BY time), least($__timeTo()::timestamptz, now())) - time AS lasted FROM told
 ), worst AS (
-    SELECT m.device_id, m.device, sum(lasted) FILTER (WHERE state NOT IN ('online', 'disabled')) AS trouble
-      FROM spans JOIN mine m USING (device_id) GROUP BY m.device_id, m.device{" HAVING count(*) FILTER (WHERE state NOT IN ('online', 'disabled')) > 0" if troubled else ""}
+    SELECT m.device_id, m.device, sum(lasted) FILTER (WHERE is_trouble) AS trouble
+      FROM spans JOIN mine m USING (device_id) GROUP BY m.device_id, m.device{" HAVING bool_or(is_trouble)" if troubled else ""}
      ORDER BY trouble DESC NULLS LAST, lower(m.device) LIMIT {most}
 )
 SELECT s.time, w.device AS point, w.device_id::text, CASE s.state {code} END AS state

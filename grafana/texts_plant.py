@@ -38,9 +38,9 @@ DEVICES = (
 
 FLEET_STATES = (
     Words("State over time: devices with trouble", "When devices did not answer (red), refused registers (yellow) or were not reported by any collector (blue), of those "
-          "that pass the filters above; who had trouble longest comes first, at most 25. Click a line to open its device.",
+          "that pass the filters above; who had trouble longest comes first, at most 10. Click a line to open its device.",
           f"No device had trouble in this time range. {IF_ASKED}"),
-    Words("状态变化：有问题的设备", "符合上方筛选的设备何时无应答（红）、拒绝寄存器（黄）或没有采集器上报（蓝）；问题时间最长的在前，最多 25 台。点击条带可打开设备。",
+    Words("状态变化：有问题的设备", "符合上方筛选的设备何时无应答（红）、拒绝寄存器（黄）或没有采集器上报（蓝）；问题时间最长的在前，最多 10 台。点击条带可打开设备。",
           f"该时段内没有设备出现问题。{IF_ASKED_ZH}"),
 )  # fmt: skip
 _NO_STATES = f"Nothing is known of its state in this time range: choose a later one. {IF_ASKED}"
@@ -52,8 +52,8 @@ DEVICE_STATES = (
 )  # fmt: skip
 GROUP_STATES = (
     Words("State over time", "When each member was online (green), refused registers (yellow), did not answer (red), was not reported by any collector (blue) or was "
-          "switched off (grey); who had trouble longest comes first, at most 25. Click a line to open its device.", _NO_STATES),
-    Words("状态变化", "各成员何时在线（绿）、拒绝寄存器（黄）、无应答（红）、没有采集器上报（蓝）或被停用（灰）；问题时间最长的在前，最多 25 台。点击条带可打开设备。", _NO_STATES_ZH),
+          "switched off (grey); who had trouble longest comes first, at most 10. Click a line to open its device.", _NO_STATES),
+    Words("状态变化", "各成员何时在线（绿）、拒绝寄存器（黄）、无应答（红）、没有采集器上报（蓝）或被停用（灰）；问题时间最长的在前，最多 10 台。点击条带可打开设备。", _NO_STATES_ZH),
 )  # fmt: skip
 
 _STANDING = (

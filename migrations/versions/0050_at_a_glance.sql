@@ -29,8 +29,9 @@ SELECT DISTINCT ON (p.device_id) p.device_id, p.id AS point_id, p.key, p.name AS
   LEFT JOIN (SELECT point_id, min(array_position('{critical,high,medium,low}'::text[], priority)) AS rank FROM limits
               WHERE enabled AND kind IN ('low_low', 'low', 'high', 'high_high') GROUP BY point_id) l ON l.point_id = p.id
  WHERE d.deleted_at IS NULL AND p.enabled AND p.data_type NOT IN ('string', 'bool', 'bit') AND (p.value_names = '{}' OR p.key = d.trend_point)
- ORDER BY p.device_id, p.key = d.trend_point DESC NULLS LAST, l.rank NULLS LAST,
-          p.counter OR p.unit ~ '^([kMG]?(Wh|varh|VAh)|h|d|min|s)$', p.unit = '', p.id;
+ ORDER BY p.device_id, CASE WHEN p.key = d.trend_point THEN 0 ELSE coalesce(l.rank, 5)
+                            + CASE WHEN p.counter OR p.unit IN ('Wh', 'kWh', 'MWh', 'GWh', 'varh', 'kvarh', 'VAh', 'kVAh', 'h', 'd', 'min', 's') THEN 20 WHEN p.unit = '' THEN 10 ELSE 0 END
+                            - CASE WHEN l.rank IS NOT NULL THEN 100 ELSE 0 END + 200 END, p.id;
 COMMENT ON VIEW grafana.device_trends IS 'The point that stands for each device in lists: the one of devices.trend_point, else that with the most important limit, else the first number with a unit that is no counter''s';
 GRANT SELECT ON grafana.device_trends TO ddms_grafana, ddms_app;
 
@@ -104,16 +105,17 @@ COMMENT ON FUNCTION grafana.site_time_zone() IS 'The time zone of the site: its 
 -- Lines of many points at once, for lists: their values at equal distances, from rollups. So that it reads about as many rows as it
 -- shows, a range of more than 90 minutes is sampled: of each step one minute (or hour, or day) counts, and where nothing was stored in
 -- that, the mean of the hour (or day) around it. What a deadband kept out is held as long as a trend holds it; what is not rolled up
--- yet is the newest value. NaN: there were readings, and all were bad.
+-- yet is the newest value. NaN: there were readings, and all were bad. Merge joins by the point alone would compare each time with each.
 CREATE FUNCTION grafana.sparklines(point_ids int[], from_time timestamptz, to_time timestamptz, most int DEFAULT 30)
 RETURNS TABLE (point_id int, line float4[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000 SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1000 SET search_path = public, pg_temp SET enable_mergejoin = off AS $$
 DECLARE
     level record;
     step interval;
     first timestamptz;
     sampled boolean := to_time - from_time > '90 minutes';
     value CONSTANT text := 'coalesce(sum(r.sum) / nullif(sum(r.count), 0), ''NaN'')';
+    one CONSTANT text := 'CASE WHEN r.count > 0 THEN r.sum / r.count ELSE ''NaN'' END';
 BEGIN
     SELECT l.*, above.source AS coarse, above.unit AS coarse_unit INTO level
       FROM rollup_levels l LEFT JOIN rollup_levels above ON above.place = l.place + 1 AND sampled
@@ -121,27 +123,23 @@ BEGIN
     step := level.unit * greatest(1, ceil(extract(epoch FROM to_time - from_time) / extract(epoch FROM level.unit) / least(greatest(most, 2), 200)));
     first := date_bin(step, from_time, '2000-01-01Z') + step;
     RETURN QUERY EXECUTE format($q$
-        WITH found AS (
-            SELECT r.point_id, date_bin($4, r.bucket, '2000-01-01Z') AS time, %1$s AS value FROM %2$I r
-             WHERE r.point_id = ANY ($1) AND r.bucket >= $2 AND r.bucket <= $3 %3$s GROUP BY 1, 2
-        ), coarse AS (
-            %4$s
-        ), slots AS (
-            SELECT p.id, t.time, 10 + 3 * p.interval_s + CASE WHEN p.deadband > 0 THEN p.heartbeat_s ELSE 0 END AS gap, coalesce(f.value, c.value, CASE WHEN n.time >= t.time AND t.time > $5 THEN n.value END) AS value
+        WITH found AS MATERIALIZED (%1$s), coarse AS MATERIALIZED (%2$s), slots AS (
+            SELECT p.id, t.time, coalesce(f.value, c.value, CASE WHEN n.time >= t.time AND t.time > $5 THEN n.value END,
+                   CASE WHEN p.deadband > 0 AND t.time <= $3 THEN
+                        (SELECT %4$s FROM %3$I r WHERE r.point_id = p.id AND r.bucket < t.time AND r.bucket >= t.time - make_interval(secs => 10 + 3 * p.interval_s + p.heartbeat_s) ORDER BY r.bucket DESC LIMIT 1) END) AS value
               FROM points p CROSS JOIN generate_series($2, $3, $4) AS t (time)
               LEFT JOIN found f ON f.point_id = p.id AND f.time = t.time
               LEFT JOIN coarse c ON c.point_id = p.id AND c.time = date_bin($6, t.time, '2000-01-01Z')
               LEFT JOIN latest n ON n.point_id = p.id AND n.quality < 16
              WHERE p.id = ANY ($1)
-        ), known AS (
-            SELECT *, count(value) OVER (PARTITION BY id ORDER BY time) AS known FROM slots
-        ), held AS (
-            SELECT id, time, CASE WHEN time <= min(time) OVER same + make_interval(secs => gap) THEN max(value) OVER same END AS value FROM known WINDOW same AS (PARTITION BY id, known)
         )
-        SELECT id, array_agg(CASE WHEN abs(value) < 1e37 THEN value::float4 END ORDER BY time) FROM held GROUP BY id
-        $q$, value, level.source, CASE WHEN sampled THEN 'AND r.bucket = ANY (ARRAY(SELECT generate_series($2, $3, $4)))' ELSE '' END,
+        SELECT id, array_agg(CASE WHEN abs(value) < 1e37 THEN value::float4 END ORDER BY time) FROM slots GROUP BY id
+        $q$,
+        CASE WHEN sampled THEN format('SELECT r.point_id, r.bucket AS time, %s AS value FROM %I r WHERE r.point_id = ANY ($1) AND r.bucket >= $2 AND r.bucket <= $3 AND r.bucket = ANY (ARRAY(SELECT generate_series($2, $3, $4)))', one, level.source)
+             ELSE format('SELECT r.point_id, date_bin($4, r.bucket, ''2000-01-01Z'') AS time, %s AS value FROM %I r WHERE r.point_id = ANY ($1) AND r.bucket >= $2 AND r.bucket <= $3 GROUP BY 1, 2', value, level.source) END,
         CASE WHEN level.coarse IS NULL THEN 'SELECT NULL::int AS point_id, NULL::timestamptz AS time, NULL::float8 AS value WHERE false'
-             ELSE format('SELECT r.point_id, r.bucket AS time, %s AS value FROM %I r WHERE r.point_id = ANY ($1) AND r.bucket >= $2 - $6 AND r.bucket <= $3 GROUP BY 1, 2', value, level.coarse) END)
+             ELSE format('SELECT r.point_id, r.bucket AS time, %s AS value FROM %I r WHERE r.point_id = ANY ($1) AND r.bucket >= $2 - $6 AND r.bucket <= $3', one, level.coarse) END,
+        level.source, one)
         USING point_ids, first, least(to_time, now()), step, level.complete - level.unit, coalesce(level.coarse_unit, level.unit);
 END $$;
 COMMENT ON FUNCTION grafana.sparklines(int[], timestamptz, timestamptz, int) IS

@@ -68,7 +68,7 @@ async def test_a_row_of_the_fleet_has_the_value_and_the_line_of_its_point(plant,
     (gone,) = await asked(viewer, "fleet", "Devices", search="Gone")
     assert gone["shown"] == "–"
     (old,) = await asked(viewer, "fleet", "Devices", search="Tank")
-    assert re.fullmatch(r"⌛ .* · 60 min", old["shown"]), "how old it is, is said"
+    assert re.fullmatch(r"⌛ .* · 1 h", old["shown"]), "how old it is, is said"
 
 
 @pytest.mark.parametrize(("span", "points"), [("30 min", 30), ("6 h", 30), ("24 h", 24), ("7 d", 28), ("90 d", 30)])
