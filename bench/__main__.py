@@ -13,7 +13,19 @@ from pathlib import Path
 from tests.support.database import find_server
 
 FOLDER = Path(__file__).parent
-NO_BENCHES = {"faults", "faults_alarms", "fuzz", "live_clients", "plant", "processes"}
+NO_BENCHES = {
+    "faults",
+    "faults_alarms",
+    "fuzz",
+    "live_clients",
+    "look_pages",
+    "look_plant",
+    "look_rows",
+    "look_signals",
+    "look_site",
+    "plant",
+    "processes",
+}
 
 
 def benches() -> list[str]:

@@ -13,6 +13,7 @@ from grafana.languages import Language
 from grafana.panels import (
     ALARM_HISTORY_UID,
     DEVICE_UID,
+    MOMENT,
     PRIORITY_COLOURS,
     SOURCE,
     Place,
@@ -166,7 +167,7 @@ def _journal(language: Language) -> table.Panel:
     ]
     narrow = [Property("custom.minWidth", 95), *sentence()[1:]]
     columns = {
-        "happened": [*column(155, unit="dateTimeAsSystem"), Property("links", places)],
+        "happened": [*column(155, unit=MOMENT), Property("links", places)],
         "event": column(116, wrapText=True),
         "priority": priorities(language),
         "subject": narrow,

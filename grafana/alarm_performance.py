@@ -14,6 +14,7 @@ from grafana.panels import (
     ALARM_HISTORY_UID,
     ALARM_PERFORMANCE_UID,
     GREEN,
+    MOMENT,
     PRIORITY_COLOURS,
     RED,
     YELLOW,
@@ -123,7 +124,7 @@ SELECT {alarm_sql.about(language)} AS subject, s.priority, s.raised_at,
 
 
 def _measures(language: Language) -> table.Panel:
-    shown = text_table(language.says(texts.MEASURES), Place(0, 0, 10, 17), alarm_sql.shortened(measures(language)))
+    shown = text_table(language.says(texts.MEASURES), Place(0, 0, 11, 17), alarm_sql.shortened(measures(language)))
     columns = {
         "measure": sentence(),
         "measured": column(105, align="right"),
@@ -165,15 +166,15 @@ def _bars(
 
 
 def _shares(language: Language) -> table.Panel:
-    shown = text_table(language.says(texts.SHARES), Place(0, 17, 15, 7), alarm_sql.shortened(shares(language)))
+    shown = text_table(language.says(texts.SHARES), Place(0, 17, 14, 7), alarm_sql.shortened(shares(language)))
     columns = {
         "priority": priorities(language),
-        "alarms": column(80, unit="locale"),
-        "share": column(75, unit="percentunit", decimals=1),
-        "target_share": column(70, unit="percentunit"),
-        "median_seconds": column(None),
-        "p95_seconds": column(None),
-        "never": column(150, unit="locale"),
+        "alarms": column(70, unit="locale"),
+        "share": column(70, unit="percentunit", decimals=1),
+        "target_share": column(60, unit="percentunit"),
+        "median_seconds": column(105),
+        "p95_seconds": column(100),
+        "never": column(115, unit="locale"),
     }
     shown.cell_height(common.TableCellHeight.SM)
     return name_columns(shown, columns, language.table(texts.COLUMNS))
@@ -196,7 +197,7 @@ def _worst(language: Language) -> table.Panel:
         "subject": [*sentence(), *_history(language, "${__url_time_range}")],
         "priority": priorities(language),
         "alarms": column(90, unit="locale"),
-        "share": column(90, unit="percentunit"),
+        "share": column(90, unit="percentunit", decimals=1),
         "repeats": column(100, unit="locale"),
         "fleeting_times": column(90, unit="locale"),
         "standing_seconds": column(130),
@@ -208,16 +209,16 @@ def _worst(language: Language) -> table.Panel:
 def _floods(language: Language) -> table.Panel:
     shown = text_table(
         language.says(texts.FLOODS),
-        Place(15, 17, 9, 7),
+        Place(14, 17, 10, 7),
         alarm_sql.shortened(floods(language)),
         hidden=["from_ms", "to_ms"],
     )
     journal = f"/d/{ALARM_HISTORY_UID}{language.suffix}?from=${{__data.fields.from_ms}}&to=${{__data.fields.to_ms}}"
     columns = {
-        "begins": [*column(None, unit="dateTimeAsSystem"), link(language.says(texts.HOW_IT_CAME), journal)],
-        "lasted": column(95),
-        "alarms": column(75, unit="locale"),
-        "most": column(125, unit="locale"),
+        "begins": [*column(160, unit=MOMENT), link(language.says(texts.HOW_IT_CAME), journal)],
+        "lasted": column(80),
+        "alarms": column(65, unit="locale"),
+        "most": column(105, unit="locale"),
     }
     shown.cell_height(common.TableCellHeight.SM)
     return name_columns(shown, columns, language.table(texts.COLUMNS))
@@ -233,7 +234,7 @@ def _stale(language: Language) -> table.Panel:
     columns = {
         "subject": [*sentence(), *_history(language, "from=${__data.fields.from_ms}&to=${__data.fields.to_ms}")],
         "priority": priorities(language),
-        "raised_at": column(180, unit="dateTimeAsSystem"),
+        "raised_at": column(180, unit=MOMENT),
         "lasted": column(130),
         "still": coloured(language.table(texts.STILL), {"stands": YELLOW, "over": "transparent"}, 120),
     }
@@ -257,7 +258,7 @@ def alarm_performance(language: Language) -> dashboard.Dashboard:
     group, device, _ = filters(language)
     for variable in (group, device, _operators(language)):
         board.with_variable(variable)
-    rate = _bars(language, texts.RATE, Place(10, 0, 14, 9), "10 min", (2, 10))
-    daily = _bars(language, texts.DAILY, Place(10, 9, 14, 8), "1 day", (150, 300))
+    rate = _bars(language, texts.RATE, Place(11, 0, 13, 9), "10 min", (2, 10))
+    daily = _bars(language, texts.DAILY, Place(11, 9, 13, 8), "1 day", (150, 300))
     rest = [one(language) for one in (_shares, _floods, _worst, _stale)]
     return place_panels(board, [_measures(language), rate, daily, *rest])

@@ -21,6 +21,8 @@ STANDS = f"s.state <> 'normal' AND NOT {IS_HIDDEN}"
 TO_ACKNOWLEDGE = "(NOT s.acknowledged OR s.state = 'latched_acknowledged')"
 # For links; a null would become the panel's no-data text there.
 ADDRESS = "s.alarm_id, coalesce(s.device_id::text, 'all') AS device_id, coalesce(s.point_id::text, '') AS point_id"
+FEW = 6
+"""So many names of devices stand in one cell."""
 GROUP_CHOICES = "SELECT group_name AS __text, group_id AS __value FROM groups ORDER BY lower(group_name)"
 
 
@@ -87,7 +89,9 @@ def alarm(language: Language) -> str:
     say = language.sql
     now = f"""CASE WHEN s.source <> 'limit' THEN NULL WHEN s.now_shown IS NOT NULL THEN {say(texts.NOW)} || {shown(language, "s.now_shown")}
             ELSE {say(texts.NOW_UNKNOWN)} || coalesce({sentences.reason(language, "s.why_not_good", spaced=True)}, '–') END"""
-    behind = f"{say(texts.BEHIND)} || (SELECT string_agg(x.device, ', ' ORDER BY lower(x.device)) FROM alarms x WHERE x.suppressed_by = s.alarm_id AND x.source = 'device')"
+    # A gateway may have 200 behind it: the first few tell which it is.
+    behind = f"""{say(texts.BEHIND)} || (SELECT string_agg(x.device, ', ' ORDER BY x.place) FILTER (WHERE x.place <= {FEW}) || CASE WHEN count(*) > {FEW} THEN {say(texts.AND_MORE)} || count(*) - {FEW} ELSE '' END
+              FROM (SELECT b.device, row_number() OVER (ORDER BY lower(b.device)) AS place FROM alarms b WHERE b.suppressed_by = s.alarm_id AND b.source = 'device') x)"""
     return f"concat('**', {plain(subject())}, '**', E'\\n', {plain(what(language))}, E'\\n' || {plain(now)}, E'\\n' || {plain(behind)})"
 
 

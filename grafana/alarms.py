@@ -18,6 +18,7 @@ from grafana.panels import (
     DEVICE_UID,
     GREEN,
     GREY,
+    MOMENT,
     ORANGE,
     PRIORITY_COLOURS,
     RED,
@@ -199,7 +200,7 @@ def _situation(language: Language) -> stat.Panel:
         "since": [Property("noValue", "–")],
     }
     return name_columns(
-        panel(shown, language.says(texts.SITUATION), Place(0, 0, 8, 4)), fields, language.table(texts.COLUMNS)
+        panel(shown, language.says(texts.SITUATION), Place(0, 0, 6, 4)), fields, language.table(texts.COLUMNS)
     )
 
 
@@ -214,7 +215,7 @@ def _strip(sql: str) -> stat.Panel:
         .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
         .justify_mode(common.BigValueJustifyMode.CENTER)
         .orientation(common.VizOrientation.VERTICAL)
-        .text(build.VizTextDisplayOptions().title_size(12).value_size(30))
+        .text(build.VizTextDisplayOptions().title_size(11).value_size(28))
         .thresholds(dash.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([dashboard.Threshold(None, "text")]))
     )  # fmt: skip
 
@@ -232,7 +233,7 @@ def _counts(language: Language) -> stat.Panel:
         url = f"/d/{ALARMS_UID}{language.suffix}?var-priority={priority}&var-group=${{group}}&var-device=${{device}}"
         fields[priority].append(Property("links", [{"title": language.says(texts.SHOW_PRIORITY), "url": url}]))
     return name_columns(
-        panel(_strip(COUNTS), language.says(texts.COUNTS), Place(8, 0, 16, 4)), fields, language.table(texts.COLUMNS)
+        panel(_strip(COUNTS), language.says(texts.COUNTS), Place(6, 0, 18, 4)), fields, language.table(texts.COLUMNS)
     )
 
 
@@ -277,7 +278,7 @@ def _hidden(language: Language) -> table.Panel:
         "priority": priorities(language),
         "how": coloured(language.table(texts.HOW_HIDDEN), HOW_COLOURS, 100),
         "alarm": [*markdown(), links(language)],
-        "until": column(105, unit="dateTimeAsSystem", wrapText=True),
+        "until": column(105, unit=MOMENT, wrapText=True),
         "by_whom": markdown(),
         "do": buttons([_note(language), action(unshelve, "unshelveAlarm", ID)], width=150),
     }

@@ -109,7 +109,7 @@ def _live(language: Language) -> list[timeseries.Panel]:
         PrometheusSeries("sum(ddms_api_unread_bytes)", says(words.UNREAD)),
     ]
     return [
-        lines(says(words.FOLLOWERS), Place(0, 30, 12, 8), *followers, unit="none"),
+        lines(says(words.FOLLOWERS), Place(0, 30, 12, 8), *followers, unit="none").decimals(0).axis_soft_max(4),
         lines(says(words.MESSAGES), Place(12, 30, 12, 8), *messages, unit="ops"),
         lines(says(words.LAG), Place(0, 38, 12, 8), *lag, unit="s"),
         lines(says(words.WAITING), Place(12, 38, 12, 8), *waiting, unit="bytes"),
@@ -164,10 +164,11 @@ def _below(language: Language) -> list[timeseries.Panel]:
             Place(0, 46, 12, 8),
             PrometheusSeries(_most(statements), "{{statement}}"),
             unit="percentunit",
+            many=True,
         ),
-        lines(says(words.CONNECTIONS), Place(12, 46, 12, 8), *connections, unit="none"),
+        lines(says(words.CONNECTIONS), Place(12, 46, 12, 8), *connections, unit="none").decimals(0).axis_soft_max(4),
         lines(says(words.MEMORY), Place(0, 54, 12, 8), memory, unit="bytes"),
-        lines(says(words.CPU), Place(12, 54, 12, 8), cpu, unit="none"),
+        lines(says(words.CPU), Place(12, 54, 12, 8), cpu, unit="percentunit"),
     ]
 
 

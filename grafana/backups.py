@@ -15,6 +15,7 @@ from grafana.panels import (
     GREEN,
     GREY,
     JOBS_UID,
+    MOMENT,
     RED,
     YELLOW,
     Place,
@@ -119,7 +120,7 @@ def _facts(language: Language) -> stat.Panel:
         .reduce_options(last_values())
         .color_mode(common.BigValueColorMode.VALUE)
         .graph_mode(common.BigValueGraphMode.NONE)
-        .text(build.VizTextDisplayOptions().title_size(12).value_size(22))
+        .text(build.VizTextDisplayOptions().title_size(11).value_size(15))
         .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
         .justify_mode(common.BigValueJustifyMode.CENTER)
         .orientation(common.VizOrientation.VERTICAL)
@@ -140,21 +141,21 @@ def _by_hand(language: Language) -> table.Panel:
         "do_backup": button(language.says(texts.BACK_UP), "createBackup", {}, width=115),
         "do_newest": button(language.says(texts.VERIFY_NEWEST), "verifyBackup", verify, width=125),
     }
-    shown = text_table(language.says(texts.BY_HAND), Place(0, 5, 7, 6), BY_HAND, hidden=["newest_id"])
+    shown = text_table(language.says(texts.BY_HAND), Place(0, 5, 9, 6), BY_HAND, hidden=["newest_id"])
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
 def _now(language: Language) -> table.Panel:
     columns = {
-        "kind": [*column(110), worded(language.table(texts.KINDS))],
-        "state": coloured(language.table(texts.STATES), _STATE_COLOURS, 100),
-        "progress": gauge(150),
+        "kind": [*column(90), worded(language.table(texts.KINDS))],
+        "state": coloured(language.table(texts.STATES), _STATE_COLOURS, 85),
+        "progress": gauge(120),
         "name": sentence(),
         "doing": sentence(),
-        "lasts": column(130),
+        "lasts": column(90),
     }
     return name_columns(
-        text_table(language.says(texts.NOW), Place(7, 5, 17, 6), _now_sql(language)),
+        text_table(language.says(texts.NOW), Place(9, 5, 15, 6), _now_sql(language)),
         columns,
         language.table(texts.COLUMNS),
     )
@@ -195,16 +196,16 @@ SELECT made_at, name, bytes, seconds, coalesce(verification, 'never') AS tried, 
 def _list(language: Language) -> table.Panel:
     states = {name: texts.STATES[name] for name in ("done", "missing")}
     columns = {
-        "made_at": column(170, unit="dateTimeAsSystem"),
-        "state": coloured_text(language.table(states), _STATE_COLOURS, 110),
+        "made_at": column(160, unit=MOMENT),
+        "state": coloured_text(language.table(states), _STATE_COLOURS, 95),
         "name": sentence(),
-        "bytes": column(100, unit="decbytes"),
-        "seconds": column(100, unit="s"),
-        "tried": coloured_text(language.table(texts.TRIED), _TRIED_COLOURS, 130),
-        "tried_at": column(195, unit="dateTimeAsSystem"),
+        "bytes": column(80, unit="decbytes"),
+        "seconds": column(85, unit="s"),
+        "tried": coloured_text(language.table(texts.TRIED), _TRIED_COLOURS, 110),
+        "tried_at": column(160, unit=MOMENT),
         "flags": sentence(),
         "do_verify": button(
-            language.says(texts.VERIFY), "verifyBackup", {"id": "bak_${__data.fields.backup_id}"}, width=80
+            language.says(texts.VERIFY), "verifyBackup", {"id": "bak_${__data.fields.backup_id}"}, width=72
         ),
     }
     shown = text_table(language.says(texts.LIST), Place(0, 19, 24, 11), _list_sql(language), hidden=["backup_id"])
@@ -213,7 +214,7 @@ def _list(language: Language) -> table.Panel:
 
 def _failures(language: Language) -> table.Panel:
     columns = {
-        "since": column(170, unit="dateTimeAsSystem"),
+        "since": column(170, unit=MOMENT),
         "kind": [*column(110), worded(language.table(texts.KINDS))],
         "name": column(210),
         "error": sentence(),
@@ -224,7 +225,7 @@ def _failures(language: Language) -> table.Panel:
 
 def _restores(language: Language) -> table.Panel:
     columns = {
-        "since": column(160, unit="dateTimeAsSystem"),
+        "since": column(160, unit=MOMENT),
         "name": column(190),
         "database": column(120),
         "state": coloured_text(language.table(texts.STATES), _STATE_COLOURS, 80),

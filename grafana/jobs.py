@@ -13,6 +13,7 @@ from grafana.panels import (
     BACKUPS_UID,
     BLUE,
     JOBS_UID,
+    MOMENT,
     RED,
     YELLOW,
     Place,
@@ -67,15 +68,15 @@ SELECT job, CASE job {purposes} END AS purpose, state AS job_state, {due} AS nex
 def _jobs(language: Language) -> table.Panel:
     parameters = {"name": "${__data.fields.job}"}
     columns = {
-        "job": column(95),
+        "job": column(90),
         "purpose": sentence(),
         "job_state": coloured(language.table(texts.STATES), _COLOURS, 85),
-        "next_start": column(115),
+        "next_start": column(95),
         "do_run": button(language.says(texts.RUN_NOW), "runJob", parameters, width=65),
         "do_pause": button(language.says(texts.PAUSE), "pauseJob", parameters, width=75),
         "do_resume": button(language.says(texts.RESUME), "resumeJob", parameters, width=85),
-        "schedule": column(180),
-        "last_success": column(155),
+        "schedule": column(120),
+        "last_success": column(140),
         "detail": sentence(),
     }
     shown = text_table(language.says(texts.JOBS), Place(0, 0, 24, 18), _jobs_sql(language))
@@ -93,14 +94,14 @@ def _durations(language: Language) -> timeseries.Panel:
         .legend(legend())
         .scale_distribution(build.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
     )
-    return panel(blank, language.says(texts.DURATIONS), Place(0, 18, 12, 10), unit="s")
+    return panel(blank, language.says(texts.DURATIONS), Place(0, 18, 12, 10), unit=language.says(texts.SECONDS))
 
 
 def _failures(language: Language) -> table.Panel:
     columns = {
-        "began": column(170, unit="dateTimeAsSystem"),
-        "job": column(110),
-        "seconds": column(90, unit="s"),
+        "began": column(160, unit=MOMENT),
+        "job": column(90),
+        "seconds": column(80, unit="s"),
         "error": sentence(),
     }
     shown = text_table(language.says(texts.FAILURES), Place(12, 18, 12, 10), FAILURES)

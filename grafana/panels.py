@@ -39,6 +39,8 @@ PRIORITY_COLOURS = {"critical": RED, "high": ORANGE, "medium": YELLOW, "low": BL
 COLLECTOR_COLOURS = {"running": GREEN, "silent": RED}
 
 Property = dashboard.DynamicConfigValue
+MOMENT = "time:YYYY-MM-DD HH:mm:ss"
+"""The unit of moments in tables. Grafana's own for it adds milliseconds, which are cut off, where all rows are of one minute."""
 P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel, heatmap.Panel)
 
 

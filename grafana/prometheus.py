@@ -36,8 +36,10 @@ def question(series: PrometheusSeries, ref: str) -> prometheus.Dataquery:
     )  # fmt: skip
 
 
-def lines(words: Words, place: Place, *shown: PrometheusSeries, unit: str, stacked: bool = False) -> timeseries.Panel:
-    """Return lines over time; a program that was not asked leaves a gap."""
+def lines(
+    words: Words, place: Place, *shown: PrometheusSeries, unit: str, stacked: bool = False, many: bool = False
+) -> timeseries.Panel:
+    """Return lines over time; a program that was not asked leaves a gap. `many`: their names stand beside them, and scroll."""
     mode = common.StackingMode.NORMAL if stacked else common.StackingMode.NONE
     blank = (
         timeseries.Panel()
@@ -48,7 +50,7 @@ def lines(words: Words, place: Place, *shown: PrometheusSeries, unit: str, stack
         .stacking(build.StackingConfig().mode(mode))
         .show_points(common.VisibilityMode.AUTO)
         .legend(build.VizLegendOptions().show_legend(show_legend=True).display_mode(common.LegendDisplayMode.LIST)
-                .placement(common.LegendPlacement.BOTTOM).calcs([]))
+                .placement(common.LegendPlacement.RIGHT if many else common.LegendPlacement.BOTTOM).calcs([]))
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     )  # fmt: skip
     for number, series in enumerate(shown):
@@ -67,7 +69,7 @@ def number(words: Words, place: Place, expression: str, *, unit: str, steps: das
         .text_mode(common.BigValueTextMode.VALUE)
         .justify_mode(common.BigValueJustifyMode.CENTER)
         .thresholds(dash.ThresholdsConfig().mode(steps.mode).steps(steps.steps))
-        .decimals(1)
+        .decimals(0 if unit == "none" else 1)
     )
     return metrics_panel(blank, words, place, unit=unit)
 

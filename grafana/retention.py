@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders import table
 from grafana import inner_texts, texts
 from grafana.languages import Language
 from grafana.panels import (
+    MOMENT,
     RUN_COLOURS,
     Place,
     coloured,
@@ -40,25 +41,25 @@ def _due(language: Language, place: Place) -> table.Panel:
     shown = text_table(language.says(inner_texts.RETENTION_DUE), place, RETENTION_DUE, hidden=["device_id"])
     columns = {
         "device": name_of_device(language),
-        "stored": column(110),
-        "retention_days": column(100, unit="none"),
-        "before": column(170, unit="dateTimeAsSystem"),
+        "stored": column(95),
+        "retention_days": column(90, unit="none"),
+        "before": column(160, unit=MOMENT),
         "rows": column(110, unit="locale"),
-        "bytes": column(100, unit="decbytes"),
-        "due_at": column(170, unit="dateTimeAsSystem"),
+        "bytes": column(85, unit="decbytes"),
+        "due_at": column(160, unit=MOMENT),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
 def _runs(language: Language, place: Place) -> table.Panel:
     columns = {
-        "began": column(170, unit="dateTimeAsSystem"),
-        "seconds": column(90, unit="s"),
+        "began": column(160, unit=MOMENT),
+        "seconds": column(75, unit="s"),
         "run_state": coloured(language.table(texts.RUN_STATES), RUN_COLOURS, 100),
         "rows": column(110, unit="locale"),
-        "bytes": column(100, unit="decbytes"),
-        "chunks": column(90, unit="none"),
-        "requested_by": [*column(140), worded(language.table(inner_texts.ASKED_BY))],
+        "bytes": column(85, unit="decbytes"),
+        "chunks": column(75, unit="none"),
+        "requested_by": [*column(100), worded(language.table(inner_texts.ASKED_BY))],
         "error": sentence(),
     }
     return name_columns(
@@ -70,12 +71,12 @@ def _runs(language: Language, place: Place) -> table.Panel:
 
 def _erasures(language: Language, place: Place) -> table.Panel:
     columns = {
-        "began": column(170, unit="dateTimeAsSystem"),
+        "began": column(160, unit=MOMENT),
         "subject": sentence(),
         "run_state": coloured(language.table(texts.RUN_STATES), RUN_COLOURS, 100),
         "progress": column(90, unit="percentunit"),
         "rows": column(110, unit="locale"),
-        "requested_by": [*column(140), worded(language.table(inner_texts.ASKED_BY))],
+        "requested_by": [*column(100), worded(language.table(inner_texts.ASKED_BY))],
         "error": sentence(),
     }
     return name_columns(

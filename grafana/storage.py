@@ -7,6 +7,7 @@ from grafana import inner_texts, texts
 from grafana.languages import Language
 from grafana.panels import (
     JOBS_UID,
+    MOMENT,
     RUN_COLOURS,
     STORAGE_UID,
     Place,
@@ -40,15 +41,15 @@ SELECT t.name AS stored, t.rows, t.bytes, t.row_bytes, t.saved, t.chunks, t.comp
 def _stored(language: Language) -> table.Panel:
     columns = {
         "stored": column(),
-        "rows": column(130, unit="locale"),
-        "bytes": column(110, unit="decbytes"),
-        "row_bytes": column(90, unit="decbytes"),
-        "saved": column(100, unit="percentunit"),
-        "chunks": column(90, unit="none"),
-        "compressed_chunks": column(110, unit="none"),
-        "oldest": column(170, unit="dateTimeAsSystem"),
+        "rows": column(105, unit="locale"),
+        "bytes": column(85, unit="decbytes"),
+        "row_bytes": column(75, unit="decbytes"),
+        "saved": column(75, unit="percentunit"),
+        "chunks": column(75, unit="none"),
+        "compressed_chunks": column(100, unit="none"),
+        "oldest": column(155, unit=MOMENT),
         "run_state": coloured_text(language.table(inner_texts.COMPRESSIONS), RUN_COLOURS, 90),
-        "compressed_at": column(170, unit="dateTimeAsSystem"),
+        "compressed_at": column(160, unit=MOMENT),
     }
     shown = text_table(language.says(inner_texts.STORED), Place(0, 5, 24, 8), STORED)
     return name_columns(shown, columns, language.table(texts.COLUMNS))

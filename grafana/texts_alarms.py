@@ -116,7 +116,7 @@ CHANGED, WITHIN = ("changed by ", "变化 "), (" within ", "，时间 ")
 BIT, IS_SET, IS_NOT_SET = ("bit ", "位 "), (" is 1", " 为 1"), (" is 0", " 为 0")
 OFF, ON = ("off", "关"), ("on", "开")
 IS, IS_NONE_OF = ("is ", "值为 "), (", none of ", "，不属于 ")
-BEHIND = ("behind it: ", "其后设备：")
+BEHIND, AND_MORE = ("behind it: ", "其后设备："), (", and further ", "，另有 ")
 SILENT, NOBODY = ("does not answer", "无应答"), ("nothing behind it answers", "其后设备全部无应答")
 NOW, NOW_UNKNOWN = ("now ", "现值 "), ("now not known: ", "现值未知：")
 AGO, FOR = (" ago", "前"), ("for ", "已 ")
@@ -154,10 +154,10 @@ COLUMNS = {
     "high": ("High", "高"),
     "medium": ("Medium", "中"),
     "low": ("Low", "低"),
-    "unacknowledged": ("Unacknowledged", "未确认"),
+    "unacknowledged": ("New", "未确认"),
     "uncertain": ("Uncertain", "不确定"),
     "shelved": ("Shelved", "已搁置"),
-    "out_of_service": ("Out\u00a0of\u00a0service", "停用检修"),
+    "out_of_service": ("Maintenance", "停用检修"),
     "suppressed": ("Suppressed", "被抑制"),
     "situation": ("\u00a0", "\u00a0"),
     "since": ("For how long", "已持续"),

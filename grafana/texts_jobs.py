@@ -60,6 +60,8 @@ RESUME = (
     Button("Resume", "Let ${__data.fields.job} run again? Only owners may."),
     Button("继续", "让 ${__data.fields.job} 重新运行？仅所有者可以。"),
 )
+SECONDS = ("suffix: s", "suffix: 秒")
+"""A unit for a logarithmic axis, on which Grafana's own would stand at 16.7 mins and 1.67 mins."""
 DURATIONS = (
     Words(
         "How long runs took",

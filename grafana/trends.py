@@ -100,14 +100,20 @@ class _OnePage(statetimeline.Panel):
 
 
 def timeline(
-    words: texts.Words, place: Place, sql: str, blank: statetimeline.Panel | None = None
+    words: texts.Words, place: Place, sql: str, blank: statetimeline.Panel | None = None, *, named: bool = False
 ) -> statetimeline.Panel:
-    """Return states over time, a row for each point; `blank`: a panel with other ways."""
+    """Return states over time, a row for each point; `blank`: a panel with other ways.
+
+    `named`: the states are texts, which prepareTimeSeries drops.
+    """
+    texts_too = {"fields": ["point_id", "point"], "keepFields": False}
+    numbers = dashboard.DataTransformerConfig(id_val="prepareTimeSeries", options={"format": "multi"})
+    split = dashboard.DataTransformerConfig(id_val="partitionByValues", options=texts_too) if named else numbers
     blank = (
         (blank or statetimeline.Panel())
         .with_target(Sql(sql))
         # Splits by the texts of a row; unlike partitionByValues it leaves the no-data text, but it would lose the unit.
-        .with_transformation(dashboard.DataTransformerConfig(id_val="prepareTimeSeries", options={"format": "multi"}))
+        .with_transformation(split)
         .interval("1s")
         .display_name("${__field.labels.point}")
         .show_value(common.VisibilityMode.AUTO)

@@ -34,13 +34,15 @@ class Page:
 
     connection: ClientConnection
     ids: itertools.count = field(default_factory=itertools.count)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    """Events that came meanwhile, of the domains that somebody enabled."""
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         id_ = next(self.ids)
         await self.connection.send(json.dumps({"id": id_, "method": method, "params": parameters}))
         async with asyncio.timeout(PATIENCE):
             while (answer := json.loads(await self.connection.recv())).get("id") != id_:
-                pass
+                self.heard.append(answer)
         if "navigated" in (message := answer.get("error", {}).get("message", "")):
             raise Navigated(message)
         assert "error" not in answer, answer

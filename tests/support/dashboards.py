@@ -60,8 +60,8 @@ ANALYZE readings;
 """
 
 
-def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
-    """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros."""
+def as_grafana_sends(sql: str, *, hours: int = 1, **choices: str | list[str]) -> str:
+    """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros; of the last hours."""
     chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1", "devices": ["1", "2"], "group": "1", "keys": ["flow", "ratio"], "noun": ["device", "group"], "alarms": "all",
                               "priority": ["critical", "high", "medium", "low"], "event": ["raised", "cleared"], "alarm": "all", "operators": "1", "point": "1",
                               "points": ["1", "2", "3"], "unit": ["m³/h", "Ratio"], "compare": "none", "heat": "1"} | choices  # fmt: skip
@@ -73,8 +73,10 @@ def as_grafana_sends(sql: str, **choices: str | list[str]) -> str:
         return ",".join(values if form == "csv" else [f"'{q}'" for q in quoted] if form == "sqlstring" else quoted)
 
     sql = sql.replace("${__user.login}", "usr_1")
-    sql = sql.replace("${__to}", str(HOUR)).replace("${__from}", "0").replace("$__interval_ms", "5000")
-    sql = sql.replace("$__timeFrom()", "(now() - interval '1 hour')").replace("$__timeTo()", "now()")
+    sql = (
+        sql.replace("${__to}", str(hours * HOUR)).replace("${__from}", "0").replace("$__interval_ms", str(hours * 5000))
+    )
+    sql = sql.replace("$__timeFrom()", f"(now() - interval '{hours} hour')").replace("$__timeTo()", "now()")
     sql = re.sub(r"\$\{(?P<braced>\w+):(?P<format>\w+)\}|\$(?P<plain>[a-z]+)\b", variable, sql)
     assert "$" not in sql
     return sql

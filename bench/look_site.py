@@ -1,0 +1,142 @@
+"""What `bench.look` and `bench.dashboards` look at: the filled database, polled meanwhile; the API, Grafana and nginx before it."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx2
+
+from api.access.tokens import create, lifetime
+from api.ground import signing
+from api.ground.actor import COMMAND_LINE
+from api.ground.database import Statements
+from api.ground.roles import Role
+from bench import look_plant
+from bench.collector import fresh_database
+from bench.latest import free_port, until_ready
+from bench.processes import running
+from ddms.database import connect
+from ddms.settings import Settings
+from migrations import migrate
+from tests.support import grafana
+from tests.support.cookies import signed_in
+from tests.support.edge import NGINX, edge
+
+DATABASE = "ddms_bench_look"
+PROMETHEUS = shutil.which("prometheus")
+CHOSEN = {
+    "device": "var-device=13",
+    "group": "var-group=1",
+    "history": "var-devices=1&var-devices=13&var-points=$__all",
+    "alarm-history": "var-device=13&var-point=121",
+}
+"""What is chosen on dashboards that show little before: a pump on which an alarm stands, and its group."""
+PEOPLE = "DELETE FROM users WHERE name IN ('look-en', 'look-zh')"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What runs: Grafana's address, how each language's person is signed in, the database's URL."""
+
+    base: str
+    cookies: dict[str, str]
+    database: str
+
+
+def url_of(server: str) -> str:
+    """Return where the filled database is on a server."""
+    return urlsplit(server)._replace(path=f"/{DATABASE}").geturl()
+
+
+async def filled(server: str, devices: int, days: int, *, anew: bool = False) -> str:
+    """Return the URL of the filled database: that of an earlier run where there is one of this size, else a new one."""
+    url = url_of(server)
+    if not anew and (await look_plant.standing(url)).startswith(look_plant.size(devices, days)):
+        await migrate(url)
+        connection = await asyncpg.connect(url)
+        await look_plant.refresh(connection, devices, days)
+    else:
+        await fresh_database(server, DATABASE)
+        connection = await asyncpg.connect(url)
+        await look_plant.fill(connection, devices, days)
+    await grafana.let_in(connection)
+    await connection.close()
+    return url
+
+
+@contextlib.asynccontextmanager
+async def site(url: str, folder: Path) -> AsyncIterator[Site]:
+    """Start all of it; `folder` gets what the programs write."""
+    owner = await connect(Settings(database_url=url), "bench")
+    await owner.execute(PEOPLE)
+    _, secret = await create(Statements(owner), COMMAND_LINE, name="look", role=Role.VIEWER, lifetime=lifetime(1))
+    people = {one: await signed_in(owner, f"look-{one}", "owner", language=one) for one in ("en", "zh")}
+    await owner.close()
+    signing.ensure(folder / "keys")
+    api, port = free_port(), free_port()
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_API_PORT": str(api), "DDMS_KEYS_DIRECTORY": str(folder / "keys"), "DDMS_TRUSTED_PROXIES": "127.0.0.1",
+                   "DDMS_GRAFANA_URL": f"http://127.0.0.1:{port}", "DDMS_LOG_LEVEL": "warning", "DDMS_DISK_PATH": str(folder)}  # fmt: skip
+    for name in [name for name in os.environ if name.startswith("DDMS_") and not name.startswith("DDMS_TEST_")]:
+        del os.environ[name]
+    limits = {"API_REQUESTS_PER_MINUTE": "6000", "PAGE_REQUESTS_PER_MINUTE": "600000"}
+    with running(sys.executable, "-m", "ddms", "api", env=environment, log=folder / "api.log"), watched(folder, api) as metrics:  # fmt: skip
+        await until_ready(f"http://127.0.0.1:{api}")
+        asking = asyncio.create_task(asked(f"http://127.0.0.1:{api}", secret))
+        with edge(folder, api=f"127.0.0.1:{api}", grafana=f"127.0.0.1:{port}", **limits) as front:
+            started = grafana.running(folder, front, port, url, PROMETHEUS_URL=metrics)
+            await asyncio.to_thread(started.__enter__)
+            try:
+                cookies = {language: person.cookie["Cookie"] for language, person in people.items()}
+                yield Site(base=f"{front.https}/grafana", cookies=cookies, database=url)
+            finally:
+                asking.cancel()
+                await asyncio.to_thread(started.__exit__, None, None, None)
+
+
+QUESTIONS = (
+    "query Fleet { devices(first: 50) { nodes { id name status { state } } } }",
+    "query Newest { latest { count columns { pointId time value } } }",
+    "query Alarms { alarms(first: 50) { edges { node { id priority } } } }",
+    'query Missing { device(id: "dev_0") { name } }',
+)
+
+
+async def asked(url: str, secret: str) -> None:
+    """Ask the API now and then, so that its dashboard has something to show."""
+    async with httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {secret}"}, timeout=60) as client:
+        while True:
+            for question in (*QUESTIONS[:3] * 6, QUESTIONS[3]):
+                with contextlib.suppress(httpx2.HTTPError):
+                    await client.post("/graphql", json={"query": question})
+                await asyncio.sleep(0.5)
+
+
+@contextlib.contextmanager
+def watched(folder: Path, api: int) -> Iterator[str]:
+    """Let a Prometheus ask the API, where one is installed; give its address."""
+    address = f"127.0.0.1:{free_port()}"
+    if PROMETHEUS:
+        scrape = f"global: {{scrape_interval: 5s}}\nscrape_configs:\n  - job_name: api\n    static_configs: [{{targets: ['127.0.0.1:{api}']}}]\n"
+        (folder / "prometheus.yml").write_text(scrape)
+        command = [PROMETHEUS, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/prometheus", f"--web.listen-address={address}"]  # fmt: skip
+        with running(*command, log=folder / "prometheus.log"):
+            yield f"http://{address}"
+    else:
+        yield f"http://{address}"
+
+
+def missing() -> list[str]:
+    """Return what the look needs and this machine has not."""
+    needed = {
+        "Grafana (its home folder in --grafana or DDMS_TEST_GRAFANA, or an installed one)": grafana.HOME,
+        "nginx": NGINX,
+        "Chromium": shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"),
+    }
+    return [name for name, found in needed.items() if not found]
