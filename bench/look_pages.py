@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.browser import Page
+from tests.support.browser import Navigated, Page
 
 QUIET, PATIENCE = 1.2, 60.0
 """Seconds: so long nothing changes on a page that is painted; after so many it is given up."""
@@ -103,7 +103,10 @@ async def painted(page: Page, panels: int) -> dict[str, Any]:
     """Wait until so many panels are there, none loads, and nothing changes any more; or until that is given up."""
     until = time.monotonic() + PATIENCE
     while True:
-        shown = await page.run(SHOWN)
+        try:
+            shown = await page.run(SHOWN)
+        except Navigated:  # the page before has just gone
+            continue
         quiet = shown["now"] - shown["changed"] > QUIET * 1000
         ready = len(shown["panels"]) >= panels and not shown["loading"] and quiet
         if ready or time.monotonic() > until:
