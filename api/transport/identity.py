@@ -58,6 +58,8 @@ async def of_grafana(request: Request) -> Response:
         status, _ = status_of(error)
         if status == 401:
             headers["X-DDMS-Sign-In"] = _sign_in(request.headers.get("x-original-uri", ""))
+        if error.code is Code.UNAVAILABLE:  # nginx would take it for a start of ours
+            headers["X-DDMS-Away"] = "database"
         return JSONResponse({"errors": [errors.refused(error)]}, status, headers)
 
 
