@@ -69,7 +69,7 @@ def _now(language: Language) -> list[stat.Panel]:
     lost = "sum(increase(ddms_collector_lost_readings_total[$__range])) + sum(increase(ddms_collector_refused_readings_total[$__range]))"
     skipped = "sum(increase(ddms_connection_overruns_total[$__range]))"
     return [
-        number(says(words.READINGS), Place(0, 0, 4, 4), _rate("ddms_collector_readings"), unit="ops", steps=plain),
+        number(says(words.READINGS), Place(0, 0, 4, 4), _rate("ddms_collector_readings"), unit="suffix:/s", steps=plain),
         number(says(words.BAD), Place(4, 0, 4, 4), bad, unit="percentunit", steps=thresholds((None, GREEN), (0.01, YELLOW), (0.1, RED))),
         number(says(words.LATE), Place(8, 0, 4, 4), late, unit="s", steps=thresholds((None, GREEN), (0.5, YELLOW), (2, RED))),
         whole(number(says(words.SKIPPED), Place(12, 0, 4, 4), skipped, unit="locale", steps=thresholds((None, GREEN), (1, YELLOW)))),
@@ -129,7 +129,7 @@ def _connections(language: Language, place: Place) -> table.Panel:
     columns = {
         "endpoint": [*sentence(), *named(language.table(words.OTHERS))],
         "instance": column(190),
-        "Value #A": [*column(120, unit="ops"), Property("decimals", 1)],
+        "Value #A": [*column(120, unit="suffix:/s"), Property("decimals", 1)],
         "Value #B": column(120, unit="s"),
         "Value #C": [*column(120, unit="locale"), *count],
         "Value #D": [*column(120, unit="locale"), *count],
@@ -172,10 +172,10 @@ def _over_time(language: Language) -> list[timeseries.Panel]:
     cpu = PrometheusSeries('rate(process_cpu_seconds_total{job="collector"}[$__rate_interval])', "{{instance}}")
     shown: list[tuple[texts.Words, list[PrometheusSeries], str]] = [
         (says(words.LATENESS), [late], "s"),
-        (says(words.ERRORS), [reasons], "ops"),
+        (says(words.ERRORS), [reasons], "suffix:/s"),
         (says(words.ANSWERS), [answers], "s"),
-        (says(words.RESTLESS), restless, "ops"),
-        (says(words.KEPT), kept, "ops"),
+        (says(words.RESTLESS), restless, "suffix:/s"),
+        (says(words.KEPT), kept, "suffix:/s"),
         (says(words.STATES), [states], "none"),
         (says(words.FLUSHES), flush, "s"),
         (says(words.PENDING), [PrometheusSeries("ddms_collector_pending_answers", "{{instance}}")], "none"),
