@@ -13,6 +13,7 @@ from grafana.api import api
 from grafana.audit import audit
 from grafana.backups import backups
 from grafana.collector import collector
+from grafana.consumption import consumption
 from grafana.device import device
 from grafana.fleet import fleet
 from grafana.group import group
@@ -28,6 +29,7 @@ BOARDS = {
     "group": group,
     "device": device,
     "history": history,
+    "consumption": consumption,
     "alarms": alarms,
     "alarm-history": alarm_history,
     "alarm-performance": alarm_performance,

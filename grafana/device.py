@@ -28,6 +28,7 @@ from grafana.panels import (
     link,
     link_languages,
     link_to_alarms,
+    link_to_consumption,
     link_to_export,
     link_to_fleet,
     link_to_history,
@@ -229,6 +230,7 @@ def device(language: Language) -> dashboard.Dashboard:
     says = language.says
     board = new_dashboard(f"{DEVICE_UID}{language.suffix}", says(texts.DEVICE_TITLE), says(texts.DEVICE_DESCRIPTION))
     board.link(link_to_fleet(language)).link(link_to_history(language, "var-devices=${device}"))
+    board.link(link_to_consumption(language, "var-devices=${device}"))
     board.link(link_to_alarms(language, "var-device=${device}")).link(link_to_export(language, "device=dev_${device}"))
     link_languages(board, DEVICE_UID, language)
     for variable in _variables(language):

@@ -15,6 +15,7 @@ from grafana.panels import (
     column,
     everything,
     link_languages,
+    link_to_consumption,
     link_to_export,
     link_to_fleet,
     name_columns,
@@ -101,7 +102,9 @@ def history(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of any points over any time."""
     says = language.says
     board = new_dashboard(f"{HISTORY_UID}{language.suffix}", says(texts.HISTORY_TITLE), says(texts.HISTORY_DESCRIPTION))
-    board.time("now-24h", "now").link(link_to_fleet(language)).link(link_to_export(language, "points=${points:csv}"))
+    board.time("now-24h", "now").link(link_to_fleet(language)).link(
+        link_to_consumption(language, "${devices:queryparam}")
+    ).link(link_to_export(language, "points=${points:csv}"))
     link_languages(board, HISTORY_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)

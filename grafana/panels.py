@@ -18,6 +18,7 @@ SOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="ddm
 FLEET_UID = "ddms-fleet"
 DEVICE_UID = "ddms-device"
 HISTORY_UID = "ddms-history"
+CONSUMPTION_UID = "ddms-consumption"
 GROUP_UID = "ddms-group"
 STORAGE_UID = "ddms-storage"
 API_UID = "ddms-api"
@@ -343,6 +344,11 @@ def link_to_fleet(language: Language) -> dash.DashboardLink:
 def link_to_history(language: Language, query: str) -> dash.DashboardLink:
     """Return the link to the history of what a dashboard shows, in the same time range."""
     return link_to(language.says(texts.SHOW_HISTORY), HISTORY_UID, "info", language, query=query)
+
+
+def link_to_consumption(language: Language, query: str = "") -> dash.DashboardLink:
+    """Return the link to what the counters of what a dashboard shows counted, in the same time range."""
+    return link_to(language.says(texts.SHOW_CONSUMPTION), CONSUMPTION_UID, "bolt", language, query=query)
 
 
 def link_to_alarms(language: Language, query: str = "") -> dash.DashboardLink:

@@ -58,6 +58,7 @@ AUDIT_DESCRIPTION = (
     "何人对现场设备与配置做了什么更改，以及审计记录是否仍与写入时一致。",
 )
 ALL_DEVICES = ("All devices", "全部设备")
+SHOW_CONSUMPTION = ("Consumption", "能耗与计数")
 SHOW_HISTORY = ("History", "历史趋势")
 SHOW_ALARMS_NOW = ("Alarms now", "当前报警")
 OPEN_TREND = ("History of ${__data.fields.point}", "${__data.fields.point} 的历史趋势")
