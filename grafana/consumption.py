@@ -112,11 +112,11 @@ def _totals(language: Language) -> table.Panel:
     columns = {
         "device": name_of_device(language),
         "point": sentence(),
-        "unit": column(80),
-        "total": [*column(130, unit="none", align="right"), *number],
-        "total_before": [*column(150, unit="none", align="right"), *number],
-        "change": [*column(110, unit="percentunit", align="right"), *number],
-        "restarts": column(110, unit="none", align="right"),
+        "unit": column(60),
+        "total": [*column(100, unit="none", align="right"), *number],
+        "total_before": [*column(110, unit="none", align="right"), *number],
+        "change": [*column(90, unit="percentunit", align="right"), *number],
+        "restarts": column(80, unit="none", align="right"),
     }
     return name_columns(shown, columns, language.table(words.COLUMNS))
 
