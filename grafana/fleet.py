@@ -132,10 +132,10 @@ def _alarms(language: Language) -> stat.Panel:
 def _collectors(language: Language) -> table.Panel:
     shown = text_table(language.says(words.COLLECTORS), Place(15, 0, 9, 5), COLLECTORS)
     columns = {
-        "state": coloured(language.table(texts.COLLECTOR_STATES), COLLECTOR_COLOURS, 85),
-        "collector": column(),
-        "seen_at": column(145, unit="dateTimeFromNow"),
-        "version": column(75),
+        "state": coloured(language.table(texts.COLLECTOR_STATES), COLLECTOR_COLOURS, 78),
+        "collector": column(105),
+        "seen_at": column(128, unit="dateTimeFromNow"),
+        "version": column(62),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
