@@ -110,7 +110,7 @@ def faults(
     `own_key` is the point's key and `other_keys` those of the other points of its device, when they are known; `span` its
     smallest and largest valid value.
     """
-    if data_type is DataType.STRING:
+    if data_type is not None and data_type.is_text:
         return [Fault(place, "kind", Sentence("a text has no limits")) for place in range(min(1, len(limits)))]
     found = [*_double_faults(limits)]
     others = None if other_keys is None else set(other_keys)

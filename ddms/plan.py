@@ -78,7 +78,8 @@ def block_of(points: Sequence[PolledPoint]) -> Block:
     first = points[0].register
     end = max(point.register.end for point in points)
     fields = tuple(
-        Field(r.address - first.address, r.data_type, r.byte_order, r.bit, r.size) for r in (p.register for p in points)
+        Field(r.address - first.address, r.data_type, r.byte_order, r.bit, r.size, r.length)
+        for r in (p.register for p in points)
     )
     return Block(first.table, first.address, end - first.address, tuple(points), layout(fields))
 

@@ -54,6 +54,7 @@ class Reason(IntEnum):
     OUT_OF_RANGE = 65, "the value is outside the valid range of the point"
     NOT_A_NUMBER = 66, "the registers do not hold a finite number"
     IMPORTED_BAD = 67, "imported: the system that it comes from called it bad"
+    NO_VALUE = 68, "the registers hold no value of this type: a digit above 9, or a date that there is not"
 
     @property
     def quality(self) -> Quality:

@@ -6,13 +6,15 @@ Pure: no input, no output. Blocks of one layout are decoded together, because a 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from ddms import codings
+from ddms.codings import NO_NUMBER
 from ddms.errors import Sentence
 
 ADDRESSES = 65_536
@@ -89,6 +91,27 @@ class DataType(StrEnum):
     FLOAT32 = "float32"
     FLOAT64 = "float64"
     STRING = "string"
+    BITS = "bits"
+    UINT24 = "uint24"
+    INT24 = "int24"
+    UINT48 = "uint48"
+    INT48 = "int48"
+    SIGNED16 = "signed16"
+    SIGNED32 = "signed32"
+    BCD16 = "bcd16"
+    BCD32 = "bcd32"
+    BCD64 = "bcd64"
+    MOD10K16 = "mod10k16"
+    MOD10K32 = "mod10k32"
+    MOD10K48 = "mod10k48"
+    MOD10K64 = "mod10k64"
+    UNIX32 = "unix32"
+    UNIX64 = "unix64"
+    DATETIME3 = "datetime3"
+    DATETIME4 = "datetime4"
+    DATETIME_BCD = "datetime_bcd"
+    STRING_LOW = "string_low"
+    STRING_UTF16 = "string_utf16"
 
     @property
     def words(self) -> int:
@@ -107,13 +130,34 @@ class DataType(StrEnum):
             return 1
         if "int" not in self.value:
             return None
-        return 8 if _SHAPES[self].byte is not None else min(53, 16 * self.words)
+        return min(53, int(self.value.lstrip("uint").split("_")[0]))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text, and no number."""
+        return _SHAPES[self].words == 0
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it may be an integer beyond 2^53."""
+        return self in _LONG
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is a date and time: its value is seconds since 1970."""
+        return self in _TIMES
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its registers may hold what is no value of it: a digit above 9, or a date that is none."""
+        return self in _CHECKED
 
 
 class _Shape(NamedTuple):
     words: int
     dtype: str
     byte: int | None = None  # the one byte of a word that counts
+    coding: codings.Decoder | None = None  # how its words become a number, where numpy has no type for it
 
 
 _SHAPES = {
@@ -133,7 +177,49 @@ _SHAPES = {
     DataType.FLOAT32: _Shape(2, ">f4"),
     DataType.FLOAT64: _Shape(4, ">f8"),
     DataType.STRING: _Shape(0, "S"),
+    DataType.BITS: _Shape(1, ">u2"),
+    DataType.UINT24: _Shape(2, ">u2", coding=partial(codings.uint, bits=24)),
+    DataType.INT24: _Shape(2, ">u2", coding=partial(codings.int_, bits=24)),
+    DataType.UINT48: _Shape(3, ">u2", coding=partial(codings.uint, bits=48)),
+    DataType.INT48: _Shape(3, ">u2", coding=partial(codings.int_, bits=48)),
+    DataType.SIGNED16: _Shape(1, ">u2", coding=codings.magnitude),
+    DataType.SIGNED32: _Shape(2, ">u2", coding=codings.magnitude),
+    DataType.BCD16: _Shape(1, ">u2", coding=codings.bcd),
+    DataType.BCD32: _Shape(2, ">u2", coding=codings.bcd),
+    DataType.BCD64: _Shape(4, ">u2", coding=codings.bcd),
+    DataType.MOD10K16: _Shape(1, ">u2", coding=codings.mod10k),
+    DataType.MOD10K32: _Shape(2, ">u2", coding=codings.mod10k),
+    DataType.MOD10K48: _Shape(3, ">u2", coding=codings.mod10k),
+    DataType.MOD10K64: _Shape(4, ">u2", coding=codings.mod10k),
+    DataType.UNIX32: _Shape(2, ">u4"),
+    DataType.UNIX64: _Shape(4, ">u2", coding=codings.unix),
+    DataType.DATETIME3: _Shape(3, ">u2", coding=codings.datetime3),
+    DataType.DATETIME4: _Shape(4, ">u2", coding=codings.datetime4),
+    DataType.DATETIME_BCD: _Shape(3, ">u2", coding=codings.datetime_bcd),
+    DataType.STRING_LOW: _Shape(0, "S"),
+    DataType.STRING_UTF16: _Shape(0, "S"),
 }
+_LONG = {DataType.INT64, DataType.UINT64, DataType.BCD64, DataType.MOD10K64}
+_TIMES = {
+    DataType.UNIX32, DataType.UNIX64, DataType.DATETIME3, DataType.DATETIME4, DataType.DATETIME_BCD,
+}  # fmt: skip
+_CHECKED = {data_type for data_type in DataType if data_type.value.startswith(("bcd", "mod10k"))} | _TIMES
+_BOUNDS = {
+    DataType.UINT24: (0.0, 2.0**24 - 1),
+    DataType.INT24: (-(2.0**23), 2.0**23 - 1),
+    DataType.UINT48: (0.0, 2.0**48 - 1),
+    DataType.INT48: (-(2.0**47), 2.0**47 - 1),
+    DataType.SIGNED16: (1 - 2.0**15, 2.0**15 - 1),
+    DataType.SIGNED32: (1 - 2.0**31, 2.0**31 - 1),
+    DataType.BCD16: (0.0, 1e4 - 1),
+    DataType.BCD32: (0.0, 1e8 - 1),
+    DataType.BCD64: (0.0, 1e16 - 1),
+    DataType.MOD10K16: (1 - 1e4, 1e4 - 1),
+    DataType.MOD10K32: (1 - 1e8, 1e8 - 1),
+    DataType.MOD10K48: (1 - 1e12, 1e12 - 1),
+    DataType.MOD10K64: (1 - 1e16, 1e16 - 1),
+} | dict.fromkeys(_TIMES, (0.0, float(codings.LAST_SECOND)))
+"""The smallest and the largest raw value, where they are not those of the numpy type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,12 +236,21 @@ class Register:
     @property
     def size(self) -> int:
         """Addresses it takes: words, or bits of a bit table."""
-        return self.length or self.data_type.words or 1
+        return self.data_type.words or self.length or 1
 
     @property
     def end(self) -> int:
         """First address after it."""
         return self.address + self.size
+
+    def _length_problem(self) -> Sentence | str | None:
+        if (self.data_type.is_text or self.data_type is DataType.BITS) != (self.length is not None):
+            return "a length is given for texts, in registers, and for bits, how many they are, and only for these"
+        if self.length is None:
+            return None
+        if self.data_type is DataType.BITS and self.bit is not None and not 2 <= self.length <= 16 - self.bit:
+            return Sentence("a field of bits from {} up has a length of 2 to {}", self.bit, 16 - self.bit)
+        return None if 1 <= self.length <= MAX_WORDS else "a text has 1 to 125 registers"
 
     def problem(self) -> tuple[str, str] | None:
         """Return the field that is wrong and a sentence that says what to do, or None."""
@@ -170,14 +265,12 @@ class Register:
                 "dataType",
                 "coils and discrete inputs are bool, and only they: use bit for one bit of a word",
             )
-        if (self.data_type is DataType.BIT) != (self.bit is not None):
-            return "bit", "a bit is given for the data type bit, and only for it"
+        if (self.data_type in {DataType.BIT, DataType.BITS}) != (self.bit is not None):
+            return "bit", "a bit is given for the data types bit and bits, and only for them"
         if self.bit is not None and not 0 <= self.bit <= 15:
             return "bit", "a word has the bits 0 (least significant) to 15"
-        if (self.data_type is DataType.STRING) != (self.length is not None):
-            return "length", "a length, in registers of 2 characters, is given for strings, and only for them"
-        if self.length is not None and not 1 <= self.length <= MAX_WORDS:
-            return "length", "a string has 1 to 125 registers of 2 characters"
+        if problem := self._length_problem():
+            return "length", problem
         if self.end > ADDRESSES:
             return (
                 "address",
@@ -203,8 +296,10 @@ def manual_address(table: RegisterTable, number: int) -> int | None:
 
 def bounds(data_type: DataType) -> tuple[float, float] | None:
     """Return the smallest and the largest raw value of a type; None for a text."""
-    if data_type is DataType.STRING:
+    if data_type.is_text:
         return None
+    if data_type in _BOUNDS:
+        return _BOUNDS[data_type]
     if data_type in {DataType.BOOL, DataType.BIT}:
         return 0.0, 1.0
     if data_type in {DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64}:
@@ -261,6 +356,7 @@ class Field(NamedTuple):
     byte_order: ByteOrder
     bit: int | None
     size: int
+    length: int | None = None
 
 
 def byte_positions(field: Field) -> list[int]:
@@ -269,6 +365,8 @@ def byte_positions(field: Field) -> list[int]:
     ordered = reversed(words) if field.byte_order.swaps_words else words
     first, second = (1, 0) if field.byte_order.swaps_bytes else (0, 1)
     positions = [2 * word + half for word in ordered for half in (first, second)]
+    if field.data_type is DataType.STRING_LOW:  # one character a register
+        return positions[1::2]
     only = _SHAPES[field.data_type].byte
     return positions if only is None else [positions[only]]
 
@@ -299,7 +397,14 @@ class _Group(NamedTuple):
     dtype: str
     columns: NDArray[np.intp]
     positions: NDArray[np.intp]
-    bits: NDArray[np.uint16] | None
+    bits: tuple[NDArray[np.uint16], NDArray[np.uint16]] | None
+    """By how much a word is shifted, and what of it is kept then."""
+    coding: codings.Decoder | None = None
+    is_long: bool = False
+
+
+def _is_none(group: _Group, numbers: NDArray[Any]) -> Any:
+    return numbers == NO_NUMBER if group.coding is not None else False
 
 
 class Layout:
@@ -311,7 +416,7 @@ class Layout:
     @cached_property
     def _groups(self) -> list[_Group]:
         return [self._group(data_type) for data_type in dict.fromkeys(f.data_type for f in self.fields)
-                if data_type is not DataType.STRING]  # fmt: skip
+                if not data_type.is_text]  # fmt: skip
 
     def _group(self, data_type: DataType) -> _Group:
         members = [(column, f) for column, f in enumerate(self.fields) if f.data_type is data_type]
@@ -319,14 +424,18 @@ class Layout:
         if data_type is DataType.BOOL:
             return _Group("bool", columns, np.array([f.offset for _, f in members], np.intp), None)
         positions = np.array([byte_positions(f) for _, f in members], np.intp)
-        bits = np.array([f.bit for _, f in members], np.uint16) if data_type is DataType.BIT else None
-        return _Group(data_type.dtype, columns, positions, bits)
+        if data_type not in {DataType.BIT, DataType.BITS}:
+            shape = _SHAPES[data_type]
+            return _Group(shape.dtype, columns, positions, None, shape.coding, data_type.is_long)
+        bits = np.array([f.bit for _, f in members], np.uint16)
+        masks = np.array([(1 << (f.length or 1)) - 1 for _, f in members], np.uint16)
+        return _Group(data_type.dtype, columns, positions, (bits, masks))
 
     def decode(self, raw: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Decode many blocks at once.
 
         `raw` is (blocks, bytes) as the devices sent them; the answer is (blocks, fields), raw values before
-        scale and offset, NaN for strings. Floats of 32 and 16 bits become the shortest decimal that they are.
+        scale and offset, NaN for strings and for what is no value of its type. Floats of 32 and 16 bits become the shortest decimal that they are.
         Integers beyond 2^53 lose their last digits: `long_integers` has them.
         """
         values = np.full((len(raw), len(self.fields)), np.nan)
@@ -337,30 +446,34 @@ class Layout:
             else:
                 numbers = self._numbers(group, raw)
                 if group.bits is not None:
-                    numbers = (numbers >> group.bits) & 1
+                    shift, mask = group.bits
+                    numbers = (numbers >> shift) & mask
+                elif group.coding is not None:
+                    numbers = np.where(numbers == NO_NUMBER, np.nan, numbers)
             with np.errstate(invalid="ignore"):  # a device may send any bits, also a NaN that signals
                 values[:, group.columns] = shortest(numbers) if group.dtype in {">f2", ">f4"} else numbers
         return values
 
     @staticmethod
     def _numbers(group: _Group, raw: NDArray[np.uint8]) -> NDArray[Any]:
-        return np.take(raw, group.positions, axis=1).view(group.dtype)[:, :, 0]
+        numbers = np.take(raw, group.positions, axis=1).view(group.dtype)
+        return numbers[:, :, 0] if group.coding is None else group.coding(numbers)
 
     @cached_property
     def long_columns(self) -> list[int]:
-        """Columns that are integers of 64 bits."""
+        """Columns that may be integers beyond 2^53."""
         return [column for group in self._long_groups for column in group.columns.tolist()]
 
     @cached_property
     def _long_groups(self) -> list[_Group]:
-        return [group for group in self._groups if group.dtype in {">u8", ">i8"}]
+        return [group for group in self._groups if group.is_long]
 
     def long_integers(self, raw: NDArray[np.uint8]) -> dict[int, int]:
         """Return the integers beyond 2^53 in many blocks, by their place in what `decode` returns, row after row."""
         found: dict[int, int] = {}
         for group in self._long_groups:
             numbers = self._numbers(group, raw)
-            beyond = np.abs(numbers.astype(np.float64)) >= EXACT
+            beyond = (np.abs(numbers.astype(np.float64)) >= EXACT) & ~_is_none(group, numbers)
             for row, place in zip(*np.nonzero(beyond), strict=True):
                 found[int(row * len(self.fields) + group.columns[place])] = int(numbers[row, place])
         return found
@@ -368,11 +481,15 @@ class Layout:
     @cached_property
     def text_columns(self) -> list[int]:
         """Columns that are strings."""
-        return [column for column, f in enumerate(self.fields) if f.data_type is DataType.STRING]
+        return [column for column, f in enumerate(self.fields) if f.data_type.is_text]
 
     def text(self, column: int, raw: bytes) -> str:
-        """Decode one string of one block: up to the first NUL, without spaces at its end, as UTF-8 or Latin-1."""
-        characters = bytes(raw[i] for i in byte_positions(self.fields[column])).split(b"\0", 1)[0].rstrip()
+        """Decode one string of one block: up to the first NUL, without spaces at its end, as UTF-8 or Latin-1, or as UTF-16."""
+        field = self.fields[column]
+        sent = bytes(raw[i] for i in byte_positions(field))
+        if field.data_type is DataType.STRING_UTF16:
+            return sent.decode("utf-16-be", "replace").split("\0", 1)[0].rstrip()
+        characters = sent.split(b"\0", 1)[0].rstrip()
         try:
             return characters.decode("utf-8")
         except UnicodeDecodeError:

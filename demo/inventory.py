@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from ddms import value_names
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable
+from ddms.value_names import Named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,7 @@ class PlantPoint:
     deadband: float = 0.0
     valid: tuple[float | None, float | None] = (None, None)
     sentinels: tuple[float, ...] = ()
+    names: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +179,7 @@ def _point(row: Mapping[str, Any], table: str) -> PlantPoint:
         deadband=float(row.get("deadband", 0)),
         valid=(low, high),
         sentinels=tuple(float(s) for s in row.get("sentinels", ())),
+        names=tuple(value_names.read(row["names"])) if "names" in row else (),
     )
 
 

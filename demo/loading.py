@@ -2,6 +2,7 @@
 """Brings the plant's devices into the database, and its token; what a person changed since stays."""
 
 import asyncio
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from hashlib import sha256
 
 import asyncpg
 
+from ddms.value_names import stored
 from demo import past
 from demo.inventory import Inventory, PlantDevice, PlantLimit, PlantPoint
 
@@ -22,8 +24,8 @@ SELECT $1, $2, id, $4 FROM connections WHERE endpoint = $3 RETURNING id
 """
 INSERT_POINT = """-- ddms:demo_insert_point
 INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, byte_order, bit, length, scale,
-                    value_offset, counter, interval_s, deadband, valid_min, valid_max, sentinels)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                    value_offset, counter, interval_s, deadband, valid_min, valid_max, sentinels, value_names)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 """
 INSERT_LIMIT = """-- ddms:demo_insert_limit
 INSERT INTO limits (point_id, key, kind, threshold, direction, reference_key, period_s, bit, alarm_values, inverted, hysteresis, on_delay_s,
@@ -124,7 +126,7 @@ def _row(point: PlantPoint) -> tuple[object, ...]:
     table, address, data_type, byte_order, bit, length = astuple(point.register)
     return (
         point.key, point.name, point.unit, table, address, data_type, byte_order, bit, length, point.scale, point.offset,
-        point.counter, point.interval_s, point.deadband, *point.valid, list(point.sentinels),
+        point.counter, point.interval_s, point.deadband, *point.valid, list(point.sentinels), json.dumps(stored(point.names)),
     )  # fmt: skip
 
 

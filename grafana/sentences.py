@@ -29,6 +29,7 @@ _REASONS_ZH = {
     Reason.SENTINEL: ("设备无值", "设备表示没有数值"),
     Reason.OUT_OF_RANGE: ("超出量程", "数值超出测点的有效范围"),
     Reason.NOT_A_NUMBER: ("非数值", "寄存器中不是有限的数"),
+    Reason.NO_VALUE: ("不是该类型的值", "寄存器的内容不是该类型的值：有大于 9 的数位，或日期不存在"),
     Reason.IMPORTED_BAD: ("导入：无效", "导入的数据：来源系统标记为无效"),
 }
 

@@ -10,6 +10,7 @@ from api.ground.buckets import NO_SHIFTS, Calendar, length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.registers import DataType
 from ddms.value_names import Lookup, lookup
 
 FIND_EXPORTED = """-- ddms:find_exported
@@ -64,8 +65,8 @@ class Exported:
             key=row["key"],
             name=row["name"],
             unit=row["unit"],
-            is_text=row["data_type"] == "string",
-            is_long=row["data_type"] in {"int64", "uint64"},
+            is_text=DataType(row["data_type"]).is_text,
+            is_long=DataType(row["data_type"]).is_long,
             is_counter=row["counter"],
             interval=timedelta(seconds=row["interval_s"]),
             value_names=lookup(row["value_names"]),

@@ -45,7 +45,7 @@ SELECT array_send(array_agg(point_id)) AS points, array_send(array_agg(time)) AS
 READ_MISSED_TEXTS = """-- ddms:read_missed_texts
 SELECT t.point_id, t.time, t.text, t.quality, r.value
   FROM texts t JOIN points p ON p.id = t.point_id LEFT JOIN readings r ON r.point_id = t.point_id AND r.time = t.time
- WHERE t.point_id = any($1::int[]) AND t.time BETWEEN $2 AND $3 AND (p.data_type = 'string' OR t.text IS NOT NULL)
+ WHERE t.point_id = any($1::int[]) AND t.time BETWEEN $2 AND $3 AND (p.data_type LIKE 'string%' OR t.text IS NOT NULL)
  ORDER BY t.time, t.point_id LIMIT $4
 """
 

@@ -29,9 +29,11 @@ class PointChanges:
     data_type: DataType | None = field(default=strawberry.UNSET, description="What its bits mean.")
     name: str | None = field(default=strawberry.UNSET, description="A name for people, `Flow rate`.")
     unit: str | None = field(default=strawberry.UNSET, description="Unit of the value, `m³/h`, at most 24 characters.")
-    bit: int | None = field(default=strawberry.UNSET, description="Which bit of the word, 0 to 15; only for BIT.")
+    bit: int | None = field(
+        default=strawberry.UNSET, description="Which bit of the word, 0 to 15, of BITS the lowest; only for these."
+    )
     length: int | None = field(
-        default=strawberry.UNSET, description="Words of two characters, 1 to 125; only for STRING."
+        default=strawberry.UNSET, description="Words of a text, 1 to 125, or bits of BITS, 2 to 16; only for these."
     )
     byte_order: ByteOrder | None = field(default=strawberry.UNSET, description="The order of its bytes.")
     scale: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset; not 0.")

@@ -64,9 +64,9 @@ class Point:
     address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
     data_type: DataType = field(description="What its bits mean.")
     bit: int | None = field(
-        description="Which bit of the word, 0 (least significant) to 15; null except for the type BIT."
+        description="Which bit of the word, 0 (least significant) to 15, of BITS the lowest; null for other types than BIT and BITS."
     )
-    length: int | None = field(description="Words of two characters; null except for the type STRING.")
+    length: int | None = field(description="Words of a text, or how many bits BITS has; null for other types.")
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
@@ -159,8 +159,12 @@ class PointInput:
     data_type: DataType = field(description="What its bits mean.")
     name: str = field(default="", description="A name for people; the key when left out.")
     unit: str = field(default="", description="Unit of the value, `m³/h`, at most 24 characters.")
-    bit: int | None = field(default=None, description="Which bit of the word, 0 to 15; only for BIT.")
-    length: int | None = field(default=None, description="Words of two characters, 1 to 125; only for STRING.")
+    bit: int | None = field(
+        default=None, description="Which bit of the word, 0 to 15, of BITS the lowest; only for these."
+    )
+    length: int | None = field(
+        default=None, description="Words of a text, 1 to 125, or bits of BITS, 2 to 16; only for these."
+    )
     byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
     scale: float = field(default=1.0, description="value = raw × scale + offset; not 0.")
     offset: float = field(default=0.0, description="value = raw × scale + offset.")
@@ -255,7 +259,7 @@ class PointInput:
             yield "sentinels", error.args[0]
 
     def _names(self) -> Iterator[tuple[str, str]]:
-        if self.value_names and self.data_type is DataType.STRING:
+        if self.value_names and self.data_type.is_text:
             yield "value_names", "a text needs no names: they are for numbers"
             return
         try:
@@ -280,7 +284,7 @@ class PointInput:
         for name, limit in limits.items():
             if limit is not None and not -_LARGEST <= limit <= _LARGEST:
                 yield name, "a limit is a finite number: leave it out for none"
-        if self.data_type is DataType.STRING and limits != {"valid_min": None, "valid_max": None}:
+        if self.data_type.is_text and limits != {"valid_min": None, "valid_max": None}:
             yield "valid_min" if self.valid_min is not None else "valid_max", "a text has no valid range"
         elif span := value_span(self.data_type, self.scale, self.offset):
             low, high = span
@@ -357,7 +361,7 @@ COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s",
 """Where a column has another name than the field."""
 POINT_FIELDS = tuple(f.name for f in fields(PointInput) if f.name != "limits")
 _LARGEST = 1.7e308
-_NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.STRING}
+_NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {kind for kind in DataType if kind.is_text or kind.is_time}
 _RANGES: dict[str, tuple[float, float]] = {
     "interval_seconds": (1, 3600),
     "heartbeat_seconds": (1, 86400),

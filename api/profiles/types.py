@@ -60,9 +60,9 @@ class ProfilePoint:
     address: int = field(description="Protocol address, counted from 0.")
     data_type: DataType = field(description="What its bits mean.")
     bit: int | None = field(
-        description="Which bit of the word, 0 (least significant) to 15; null except for the type BIT."
+        description="Which bit of the word, 0 (least significant) to 15, of BITS the lowest; null for other types than BIT and BITS."
     )
-    length: int | None = field(description="Words of two characters; null except for the type STRING.")
+    length: int | None = field(description="Words of a text, or how many bits BITS has; null for other types.")
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")

@@ -18,14 +18,13 @@ from api.points.types import Point
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
-from ddms.registers import EXACT, DataType
+from ddms.registers import EXACT
 from ddms.stream import to_datetime, to_microseconds
 
 MOST_ROWS = 1_000_000
 MOST_SERIES = 1_000
 USUAL_ROWS = 10_000
 _SECOND = 1_000_000
-_LONG = {DataType.INT64, DataType.UINT64}
 _BAD_RETRY = 180 * _SECOND
 """A device that is offline is tried once a minute: its readings are no nearer to each other."""
 
@@ -124,7 +123,7 @@ class History:
 
     def find_gaps(self, point: Point, now: datetime) -> None:
         """Find where data are missing, at the ends as well; a text, stored when it changes, has no gaps."""
-        if point.data_type is DataType.STRING:
+        if point.data_type.is_text:
             return
         allowed = _SECOND * (10 + 3 * point.interval_seconds + (point.heartbeat_seconds if point.deadband else 0))
         end = self.next or min(self.ends, now)
@@ -252,8 +251,8 @@ async def read(database: Database, points: list[Point], span: HistorySpan, wante
     """Read the history of points, by their numbers; `wanted` names columns."""
     if span.calendar is Calendar.SHIFT and not await database.value(HAS_SHIFTS):
         raise DdmsError(Code.INVALID, NO_SHIFTS, field="calendar")
-    texts = [point.number for point in points if point.data_type is DataType.STRING]
-    numbers = [point.number for point in points if point.data_type is not DataType.STRING]
+    texts = [point.number for point in points if point.data_type.is_text]
+    numbers = [point.number for point in points if not point.data_type.is_text]
     found: dict[int, History] = {}
     if numbers and not span.raw:
         names = [DATABASE_NAMES[name] for name in wanted]
@@ -283,7 +282,7 @@ async def _add_digits(database: Database, points: list[Point], found: dict[int, 
     """Put the digits of integers beyond 2^53, which are stored as texts, beside readings as they are."""
     beyond: dict[int, NDArray[np.bool_]] = {}
     for point in points:
-        if point.data_type in _LONG and "value" in (history := found[point.number]).columns and not history.bucket:
+        if point.data_type.is_long and "value" in (history := found[point.number]).columns and not history.bucket:
             values = history.columns["value"]
             if (long := (np.abs(values) >= EXACT * min(1.0, abs(point.scale)))).any():
                 beyond[point.number] = long

@@ -26,12 +26,15 @@ A score from 0 to 100 that begins at 50. What adds and what takes away (the reas
 | changed by more than half | −20 |
 | the same type beside it gives a value of the same magnitude (phases, channels) | +8 |
 | a text of at least 4 characters, all printable | +35 |
+| a date and time within three days of now; any other is left out | 85 |
+| decimal digits (BCD) that fill their words; others are left out | 65 |
 
 With an expected value the distance counts 90 %, also for integers times 0.001 … 1000 (`scale`), the above 10 %.
 """
 
 import math
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +48,8 @@ FEW_DIGITS = {DataType.FLOAT32: 5, DataType.FLOAT64: 9}
 NEAR = 0.0005
 SCALES = (1.0, 0.1, 0.01, 0.001, 10.0, 100.0, 1000.0)
 _FLOATS = frozenset({DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64})
+_DECIMAL = frozenset({DataType.BCD32, DataType.BCD64})
+_NEAR_SECONDS = 3 * 86_400
 _RARE = {
     DataType.FLOAT16: 15,
     DataType.UINT64: 6,
@@ -82,7 +87,7 @@ class Candidate:
             return float(words[0])
         raw = np.array(words, ">u2").tobytes()
         as_field = Field(0, self.data_type, self.byte_order, None, len(words))
-        if self.data_type is DataType.STRING:
+        if self.data_type.is_text:
             return layout((as_field,)).text(0, raw)
         return float(layout((as_field,)).decode(np.frombuffer(raw, np.uint8).reshape(1, -1))[0][0])
 
@@ -99,7 +104,7 @@ class Candidate:
             "address": address + self.offset,
             "data_type": self.data_type.value,
             "byte_order": self.byte_order.value,
-            "length": len(self.words) if self.data_type is DataType.STRING else None,
+            "length": len(self.words) if self.data_type.is_text else None,
             "words": list(self.words),
             "value": value if isinstance(value, float) and math.isfinite(value) else None,
             "text": value if isinstance(value, str) else None,
@@ -115,7 +120,8 @@ def rank(candidates: list[Candidate], expected: float | None = None) -> list[Can
         _judge(candidate)
         if expected is not None:
             _compare(candidate, expected)
-    return sorted(candidates, key=lambda c: (-c.score, abs(c.offset), len(c.words)))
+    shown = [c for c in candidates if c.score or not _is_coded(c)]
+    return sorted(shown, key=lambda c: (-c.score, abs(c.offset), len(c.words)))
 
 
 def _judge(c: Candidate) -> None:
@@ -126,6 +132,9 @@ def _judge(c: Candidate) -> None:
         c.score, c.why = 0.0, ["not a number"]
         return
     else:
+        if _is_coded(c):
+            _judge_coded(c, value)
+            return
         _judge_magnitude(c, value)
         (_judge_float if c.data_type in _FLOATS else _judge_integer)(c, value)
         _judge_change(c, value)
@@ -137,6 +146,25 @@ def _judge(c: Candidate) -> None:
     if rare := _RARE.get(c.data_type):
         c.count(-rare, "a rare type")
     c.score = min(100.0, max(0.0, c.score))
+
+
+def _judge_coded(c: Candidate, value: float) -> None:
+    """Of dates only those near to now are plausible, of decimal digits only many: others come about by chance."""
+    if c.data_type.is_time:
+        near = abs(value - time.time()) < _NEAR_SECONDS
+        c.score, c.why = (85.0, ["a date of these days"]) if near else (0.0, ["a date far away"])
+    elif all(c.words) and value >= 10 ** (4 * len(c.words) - 3):
+        c.score, c.why = 65.0, ["all digits are decimal"]
+    else:
+        c.score, c.why = 0.0, ["few digits"]
+    if c.offset and c.score:
+        c.count(-6, f"at address {c.offset:+d}")
+    if c.byte_order.swaps_bytes and c.score:
+        c.count(-4, "swapped bytes are rare")
+
+
+def _is_coded(c: Candidate) -> bool:
+    return c.data_type.is_time or c.data_type in _DECIMAL
 
 
 def _judge_text(c: Candidate, text: str) -> None:

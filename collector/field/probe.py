@@ -15,6 +15,15 @@ OFFSETS = (0, -1, 1)
 PAUSE_SECONDS = 0.5  # between the two reads
 LEAST_TEXT = 2
 
+_ASKED_FOR = frozenset(
+    {DataType.BOOL, DataType.BIT, DataType.BITS, DataType.STRING_LOW, DataType.STRING_UTF16, DataType.BCD16}
+)
+"""What no word tells by itself: nearly every one could be it."""
+PROPOSED = tuple(
+    kind
+    for kind in DataType
+    if kind not in _ASKED_FOR and not kind.value.startswith(("mod10k", "signed", "uint24", "int24", "uint48", "int48"))
+)
 Words = dict[int, int]
 """What was read, by address."""
 
@@ -91,9 +100,7 @@ def candidates(words: Words, before: Words, address: int, *, is_bits: bool) -> l
     if is_bits:
         kinds = [(DataType.BOOL, ByteOrder.ABCD)]
     else:
-        kinds = [
-            (kind, order) for kind in DataType if kind not in {DataType.BOOL, DataType.BIT} for order in _orders(kind)
-        ]
+        kinds = [(kind, order) for kind in PROPOSED for order in _orders(kind)]
     found = []
     for offset in OFFSETS:
         for kind, order in kinds:

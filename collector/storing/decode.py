@@ -54,6 +54,7 @@ _ARRAYS: dict[str, tuple[Any, Any]] = {
     "heartbeat": (np.int64, 0),
     "spacing": (np.int64, 0),
     "is_text": (np.bool_, False),
+    "nothing": (np.int16, Reason.NOT_A_NUMBER),
     "is_short": (np.bool_, False),
     "has_sentinels": (np.bool_, False),
     "stored_time": (np.int64, np.iinfo(np.int64).min // 2),
@@ -62,7 +63,6 @@ _ARRAYS: dict[str, tuple[Any, Any]] = {
 }
 _MOST_SENTINELS = 8
 _SHORT_FLOATS = {DataType.FLOAT32, DataType.FLOAT16}
-_LONG = {DataType.INT64, DataType.UINT64}
 _EXACT_POWER = 22  # up to here a float of 64 bits holds every power of ten
 
 
@@ -84,6 +84,7 @@ class PointArrays:
     heartbeat: NDArray[np.int64]
     spacing: NDArray[np.int64]
     is_text: NDArray[np.bool_]
+    nothing: NDArray[np.int16]
     is_short: NDArray[np.bool_]
     has_sentinels: NDArray[np.bool_]
     stored_time: NDArray[np.int64]
@@ -127,7 +128,7 @@ class PointArrays:
         self.point_id[slot] = point.id
         data_type = point.register.data_type
         self.factor[slot], self.addend[slot], self.divisor[slot] = line = _line(point.scale, point.offset)
-        if data_type in _LONG:
+        if data_type.is_long:
             self.lines[slot] = Decimal(repr(point.scale)).normalize(), Decimal(repr(point.offset)).normalize()
         self.is_rounded[slot] = data_type in _SHORT_FLOATS and line != (1, 0, 1)
         self.low[slot] = -np.inf if point.valid_min is None else point.valid_min
@@ -136,7 +137,8 @@ class PointArrays:
         self.heartbeat[slot] = point.heartbeat_s * MICROSECONDS
         if interval_s < point.interval_s:  # half a poll of tolerance: a late poll must not make a rider miss its turn
             self.spacing[slot] = int((point.interval_s - interval_s / 2) * MICROSECONDS)
-        self.is_text[slot] = data_type is DataType.STRING
+        self.is_text[slot] = data_type.is_text
+        self.nothing[slot] = Reason.NO_VALUE if data_type.is_checked else Reason.NOT_A_NUMBER
         self.has_sentinels[slot] = bool(point.sentinels)
         sentinels = np.array(point.sentinels)
         if data_type in _SHORT_FLOATS:  # as what is read, whichever of its decimals was written down
@@ -230,7 +232,7 @@ def _judge(points: PointArrays, flat: _Flat) -> NDArray[Any]:
     if (noisy := points.is_rounded[slots]).any():
         value[noisy] = _rounded(value[noisy])
     answered = (quality < Reason.TIMEOUT) & ~points.is_text[slots]
-    quality = np.where(answered & ~np.isfinite(value), Reason.NOT_A_NUMBER, quality)
+    quality = np.where(answered & ~np.isfinite(value), points.nothing[slots], quality)
     outside = (value < points.low[slots]) | (value > points.high[slots])
     quality = np.where(answered & outside, Reason.OUT_OF_RANGE, quality)
     told = points.has_sentinels[slots]

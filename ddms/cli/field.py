@@ -111,7 +111,7 @@ def _written(number: int, text: str) -> PolledPoint:
 
 
 def parse_point(text: str) -> Register:
-    """Read TABLE:ADDRESS[:TYPE[:ORDER]]; a string's length follows its type, string/8, a bit's number too, bit/3."""
+    """Read TABLE:ADDRESS[:TYPE[:ORDER]]; a text's length follows its type, string/8, a bit's number too, bit/3, and how many bits, bits/3+2."""
     parts = text.split(":")
     try:
         table = RegisterTable(parts[0])
@@ -122,8 +122,8 @@ def parse_point(text: str) -> Register:
             address=int(parts[1]),
             data_type=data_type,
             byte_order=ByteOrder(parts[3] if len(parts) > 3 else "ABCD"),
-            bit=int(number) if data_type is DataType.BIT else None,
-            length=int(number) if data_type is DataType.STRING else None,
+            bit=int(number.partition("+")[0]) if data_type in {DataType.BIT, DataType.BITS} else None,
+            length=int(number.partition("+")[2] or number) if data_type.is_text or data_type is DataType.BITS else None,
         )
     except (ValueError, IndexError):
         raise DdmsError(

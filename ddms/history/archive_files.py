@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ddms.database import Connection
 from ddms.errors import Code, DdmsError
 from ddms.quality import Reason, quality_of
+from ddms.registers import DataType
 from ddms.stream import to_datetime, to_microseconds
 
 COLUMNS = ("time", "device", "point", "unit", "value", "text", "quality", "reason", "point_id")
@@ -51,7 +52,7 @@ class ArchivedPoint(NamedTuple):
     @property
     def has_texts(self) -> bool:
         """Whether it may have texts: it is one, or its integers may be longer than numbers are exact."""
-        return self.data_type in {"string", "int64", "uint64"}
+        return (kind := DataType(self.data_type)).is_text or kind.is_long
 
 
 class Part(NamedTuple):
@@ -240,7 +241,7 @@ async def read_parts(
 ) -> AsyncIterator[Part]:
     """Read the readings of points, one after the other, each by time; then its texts."""
     for point in points:
-        if point.data_type != "string":
+        if not DataType(point.data_type).is_text:
             async for part in _numbers(connection, point, begin, end):
                 yield part
         if point.has_texts:

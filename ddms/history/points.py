@@ -14,6 +14,7 @@ import yaml
 from ddms.database import Connection
 from ddms.errors import Code, DdmsError
 from ddms.history.rows import Integers
+from ddms.registers import DataType
 from ddms.stream import to_microseconds
 
 READ_TARGETS = """-- ddms:read_import_targets
@@ -122,7 +123,7 @@ def _target(row: Any) -> Target:
         number=row["id"],
         name=f"{row['device']} / {row['key']}",
         device=row["device"],
-        is_text=row["data_type"] == "string",
+        is_text=DataType(row["data_type"]).is_text,
         is_long=row["data_type"] in {"int64", "uint64"},
         keeps_days=row["retention_days"],
         kept_from=to_microseconds(row["before"]),
