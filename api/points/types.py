@@ -361,7 +361,9 @@ COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s",
 """Where a column has another name than the field."""
 POINT_FIELDS = tuple(f.name for f in fields(PointInput) if f.name != "limits")
 _LARGEST = 1.7e308
-_NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {kind for kind in DataType if kind.is_text or kind.is_time}
+_NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {
+    kind for kind in DataType if kind.is_text or kind.is_time
+}
 _RANGES: dict[str, tuple[float, float]] = {
     "interval_seconds": (1, 3600),
     "heartbeat_seconds": (1, 86400),
