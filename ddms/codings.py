@@ -8,9 +8,11 @@ date in three registers of PowerLogic's Series 3000 and 4000, Modulo-10000 of IO
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 Words = NDArray[Any]
@@ -113,6 +115,22 @@ def datetime_bcd(words: Words) -> NDArray[np.float64]:
     high, low = (parts >> 12) * 10 + (parts >> 8 & 15), (parts >> 4 & 15) * 10 + (parts & 15)
     found = _moment((high[..., 0] + 2000, low[..., 0], high[..., 1]), (low[..., 1], high[..., 2], low[..., 2]))
     return np.where(is_wrong, np.nan, found)
+
+
+@cache
+def _half_floats() -> NDArray[np.float64]:
+    """Return the shortest decimal of each float of 16 bits, by its bits."""
+    return np.array([float(str(half)) for half in np.arange(2**16, dtype=np.uint16).view(np.float16)])
+
+
+def shortest(numbers: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the shortest decimals that are these floats of 16 or 32 bits: 0.1 as 0.1, not as 0.10000000149011612."""
+    if numbers.dtype.itemsize == 2:
+        return _half_floats()[numbers.astype(np.float16).view(np.uint16)]
+    native = np.ascontiguousarray(numbers, np.float32)
+    # orjson writes the shortest decimal of a float32 (Ryu), and what is not finite as null.
+    read = np.array(orjson.loads(orjson.dumps(native.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
+    return np.where(np.isfinite(native), read.reshape(native.shape), native)
 
 
 Decoder = Callable[[Words], NDArray[Any]]

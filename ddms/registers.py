@@ -6,15 +6,14 @@ Pure: no input, no output. Blocks of one layout are decoded together, because a 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property, lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from ddms import codings
-from ddms.codings import NO_NUMBER
+from ddms.codings import NO_NUMBER, shortest
 from ddms.errors import Sentence
 
 ADDRESSES = 65_536
@@ -243,14 +242,16 @@ class Register:
         """First address after it."""
         return self.address + self.size
 
-    def _length_problem(self) -> Sentence | str | None:
+    def _length_problem(self) -> Sentence | None:
         if (self.data_type.is_text or self.data_type is DataType.BITS) != (self.length is not None):
-            return "a length is given for texts, in registers, and for bits, how many they are, and only for these"
+            return Sentence(
+                "a length is given for texts, in registers, and for bits, how many they are, and only for these"
+            )
         if self.length is None:
             return None
         if self.data_type is DataType.BITS and self.bit is not None and not 2 <= self.length <= 16 - self.bit:
             return Sentence("a field of bits from {} up has a length of 2 to {}", self.bit, 16 - self.bit)
-        return None if 1 <= self.length <= MAX_WORDS else "a text has 1 to 125 registers"
+        return None if 1 <= self.length <= MAX_WORDS else Sentence("a text has 1 to 125 registers")
 
     def problem(self) -> tuple[str, str] | None:
         """Return the field that is wrong and a sentence that says what to do, or None."""
@@ -373,22 +374,6 @@ def byte_positions(field: Field) -> list[int]:
 
 EXACT = 2**53
 """Up to here a float of 64 bits holds every integer."""
-
-
-@cache
-def _half_floats() -> NDArray[np.float64]:
-    """Return the shortest decimal of each float of 16 bits, by its bits."""
-    return np.array([float(str(half)) for half in np.arange(2**16, dtype=np.uint16).view(np.float16)])
-
-
-def shortest(numbers: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the shortest decimals that are these floats of 16 or 32 bits: 0.1 as 0.1, not as 0.10000000149011612."""
-    if numbers.dtype.itemsize == 2:
-        return _half_floats()[numbers.astype(np.float16).view(np.uint16)]
-    native = np.ascontiguousarray(numbers, np.float32)
-    # orjson writes the shortest decimal of a float32 (Ryu), and what is not finite as null.
-    read = np.array(orjson.loads(orjson.dumps(native.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)), np.float64)
-    return np.where(np.isfinite(native), read.reshape(native.shape), native)
 
 
 class _Group(NamedTuple):

@@ -57,7 +57,7 @@ def _entry(text: str) -> Named:
     match = _ENTRY.fullmatch(text)
     if match is None:
         raise ValueError(
-            Sentence("{!r} names no value: write value=name, as 0=Off, 1=On:green", inputs.shortened(text))
+            Sentence("{!r} names no value: write value=name, as `0=Off, 1=On:green`", inputs.shortened(text))
         )
     return of_texts(match[1], match[2])
 

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ddms.codings import shortest
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
-from ddms.registers import EXACT, DataType, Layout, shortest
+from ddms.registers import EXACT, DataType, Layout
 
 MICROSECONDS = 1_000_000
 

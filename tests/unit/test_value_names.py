@@ -36,7 +36,7 @@ def test_grey_is_grey_in_both_spellings():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("Off", "'Off' names no value: write value=name, as 0=Off, 1=On:green"),
+        ("Off", "'Off' names no value: write value=name, as `0=Off, 1=On:green`"),
         ("off=0", "'off' is not a number"),
         ("1=On:pink", "'pink' is no colour here: write one of green"),
     ],
