@@ -165,11 +165,11 @@ def _bad_now(language: Language) -> table.Panel:
 _ORDER = (
     "state",
     "alarm",
-    "alarm_since",
     "device",
     "point",
     "shown",
     "trend",
+    "alarm_since",
     "last_seen",
     "offline_seconds",
     "last_error",
@@ -187,12 +187,12 @@ def _devices(language: Language) -> table.Panel:
     history = url(HISTORY_UID, language, "devices=${__data.fields.device_id}", "points=${__data.fields.point_id}")
     to_history = link(language.says(texts.OPEN_TREND), history)
     columns = {
-        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 90),
+        "state": coloured(language.table(texts.STATES), STATE_COLOURS, 80),
         **standing.worst(language),
         "device": name_of_device(language),
         "point": [*sentence(), to_history],
-        "shown": [*column(150, align="right"), to_history],
-        "trend": sparkline(170),
+        "shown": [*column(115, align="right"), to_history],
+        "trend": sparkline(140),
         "last_seen": column(135, unit="dateTimeFromNow"),
         "offline_seconds": column(110, unit=language.duration),
         "last_error": sentence(),
