@@ -29,10 +29,10 @@ BAD_NOW = (
 )  # fmt: skip
 DEVICES = (
     Words("Devices", "All devices that pass the filters above, the worst alarm first: its priority, how many stand; ✓ when acknowledged, ↩ when gone "
-          "and not acknowledged. Value and trend are of the point that stands for the device (trendPoint), in the time range above. A name opens the device, a "
+          "and not acknowledged. Value and trend are of the point that stands for the device (`trendPoint`), in the time range above. A name opens the device, a "
           "point its history.",
           f"No device passes the filters above. {_NO_DEVICES.replace('No devices yet:', 'If there are none yet,')}"),
-    Words("设备列表", "符合上方筛选的全部设备，报警最重的在前：优先级与报警数；✓ 表示已确认，↩ 表示已消失但无人确认。数值与趋势为代表该设备的测点（trendPoint），取上方时段。点击名称打开设备，点击测点打开其历史。",
+    Words("设备列表", "符合上方筛选的全部设备，报警最重的在前：优先级与报警数；✓ 表示已确认，↩ 表示已消失但无人确认。数值与趋势为代表该设备的测点（`trendPoint`），取上方时段。点击名称打开设备，点击测点打开其历史。",
           f"没有设备符合上方筛选。{_IF_NO_DEVICES_ZH}"),
 )  # fmt: skip
 
