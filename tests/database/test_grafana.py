@@ -401,7 +401,7 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
         "alarms",
     }
     for name, board in BOARDS.items():
-        refresh = "5m" if name.startswith("alarm-performance") else "10s"  # which looks at weeks
+        refresh = {"alarm-performance": "5m", "consumption": "1m"}.get(name[:-5].removesuffix("-zh"), "10s")  # of weeks
         assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, refresh)
         assert [p["id"] for p in board["panels"]] == list(range(1, len(board["panels"]) + 1))
 
@@ -413,7 +413,7 @@ def test_links_keep_the_time_range():
             assert [url for url in urls if not url.endswith("${__url_time_range}")] == []
         assert [link["url"] for link in board["links"] if link["url"].startswith("/d/") and not link["keepTime"]] == []
         exports = [link["url"] for link in board["links"] if link["url"].startswith("/export?")]
-        assert len(exports) == name.startswith(("device", "group", "history"))
+        assert len(exports) == name.startswith(("device", "group", "history", "consumption"))
         assert all("&from=${__from:date:iso}&to=${__to:date:iso}" in url for url in exports)
 
 

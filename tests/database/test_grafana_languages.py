@@ -19,6 +19,7 @@ JSON: dict[str, Any] = {
 OF_PEOPLE = re.compile(
     r"Pump|Tank|flow|Valve (&lt;|\\?<)stuck(&gt;|\\?>)|Resting|Gone|O'Brien's (\"oven\"|hall)|Flow|Ratio|Running|Mode|AUTO|ann|Old pump|new pump|Empty|here|there"
     r"|the disk is on fire|the bucket is away|ddms-\d|again|\breadings(_1m)?\b|\bbackup\b|dev_1|tcp:\S+|m³/h|\brollups\b|\bretention\b|\baudit\b|DDMS|UTC|`[^`]*`|</?(b|br|a)\b[^>]*>|\[[^]]*\]\([^)]*\)"
+    r"|\bDay\b|CONFLICT|runJob: it runs already"  # a shift; what a button said, as it is logged
 )
 
 
@@ -45,7 +46,7 @@ def properties(panel: Any, column: str) -> dict[str, Any]:
 
 def shown(panel: Any, column: str, value: str) -> str:
     """Return what stands in a cell: a word of the column's, where it has one."""
-    for mapping in properties(panel, column).get("mappings") or []:
+    for mapping in properties(panel, column).get("mappings") or panel["fieldConfig"]["defaults"].get("mappings") or []:
         options = mapping["options"]
         if "pattern" not in options:
             value = options.get(value, {}).get("text", value)
@@ -55,9 +56,10 @@ def shown(panel: Any, column: str, value: str) -> str:
 
 
 def seen(panel: Any) -> set[str]:
-    """Return the columns that are seen: those that have a name, and the names of lines."""
+    """Return the columns that are seen: those that have a name, the names of lines, and what a wall shows in big letters."""
     overrides = panel["fieldConfig"]["overrides"]
-    return {"point", "text"} | {
+    big = panel.get("options", {}).get("reduceOptions", {}).get("fields", "")
+    return {"point", "text", big.strip("/^$")} | {
         one["matcher"]["options"] for one in overrides if any(each["id"] == "displayName" for each in one["properties"])
     }
 

@@ -76,7 +76,7 @@ async def stands(plant: asyncpg.Connection, alarm: int, changes: str = "active =
 def sent(sql: str, **choices: str) -> str:
     """Return SQL as Grafana sends it, for the last hour."""
     chosen = {"device": "1", "group": "1", "points": "1,2,4", "keys": "flow,level", "unit": "m³/h", "state": "online,unknown"}  # fmt: skip
-    chosen |= {"search": "", "alarms": "all"} | choices
+    chosen |= {"search": "", "alarms": "all", "compare": "none"} | choices
 
     def variable(match: re.Match[str]) -> str:
         value, form = chosen[match["name"] or match["plain"]], match["form"]

@@ -16,7 +16,7 @@ UPDATE device_states SET answer_seconds = 0.02, overrun_since = now() WHERE devi
 INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, deadband) SELECT id, u.* FROM devices,
     (VALUES ('flow', 'Flow', 'm³/h', 'holding', 0, 'float32', NULL, 0), ('ratio', 'Ratio', '', 'holding', 2, 'float32', NULL, 0.5),
             ('run', 'Running', '', 'coil', 0, 'bool', NULL, 0), ('mode', 'Mode', '', 'holding', 4, 'string', 8, 0)) u;
-UPDATE points SET counter = true WHERE key = 'flow';
+UPDATE points SET counter = true WHERE key = 'ratio';
 UPDATE configuration SET shifts = '[{"name": "Day", "days": [1, 2, 3, 4, 5, 6, 7], "start": "06:00", "end": "18:00"}]';
 INSERT INTO readings SELECT t, p.id, CASE WHEN p.key = 'run' THEN 1 ELSE 20 + p.id END, 0
     FROM points p, generate_series(now() - interval '50 min', now(), '10 s') t
