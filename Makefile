@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test coverage lint bare format bench faults fuzz examples image audit sbom manifests airgap lock clean
 
+# The tests start our programs a thousand times: without this, each start would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 READY := .venv/.ready
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -47,8 +48,9 @@ BOARDS = {
 """Each dashboard, a function of its language, by the name of its file."""
 
 
+@cache
 def dashboards() -> dict[str, str]:
-    """Return each dashboard's JSON by the name of its file."""
+    """Return each dashboard's JSON by the name of its file; the same each time, so change nothing in it."""
     boards = {
         f"{name}{language.suffix}.json": make(language) for language in LANGUAGES for name, make in BOARDS.items()
     }
