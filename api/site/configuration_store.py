@@ -11,7 +11,7 @@ from api.ground.database import Statements
 from api.ground.scheduler import CHANNEL
 from api.site.consequences import SYSTEM_LIMITS, Consequence, Outlook
 from api.site.jobs import ASK_FOR_JOB, TELL_JOB
-from api.site.record import MEANINGS, shown, spell, stored, written
+from api.site.record import DEFAULTS, MEANINGS, shown, spell, stored, written
 from ddms.errors import Code, DdmsError, Mistakes, Sentence
 from ddms.settings import Settings
 
@@ -53,7 +53,7 @@ class Difference:
     """A field that is different, as text."""
 
     name: str
-    before: str | None
+    before: str
     after: str
 
 
@@ -67,9 +67,13 @@ class Changed:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """Return the fields that differ between two versions, one of which may not have all of them."""
-    old, new = written(before), written(after)
-    return [Difference(name=n, before=old.get(n), after=new[n]) for n in MEANINGS if n in new and old.get(n) != new[n]]
+    """Return the fields that differ between two versions.
+
+    A field that came with an upgrade in between had its default, which nobody changed; one that is gone since is not told.
+    """
+    names = [name for name in MEANINGS if name in after]
+    old, new = (written({name: values[name] for name in names}) for values in ({**DEFAULTS, **before}, after))
+    return [Difference(name=name, before=old[name], after=new[name]) for name in names if old[name] != new[name]]
 
 
 async def change(

@@ -172,7 +172,7 @@ class ConfigurationDifference:
 
     name: str = field(name="field", description="Its name in `Configuration`, `backupsKept`.")
     title: str = field(description="A few words that name it.")
-    before: str | None = field(description="What it was; null when that version did not have it yet.")
+    before: str = field(description="What it was; of a field that came with an upgrade in between, its default.")
     after: str = field(description="What it is then.")
 
     @classmethod
