@@ -75,6 +75,7 @@ class Parts:
         self.database = database
         self.callers = Callers(database)
         self.trusted = Trusted(database)
+        self.failures = Keeper(database)
         self.openid = Providers(settings)
         self.budgets = Budgets(settings.cost_per_second)
         self.gate = Gate(self)
@@ -195,7 +196,7 @@ def create_app(
         work = [
             parts.hub.run,
             sweeper.run,
-            Keeper(parts.database).run,
+            parts.failures.run,
             parts.scheduler.run,
             memory.give_back_now_and_then,
         ]

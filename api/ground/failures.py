@@ -153,6 +153,7 @@ class Keeper:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._since_trimmed = _TRIM_EVERY
+        self._keeping = asyncio.Lock()
 
     async def run(self) -> None:
         """Do it as long as the program runs."""
@@ -161,7 +162,11 @@ class Keeper:
             await self.keep()
 
     async def keep(self) -> None:
-        """Keep what waits."""
+        """Keep what waits; what another call took is kept as well when this returns."""
+        async with self._keeping:
+            await self._keep()
+
+    async def _keep(self) -> None:
         failures = [_waiting.popleft() for _ in range(len(_waiting))]
         if not failures:
             return

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from api.ground import failures
-from api.ground.failures import LISTED, Keeper
+from api.ground.failures import LISTED
 from api.ground.metrics import REGISTRY
 from api.transport.browser_errors import REPORT_BYTES, reports_of
 from api.transport.request import Refused
@@ -25,15 +25,9 @@ HTML = {"Accept": "text/html"}
 async def kept(api: Api, owner: asyncpg.Connection, number: str) -> list[dict[str, object]]:
     """Return what is kept under a number."""
     assert NUMBER.fullmatch(number), number
-    await Keeper(api.parts.database).keep()
+    await api.parts.failures.keep()
     rows = await owner.fetch("SELECT * FROM errors WHERE reference = $1 ORDER BY id", number)
     return [dict(row) for row in rows]
-
-
-@pytest.fixture(autouse=True)
-def anew(monkeypatch):
-    """Nobody has failed yet in this program."""
-    monkeypatch.setattr(failures, "_listed", failures._Listed())
 
 
 @pytest.fixture

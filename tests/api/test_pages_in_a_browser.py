@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from api.ground.failures import Keeper
 from api.ground.metrics import REGISTRY
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.browser import Page, browsing, needs_chromium
@@ -122,7 +121,7 @@ async def test_a_script_that_fails_is_reported_and_its_person_sees_the_number(ap
             await page.open(f"{api.url}{path}")
             await page.run("setTimeout(() => nothing.there())")
             number = await page.until(NUMBER)
-            await Keeper(api.parts.database).keep()
+            await api.parts.failures.keep()
             told = await owner.fetchval("SELECT message FROM errors WHERE reference = $1", number)
             assert told.startswith(f"script in {name}: Uncaught ReferenceError: nothing is not defined"), told
         assert not await page.run("document.querySelector('#ddms-failed').scrollWidth > innerWidth")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,15 +35,24 @@ def endpoint(tmp_path_factory) -> Iterator[str]:
             command, stdout=said, stderr=said, env=os.environ | {"MOTO_ALLOW_NONEXISTENT_REGION": "1"}
         )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            httpx2.get(f"{url}/moto-api/", timeout=5)
-            break
-        except httpx2.HTTPError:
+    patience = time.monotonic() + 60
+    try:
+        while not answers(url):
             assert server.poll() is None, log.read_text()
-    yield url
-    server.terminate()
-    server.wait()
+            assert time.monotonic() < patience, f"no answer in 60 s: {log.read_text()}"
+            time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether moto's server is there yet: a port that nobody listens on refuses at once."""
+    try:
+        return httpx2.get(f"{url}/moto-api/", timeout=5).is_success
+    except httpx2.HTTPError:
+        return False
 
 
 @pytest.fixture

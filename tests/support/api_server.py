@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from api.access.tokens import create, lifetime
 from api.app import create_app, how_to_serve
+from api.ground import failures
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
@@ -186,7 +187,10 @@ async def tokens_fixture(owner: asyncpg.Connection) -> dict[str, str | None]:
 
 @pytest.fixture(name="api")
 async def api_fixture(settings: Settings, jobs: Sequence[Job], tokens: dict[str, str | None]) -> AsyncIterator[Api]:
-    """The API on a fresh database; a test that needs the jobs overrides `jobs`."""
+    """The API on a fresh database, where nobody has failed yet; a test that needs the jobs overrides `jobs`."""
+    # Tests share the process: the callers of those before have used up what is listed, logged and kept of one caller.
+    failures._listed = failures._Listed()
+    failures._waiting.clear()
     async with serving(settings, jobs) as (url, parts), httpx2.AsyncClient(timeout=60) as client:
         yield Api(url=url, client=client, tokens=tokens, parts=parts)
 
