@@ -25,7 +25,7 @@ SELECT $1, $2, id, $4 FROM connections WHERE endpoint = $3 RETURNING id
 INSERT_POINT = """-- ddms:demo_insert_point
 INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, byte_order, bit, length, scale,
                     value_offset, counter, interval_s, deadband, valid_min, valid_max, sentinels, value_names)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::text::jsonb)
 """
 INSERT_LIMIT = """-- ddms:demo_insert_limit
 INSERT INTO limits (point_id, key, kind, threshold, direction, reference_key, period_s, bit, alarm_values, inverted, hysteresis, on_delay_s,
