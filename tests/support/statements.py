@@ -5,10 +5,7 @@ from api.ground.metrics import REGISTRY
 BY_ITSELF = {"heartbeat", "read_directory", "read_newest", "read_states", "count_states", "mark_token_used"} | {
     *("interrupt_jobs", "read_site_of_jobs", "schedule_job", "read_asked_job", "tell_due_job"),  # the scheduler
     *("read_heard", "read_journal_position", "read_alarm_events_since", "read_places_of_devices", "read_shown_alarms"),
-    *(
-        "keep_failures",
-        "trim_failures",
-    ),  # what was refused is put into the list of failures, within a second of its answer
+    *("keep_failures", "trim_failures"),  # the list of failures: what was refused goes there a second later
 }
 
 
