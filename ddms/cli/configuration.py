@@ -144,7 +144,7 @@ def _summary(changes: list[Any]) -> str:
     return visible(", ".join(f"{one.name}: {_short(one.before)} → {_short(one.after)}" for one in changes))
 
 
-def _short(text: str | None) -> str:
+def _short(text: str) -> str:
     return "nothing" if not text else text.replace("\n", " ")
 
 
