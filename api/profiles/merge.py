@@ -58,7 +58,10 @@ SELECT c.device_id, p.id, {", ".join(_merged(column) for column in COLUMN_NAMES)
 _GONE = "p.device_id = any($1::int[]) AND p.from_profile AND p.key <> all(ARRAY(SELECT w.key FROM wanted w))"
 
 
-_TEXTS = {"sentinels": "array_to_string({}, ';')", "value_names": "value_names_text({})"}
+_TEXTS = {
+    "sentinels": "array_to_string({0}, ';')",
+    "value_names": "CASE WHEN {0} <> '{{}}' THEN value_names_text({0}) END",  # few have names, and each call costs
+}
 
 
 def _text(alias: str, column: str) -> str:
