@@ -28,7 +28,7 @@ SELECT DISTINCT ON (p.device_id) p.device_id, p.id AS point_id, p.key, p.name AS
   JOIN devices d ON d.id = p.device_id
   LEFT JOIN (SELECT point_id, min(array_position('{critical,high,medium,low}'::text[], priority)) AS rank FROM limits
               WHERE enabled AND kind IN ('low_low', 'low', 'high', 'high_high') GROUP BY point_id) l ON l.point_id = p.id
- WHERE d.deleted_at IS NULL AND p.enabled AND p.data_type NOT IN ('string', 'bool', 'bit') AND (p.value_names = '{}' OR p.key = d.trend_point)
+ WHERE d.deleted_at IS NULL AND p.enabled AND p.data_type NOT IN ('bool', 'bit') AND p.data_type !~ '^(string|unix|datetime)' AND (p.value_names = '{}' OR p.key = d.trend_point)
  ORDER BY p.device_id, CASE WHEN p.key = d.trend_point THEN 0 ELSE coalesce(l.rank, 5)
                             + CASE WHEN p.counter OR p.unit IN ('Wh', 'kWh', 'MWh', 'GWh', 'varh', 'kvarh', 'VAh', 'kVAh', 'h', 'd', 'min', 's') THEN 20 WHEN p.unit = '' THEN 10 ELSE 0 END
                             - CASE WHEN l.rank IS NOT NULL THEN 100 ELSE 0 END + 200 END, p.id;

@@ -50,8 +50,11 @@ async def test_a_device_is_shown_by_the_point_that_was_chosen_else_by_that_with_
     assert await viewer.fetchval(TREND_OF) == "flow"
 
 
-async def test_neither_a_counter_nor_what_has_no_unit_stands_for_a_device_when_there_is_better(plant, viewer):
+async def test_neither_a_date_nor_a_counter_nor_what_has_no_unit_stands_for_a_device_when_there_is_better(
+    plant, viewer
+):
     await plant.execute("DELETE FROM points WHERE device_id = 2")
+    await plant.execute(f"{NUMBERS} (2, 'serviced', 'serviced', 'UTC', 'holding', 0, 'unix32')")
     for key, unit in (("steps", ""), ("energy", "kWh"), ("power", "kW")):
         await plant.execute(f"{NUMBERS} (2, '{key}', '{key}', '{unit}', 'holding', 0, 'uint16')")
     assert await viewer.fetchval(TREND_OF.replace("1", "2")) == "power"
