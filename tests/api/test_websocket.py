@@ -36,7 +36,9 @@ async def test_the_reason_of_the_close_is_in_the_callers_language_and_fits(api: 
         await socket.send(type="connection_init", payload={"token": "ddms_wrong", "Accept-Language": "zh"})
         assert await socket.closed() == 4403
         assert "令牌" in socket.connection.close_reason
-    assert len(over_websocket._shortened("令" * 100).encode()) == 123
+    reason = over_websocket._shortened("令" * 100, " (4f7a-2c09)")
+    assert len(reason.encode()) == 123
+    assert reason.endswith("令 (4f7a-2c09)"), "the number is whole"
 
 
 async def test_while_the_database_is_away_a_client_is_told_to_come_again(api: Api):
