@@ -4,7 +4,7 @@
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import dashboard
 
 from grafana import alarm_sql, failures, queries
 from grafana import texts_alarms as texts
@@ -29,12 +29,12 @@ from grafana.panels import (
     choices,
     coloured,
     column,
-    last_values,
     link_languages,
     link_to,
     link_to_fleet,
     name_columns,
     new_dashboard,
+    numbers,
     panel,
     place_panels,
     query_variable,
@@ -207,14 +207,7 @@ def _situation(language: Language) -> stat.Panel:
 def _strip(sql: str) -> stat.Panel:
     """Return numbers side by side, without graphs."""
     return (
-        stat.Panel()
-        .with_target(Sql(alarm_sql.shortened(sql)))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.VALUE)
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
+        numbers(Sql(alarm_sql.shortened(sql)))
         .text(build.VizTextDisplayOptions().title_size(11).value_size(28))
         .thresholds(dash.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([dashboard.Threshold(None, "text")]))
     )  # fmt: skip

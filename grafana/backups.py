@@ -32,6 +32,7 @@ from grafana.panels import (
     link_to_fleet,
     name_columns,
     new_dashboard,
+    numbers,
     panel,
     place_panels,
     sentence,
@@ -114,17 +115,7 @@ def _standing(language: Language) -> stat.Panel:
 
 
 def _facts(language: Language) -> stat.Panel:
-    blank = (
-        stat.Panel()
-        .with_target(Sql(_facts_sql(language)))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.VALUE)
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text(build.VizTextDisplayOptions().title_size(11).value_size(15))
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
-    )
+    blank = numbers(Sql(_facts_sql(language))).text(build.VizTextDisplayOptions().title_size(11).value_size(15))
     units = {"newest_age": "none", "next_backup": "none", "next_verification": "none", "backups": "none", "kept_bytes": "decbytes",
              "free_bytes": "decbytes", "failed_in_a_row": "none"}  # fmt: skip
     plain = Property("thresholds", thresholds((None, "text")))

@@ -24,7 +24,6 @@ from grafana.panels import (
     coloured,
     column,
     everything,
-    last_values,
     link,
     link_languages,
     link_to_alarms,
@@ -35,6 +34,7 @@ from grafana.panels import (
     mappings,
     name_columns,
     new_dashboard,
+    numbers,
     panel,
     place_panels,
     query_variable,
@@ -111,15 +111,8 @@ SELECT t.time AS changed, p.point, coalesce(t.text, {sentences.told(language, "q
 
 def _header(language: Language) -> stat.Panel:
     blank = (
-        stat.Panel()
-        .with_target(Sql(HEADER))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.VALUE)
-        .graph_mode(common.BigValueGraphMode.NONE)
+        numbers(Sql(HEADER))
         .text(build.VizTextDisplayOptions().title_size(14).value_size(16))
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
         .thresholds(
             dash.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps([dashboard.Threshold(None, "text")])
         )

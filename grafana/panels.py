@@ -237,9 +237,9 @@ def last_values() -> build.ReduceDataOptions:
     return build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(values=False)
 
 
-def counts(words: Words, place: Place, query: Sql, language: Language) -> stat.Panel:
-    """Return how many devices are in each state, each number in the colour of its state when it is not 0."""
-    blank = (
+def numbers(query: Sql) -> stat.Panel:
+    """Return a panel of the columns of one row, side by side, each with its name above it."""
+    return (
         stat.Panel()
         .with_target(query)
         .reduce_options(last_values())
@@ -249,6 +249,11 @@ def counts(words: Words, place: Place, query: Sql, language: Language) -> stat.P
         .justify_mode(common.BigValueJustifyMode.CENTER)
         .orientation(common.VizOrientation.VERTICAL)
     )
+
+
+def counts(words: Words, place: Place, query: Sql, language: Language) -> stat.Panel:
+    """Return how many devices are in each state, each number in the colour of its state when it is not 0."""
+    blank = numbers(query)
     fields = {"devices": [Property("thresholds", thresholds((None, "text")))]}
     for state, colour in (STATE_COLOURS | {"bad_points": RED}).items():
         fields[state] = [Property("thresholds", thresholds((None, GREY), (1, colour)))]

@@ -20,9 +20,9 @@ from grafana.panels import (
     Sql,
     coloured,
     column,
-    last_values,
     link,
     name_columns,
+    numbers,
     of_row,
     panel,
     sentence,
@@ -139,17 +139,7 @@ def of_device(place: Place, language: Language) -> table.Panel:
 
 def counts(words: Words, place: Place, sql: str, language: Language) -> stat.Panel:
     """Return how many alarms stand, each number in the colour of its priority when it is not 0."""
-    blank = (
-        stat.Panel()
-        .with_target(Sql(sql))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.VALUE)
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text(build.VizTextDisplayOptions().title_size(12).value_size(28))
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
-    )
+    blank = numbers(Sql(sql)).text(build.VizTextDisplayOptions().title_size(12).value_size(28))
     fields = {p: [Property("thresholds", thresholds((None, GREY), (1, c)))] for p, c in PRIORITY_COLOURS.items()}
     for name in ("acknowledged", "returned", "shelved", "in_maintenance"):
         fields[name] = [Property("thresholds", thresholds((None, GREY), (1, "text")))]

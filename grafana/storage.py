@@ -15,12 +15,12 @@ from grafana.panels import (
     Sql,
     coloured_text,
     column,
-    last_values,
     link_languages,
     link_to,
     link_to_fleet,
     name_columns,
     new_dashboard,
+    numbers,
     panel,
     place_panels,
     text_table,
@@ -56,16 +56,7 @@ def _stored(language: Language) -> table.Panel:
 
 
 def _now(language: Language) -> stat.Panel:
-    blank = (
-        stat.Panel()
-        .with_target(Sql(STORAGE_NOW))
-        .reduce_options(last_values())
-        .color_mode(common.BigValueColorMode.NONE)
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text_mode(common.BigValueTextMode.VALUE_AND_NAME)
-        .justify_mode(common.BigValueJustifyMode.CENTER)
-        .orientation(common.VizOrientation.VERTICAL)
-    )
+    blank = numbers(Sql(STORAGE_NOW)).color_mode(common.BigValueColorMode.NONE)
     units = {"database_bytes": "decbytes", "saved": "percentunit", "reading_bytes": "decbytes", "growth_bytes": "decbytes",
              "disk_free_bytes": "decbytes", "full_on": "dateTimeFromNow"}  # fmt: skip
     columns = {name: [Property("unit", unit), Property("noValue", "–")] for name, unit in units.items()}

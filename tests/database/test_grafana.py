@@ -35,22 +35,6 @@ async def filled(owner: asyncpg.Connection) -> asyncpg.Connection:
     return owner
 
 
-@pytest.fixture
-async def viewer(database_url: str) -> Any:
-    """A connection that has what Grafana's has: the role's rights and its settings."""
-    connection = await asyncpg.connect(database_url)
-    settings = await connection.fetchval(
-        "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
-        " WHERE datname = current_database() AND setrole = 'ddms_grafana'::regrole"
-    )
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        await connection.execute(f"SET {name} = '{value}'")
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
-    yield connection
-    await connection.close()
-
-
 def asked(board: Any) -> Iterator[tuple[str, str]]:
     """Give each query of a dashboard with what it is for."""
     for panel in board["panels"]:

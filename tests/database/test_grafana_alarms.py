@@ -42,14 +42,6 @@ async def plant(owner: asyncpg.Connection) -> asyncpg.Connection:
     return owner
 
 
-@pytest.fixture
-async def viewer(database_url: str) -> Any:
-    connection = await asyncpg.connect(database_url, server_settings={"search_path": "grafana"})
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
-    yield connection
-    await connection.close()
-
-
 async def alarm_of(plant: asyncpg.Connection, source: str, number: int) -> int:
     return await plant.fetchval(f"SELECT id FROM alarms WHERE source = '{source}' AND {source}_id = $1", number)
 

@@ -19,14 +19,6 @@ async def plant(owner: asyncpg.Connection) -> asyncpg.Connection:
     return owner
 
 
-@pytest.fixture
-async def viewer(database_url: str) -> Any:
-    connection = await asyncpg.connect(database_url, server_settings={"search_path": "grafana"})
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
-    yield connection
-    await connection.close()
-
-
 def panel(board: str, title: str) -> Any:
     return next(p for p in BOARDS[board]["panels"] if p["title"] == title)
 

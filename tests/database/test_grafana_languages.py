@@ -24,15 +24,12 @@ OF_PEOPLE = re.compile(
 
 
 @pytest.fixture
-async def viewer(owner: asyncpg.Connection, database_url: str) -> Any:
+async def viewer(owner: asyncpg.Connection, viewer: asyncpg.Connection) -> asyncpg.Connection:
     await owner.execute(FILL)
     await owner.execute(
         "UPDATE device_states SET state = 'error', last_error = 'flow and 2 more: exception 2: the device has no such register' WHERE device_id = 1"
     )
-    connection = await asyncpg.connect(database_url, server_settings={"search_path": "grafana"})
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
-    yield connection
-    await connection.close()
+    return viewer
 
 
 def properties(panel: Any, column: str) -> dict[str, Any]:

@@ -34,14 +34,6 @@ async def plant(owner: asyncpg.Connection) -> asyncpg.Connection:
     return owner
 
 
-@pytest.fixture
-async def viewer(database_url: str) -> Any:
-    connection = await asyncpg.connect(database_url, server_settings={"search_path": "grafana"})
-    await connection.execute("SET SESSION AUTHORIZATION ddms_grafana")
-    yield connection
-    await connection.close()
-
-
 async def limit(plant: asyncpg.Connection, point: int, kind: str, threshold: float | None, **more: Any) -> int:
     """Give a point a limit; return the id of its alarm."""
     values = {"point_id": point, "key": kind, "kind": kind, "threshold": threshold, "priority": "high"} | more
