@@ -114,7 +114,7 @@ def _totals(language: Language) -> table.Panel:
         "point": sentence(),
         "unit": column(60),
         "total": [*column(100, unit="none", align="right"), *number],
-        "total_before": [*column(110, unit="none", align="right"), *number],
+        "total_before": [*column(150, unit="none", align="right"), *number],
         "change": [*column(90, unit="percentunit", align="right"), *number],
         "restarts": column(80, unit="none", align="right"),
     }

@@ -192,8 +192,9 @@ def _trend(language: Language) -> timeseries.Panel:
 
 
 def _switches(language: Language) -> statetimeline.Panel:
-    sql = named.states(language, "device_id::text = '$device'")
-    shown = timeline(language.says(words.SWITCHES_OVER_TIME), Place(0, 40, 24, 6), sql, named=True)
+    said = language.says(words.SWITCHES_OVER_TIME)
+    sql = named.states(language, "device_id::text = '$device'", said.empty)
+    shown = timeline(said, Place(0, 40, 24, 6), sql, named=True)
     return shown.per_page(25).mappings(named.state_mappings(language))
 
 

@@ -82,8 +82,9 @@ def _shown(language: Language) -> table.Panel:
 
 
 def _states(language: Language) -> statetimeline.Panel:
-    sql = named.states(language, _CHOSEN, "p.device || ' · ' || p.point")
-    shown = timeline(language.says(words.HISTORY_STATES), Place(0, 28, 24, 7), sql, named=True)
+    said = language.says(words.HISTORY_STATES)
+    sql = named.states(language, _CHOSEN, said.empty, "p.device || ' · ' || p.point")
+    shown = timeline(said, Place(0, 28, 24, 7), sql, named=True)
     return shown.per_page(25).mappings(named.state_mappings(language))
 
 

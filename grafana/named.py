@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from ddms.value_names import ValueColor
 from grafana import texts
-from grafana.languages import Language
+from grafana.languages import Language, literal
 from grafana.panels import GREEN, GREY, YELLOW, Property, mappings, thresholds, words_of
 
 _COLOURS = {color.value: color.value for color in ValueColor} | {"grey": GREY}
@@ -40,10 +40,11 @@ def state_mappings(language: Language) -> list[dashboard.ValueMapping]:
     return [*mappings(language.table(texts.SWITCHES), _SWITCHES), *_colours()]
 
 
-def states(language: Language, chosen: str, name: str = "p.point") -> str:
+def states(language: Language, chosen: str, empty: str, name: str = "p.point") -> str:
     """Return the states of the chosen points over time, where they change: names, and of switches 0 and 1.
 
-    `chosen` is a condition on the view points; `name` SQL of what a row is called.
+    `chosen` is a condition on the view points; `name` SQL of what a row is called. `empty` is a row of its own when there is
+    no other: split by their texts, no rows are no fields, of which Grafana complains in words of its own.
     """
     return f"""
 WITH states AS (
@@ -57,7 +58,10 @@ WITH states AS (
       JOIN points p USING (point_id) CROSS JOIN LATERAL (SELECT p.value_names -> (t.value + 0)::text AS named) n
 ), changes AS (
     SELECT s.*, lag(state, 1, '') OVER (PARTITION BY point_id ORDER BY time) AS before FROM states s
+), found AS (
+    SELECT c.time, c.point_id::text, {name} AS point, c.state, lower(p.device) AS device, c.point_id AS number
+      FROM changes c JOIN points p USING (point_id) WHERE c.state IS DISTINCT FROM c.before
+     UNION ALL SELECT $__timeFrom(), '', '–', {tag(literal(empty), "'grey'")}, '', 0 WHERE NOT EXISTS (SELECT FROM changes)
 )
-SELECT c.time, c.point_id::text, {name} AS point, c.state FROM changes c JOIN points p USING (point_id)
- WHERE c.state IS DISTINCT FROM c.before ORDER BY lower(p.device), c.point_id, c.time
+SELECT time, point_id, point, state FROM found ORDER BY device, number, time
 """

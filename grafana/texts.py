@@ -281,6 +281,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
 # Grafana shows a panel's no-data text also when the question failed, with a mark in the panel's corner.
 IF_ASKED = "(With a red mark in the corner the database could not be asked.)"
 IF_ASKED_ZH = "（面板角上有红色标记时，是数据库无法查询。）"
+# A number's place has no room for a long sentence, which would be too small to read; the panels below it have one.
+NO_NUMBER = "No metrics: see below"
+NO_NUMBER_ZH = "没有指标，见下方"
 # What is about all devices together is empty for people whose rights are limited to groups: docs/rights.md.
 IF_LIMITED = "To people whose rights are limited to groups of devices it is not shown."
 IF_LIMITED_ZH = "权限仅限于部分分组的人员看不到此内容。"

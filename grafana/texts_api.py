@@ -1,6 +1,6 @@
 """The words of the API's dashboard, in English and Chinese."""
 
-from grafana.texts import Words
+from grafana.texts import NO_NUMBER, NO_NUMBER_ZH, Words
 
 _NO_METRICS = "No metrics: does Prometheus run, and does it reach the API's /metrics? (docs/monitoring.md)"
 _NO_METRICS_ZH = "没有指标：Prometheus 是否在运行，能否访问 API 的 /metrics？（docs/monitoring.md）"
@@ -10,28 +10,28 @@ _NOBODY_ASKED = f"Nobody asked anything in this time. {_ALL_EMPTY}"
 _NOBODY_ASKED_ZH = f"该时段没有请求。{_ALL_EMPTY_ZH}"
 
 RATE = (
-    Words("Each second", "Queries and mutations, of all replicas together.", _NO_METRICS),
-    Words("每秒操作", "查询与变更，所有副本合计。", _NO_METRICS_ZH),
+    Words("Each second", "Queries and mutations, of all replicas together.", NO_NUMBER),
+    Words("每秒操作", "查询与变更，所有副本合计。", NO_NUMBER_ZH),
 )
 P99 = (
-    Words("99 % within", "How long queries and mutations take, but for the slowest hundredth.", _NOBODY_ASKED),
-    Words("99% 耗时", "查询与变更的耗时，不计最慢的百分之一。", _NOBODY_ASKED_ZH),
+    Words("99 % within", "How long queries and mutations take, but for the slowest hundredth.", NO_NUMBER),
+    Words("99% 耗时", "查询与变更的耗时，不计最慢的百分之一。", NO_NUMBER_ZH),
 )
 FAILED = (
-    Words("Failed", "Share of operations that were refused or whose answer held errors, also by a caller's own mistake.", _NOBODY_ASKED),
-    Words("失败率", "被拒绝或应答含错误的操作占比，包括调用方自身的错误。", _NOBODY_ASKED_ZH),
+    Words("Failed", "Share of operations that were refused or whose answer held errors, also by a caller's own mistake.", NO_NUMBER),
+    Words("失败率", "被拒绝或应答含错误的操作占比，包括调用方自身的错误。", NO_NUMBER_ZH),
 )  # fmt: skip
 IN_FLIGHT = (
-    Words("In flight", "Operations that are being executed now, over HTTP.", _NO_METRICS),
-    Words("执行中", "当前正在通过 HTTP 执行的操作。", _NO_METRICS_ZH),
+    Words("In flight", "Operations that are being executed now, over HTTP.", NO_NUMBER),
+    Words("执行中", "当前正在通过 HTTP 执行的操作。", NO_NUMBER_ZH),
 )
 SUBSCRIPTIONS = (
-    Words("Subscriptions", "Subscriptions that are being served now.", _NO_METRICS),
-    Words("订阅数", "当前正在推送的订阅。", _NO_METRICS_ZH),
+    Words("Subscriptions", "Subscriptions that are being served now.", NO_NUMBER),
+    Words("订阅数", "当前正在推送的订阅。", NO_NUMBER_ZH),
 )
 SLOW = (
-    Words("Slow", "Operations over a second, in the chosen time; each is in the log with its document's hash.", _NO_METRICS),
-    Words("慢操作", "所选时段内超过一秒的操作；每个都连同其文档的散列值记入日志。", _NO_METRICS_ZH),
+    Words("Slow", "Operations over a second, in the chosen time; each is in the log with its document's hash.", NO_NUMBER),
+    Words("慢操作", "所选时段内超过一秒的操作；每个都连同其文档的散列值记入日志。", NO_NUMBER_ZH),
 )  # fmt: skip
 RATES = (
     Words("Operations by name", "The ten most frequent. Without a name, or without a token, an operation counts under its root field.", _NOBODY_ASKED),

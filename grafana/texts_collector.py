@@ -1,7 +1,7 @@
 """The words of the collectors' dashboard, in English and Chinese."""
 
 from grafana import sentences
-from grafana.texts import IF_ASKED, IF_ASKED_ZH, Words
+from grafana.texts import IF_ASKED, IF_ASKED_ZH, NO_NUMBER, NO_NUMBER_ZH, Words
 
 TITLE = ("Collectors", "采集器")
 DESCRIPTION = (
@@ -18,28 +18,28 @@ _NO_DEVICES = f"No devices yet: add some with `ddms devices import`. {IF_ASKED}"
 _NO_DEVICES_ZH = f"还没有设备：请用 `ddms devices import` 添加。{IF_ASKED_ZH}"
 
 READINGS = (
-    Words("Readings a second", "Readings taken, good and bad, of all collectors together.", _NO_METRICS),
-    Words("每秒读数", "所有采集器读取的读数，含好与坏。", _NO_METRICS_ZH),
+    Words("Readings a second", "Readings taken, good and bad, of all collectors together.", NO_NUMBER),
+    Words("每秒读数", "所有采集器读取的读数，含好与坏。", NO_NUMBER_ZH),
 )
 BAD = (
-    Words("Bad", "Share of the readings that are bad; the reasons are below.", _NO_METRICS),
-    Words("坏读数", "坏读数的占比；原因见下方。", _NO_METRICS_ZH),
+    Words("Bad", "Share of the readings that are bad; the reasons are below.", NO_NUMBER),
+    Words("坏读数", "坏读数的占比；原因见下方。", NO_NUMBER_ZH),
 )
 LATE = (
-    Words("Begin late by", "How long after their time polls begin, the mean.", _NO_METRICS),
-    Words("轮询延迟", "轮询晚于预定时间开始的平均时长。", _NO_METRICS_ZH),
+    Words("Begin late by", "How long after their time polls begin, the mean.", NO_NUMBER),
+    Words("轮询延迟", "轮询晚于预定时间开始的平均时长。", NO_NUMBER_ZH),
 )
 SKIPPED = (
-    Words("Skipped polls", "Polls in the chosen time that missed a whole interval: the line is asked for more than it can carry; `ddms plan` shows on what.", _NO_METRICS),
-    Words("跳过的轮询", "所选时段内错过整个间隔的轮询：线路负载过高；可用 `ddms plan` 查看原因。", _NO_METRICS_ZH),
+    Words("Skipped polls", "Polls in the chosen time that missed a whole interval: the line is asked for more than it can carry; `ddms plan` shows on what.", NO_NUMBER),
+    Words("跳过的轮询", "所选时段内错过整个间隔的轮询：线路负载过高；可用 `ddms plan` 查看原因。", NO_NUMBER_ZH),
 )  # fmt: skip
 WAITS = (
-    Words("Waits in a spool", "Age of the oldest batch that waits for the database; 0 when nothing does.", _NO_METRICS),
-    Words("缓存等待", "等待数据库的最旧一批数据的时长；没有等待时为 0。", _NO_METRICS_ZH),
+    Words("Waits in a spool", "Age of the oldest batch that waits for the database; 0 when nothing does.", NO_NUMBER),
+    Words("缓存等待", "等待数据库的最旧一批数据的时长；没有等待时为 0。", NO_NUMBER_ZH),
 )
 LOST = (
-    Words("Lost", "Readings in the chosen time that neither database nor spool took, or that the database refused for good.", _NO_METRICS),
-    Words("丢失", "所选时段内数据库和缓存都未收下、或被数据库永久拒绝的读数。", _NO_METRICS_ZH),
+    Words("Lost", "Readings in the chosen time that neither database nor spool took, or that the database refused for good.", NO_NUMBER),
+    Words("丢失", "所选时段内数据库和缓存都未收下、或被数据库永久拒绝的读数。", NO_NUMBER_ZH),
 )  # fmt: skip
 COLLECTORS = (
     Words("Collectors", "The programs that read the devices. One that gave no sign for 30 seconds is silent: others take its connections over.",

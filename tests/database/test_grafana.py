@@ -102,6 +102,11 @@ async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen
         "search": "'; --"
     }
     always = {
+        *(  # which say in a row that there is none
+            query(f"{uid}{tongue}", title)
+            for uid in ("ddms-device", "ddms-history")
+            for tongue, title in (("", "States"), ("-zh", "状态"))
+        ),
         *(
             query(f"ddms-storage{tongue}", title) for tongue, title in (("", "The database"), ("-zh", "数据库"))
         ),  # it has a size
