@@ -62,9 +62,12 @@ SELECT p.device_id, p.device, p.point, p.unit, s.total, b.total AS total_before,
 
 
 def by_counter(calendar: str) -> str:
-    """Return what each chosen counter counted in each bucket of a calendar."""
+    """Return what each chosen counter counted in each bucket of a calendar.
+
+    A bucket that began before the chosen time has its bar from there: Grafana draws none that begins outside.
+    """
     return f"""
-SELECT c.time, p.device || ' · ' || p.point AS point, c.increase AS value
+SELECT greatest(c.time, {_FROM}) AS time, p.device || ' · ' || p.point AS point, c.increase AS value
   FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), '{calendar}') c JOIN points p USING (point_id)
  ORDER BY lower(p.device), p.point_id, c.time
 """
@@ -73,9 +76,9 @@ SELECT c.time, p.device || ' · ' || p.point AS point, c.increase AS value
 def by_shift(language: Language) -> str:
     """Return what the chosen counters counted together in each shift, a series for each shift."""
     return f"""
-SELECT time, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
-  FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), 'shift')
- GROUP BY time, shift ORDER BY min(extract(epoch FROM time)::bigint) OVER (PARTITION BY shift), time
+SELECT greatest(c.time, {_FROM}) AS time, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
+  FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), 'shift') c
+ GROUP BY c.time, shift ORDER BY min(extract(epoch FROM c.time)::bigint) OVER (PARTITION BY shift), c.time
 """
 
 
