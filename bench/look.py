@@ -21,7 +21,7 @@ from tests.support.database import find_server
 WIDTHS = (1400, 768)
 NEEDS_PROMETHEUS = {"api", "collector"}
 WITHOUT = """Nothing was looked at: here is no {missing}.
-What needs none of it is held by the tests: tests/database/test_grafana.py runs the SQL of every panel and holds the JSON."""
+What needs none of it is held by the tests: tests/database/test_grafana.py runs the SQL of every panel, tests/unit/test_dashboards.py holds the JSON."""
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
