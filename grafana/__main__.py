@@ -20,7 +20,7 @@ from grafana.fleet import fleet
 from grafana.group import group
 from grafana.history import history
 from grafana.jobs import jobs
-from grafana.languages import LANGUAGES
+from grafana.languages import Language, known
 from grafana.storage import storage
 from grafana.wall import wall, wall_alarms, wall_groups, wall_values
 
@@ -51,12 +51,17 @@ BOARDS = {
 @cache
 def dashboards() -> dict[str, str]:
     """Return each dashboard's JSON by the name of its file; the same each time, so change nothing in it."""
-    boards = {
-        f"{name}{language.suffix}.json": make(language) for language in LANGUAGES for name, make in BOARDS.items()
-    }
+    return {name: text for language in known() for name, text in dashboards_in(language).items()}
+
+
+def dashboards_in(language: Language) -> dict[str, str]:
+    """Return the dashboards in a language."""
     return {
-        name: json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        for name, board in boards.items()
+        f"{name}{language.suffix}.json": json.dumps(
+            make(language), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False
+        )
+        + "\n"
+        for name, make in BOARDS.items()
     }
 
 

@@ -31,6 +31,7 @@ from grafana.panels import (
     sentence,
     text_table,
 )
+from grafana.texts import Words
 
 VERDICT_COLOURS = {"good": GREEN, "edge": YELLOW, "bad": RED, "told": "transparent"}
 DEVICES = """CASE WHEN ${device:sqlstring} <> 'all' THEN array(SELECT device_id FROM devices WHERE device_id::text = ${device:sqlstring})
@@ -136,7 +137,7 @@ def _measures(language: Language) -> table.Panel:
 
 
 def _bars(
-    language: Language, words: texts.Pair, place: Place, step: str, benchmarks: tuple[float, float]
+    language: Language, words: Words, place: Place, step: str, benchmarks: tuple[float, float]
 ) -> timeseries.Panel:
     """Return alarms of each priority on top of each other, for each operator, with lines of the benchmarks."""
     edge, most = benchmarks

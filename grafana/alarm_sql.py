@@ -31,9 +31,9 @@ def plain(sql: str) -> str:
     return rf"regexp_replace({sql}, '([!-/:-@\[-`{{-~])', '\\\1', 'g')"
 
 
-def word(language: Language, column: str, pairs: dict[str, tuple[str, str]]) -> str:
+def word(language: Language, column: str, words: dict[str, str]) -> str:
     """Return the SQL of a value's word; an unknown value stands for itself."""
-    cases = " ".join(f"WHEN '{value}' THEN {language.sql(pair)}" for value, pair in pairs.items())
+    cases = " ".join(f"WHEN '{value}' THEN {language.sql(each)}" for value, each in words.items())
     return f"CASE {column} {cases} ELSE replace({column}, '_', ' ') END"
 
 

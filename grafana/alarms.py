@@ -41,7 +41,6 @@ from grafana.panels import (
     text_table,
     thresholds,
 )
-from grafana.texts import Button
 
 STATE_COLOURS = {
     "unacknowledged": RED,
@@ -108,7 +107,9 @@ def standing(language: Language) -> str:
     """Return what stands, the worst first."""
     say = language.sql
     # Grafana shows buttons of one title once: so an alarm that is acknowledged has a second "Note" and no "Acknowledge".
-    acknowledge = f"CASE WHEN {alarm_sql.TO_ACKNOWLEDGE} THEN {say(_title(texts.ACKNOWLEDGE))} ELSE {say(_title(texts.ADD_NOTE))} END"
+    acknowledge = (
+        f"CASE WHEN {alarm_sql.TO_ACKNOWLEDGE} THEN {say(texts.ACKNOWLEDGE.title)} ELSE {say(texts.ADD_NOTE.title)} END"
+    )
     age = f"""CASE WHEN s.active THEN {say(texts.FOR)} || {alarm_sql.duration(language, "s.age_seconds")}
             ELSE {alarm_sql.duration(language, "extract(epoch FROM now() - s.cleared_at)")} || {say(texts.AGO)} END"""
     return f"""
@@ -124,7 +125,7 @@ SELECT s.priority, concat({alarm_sql.word(language, "s.state", texts.STATES)}, C
 def hidden(language: Language) -> str:
     """Return what calls nobody for now, and why."""
     say = language.sql
-    unshelve = f"CASE WHEN s.is_shelved THEN {say(_title(texts.UNSHELVE))} ELSE {say(_title(texts.ADD_NOTE))} END"
+    unshelve = f"CASE WHEN s.is_shelved THEN {say(texts.UNSHELVE.title)} ELSE {say(texts.ADD_NOTE.title)} END"
     return f"""
 SELECT s.priority, CASE WHEN s.out_of_service THEN 'out' WHEN s.is_shelved THEN 'shelved' ELSE 'suppressed' END AS how,
        concat({alarm_sql.alarm(language)}, E'\\n', {alarm_sql.word(language, "s.state", texts.STATES)}) AS alarm,
@@ -140,10 +141,6 @@ SELECT s.priority, CASE WHEN s.out_of_service THEN 'out' WHEN s.is_shelved THEN 
   FROM alarms_shown s WHERE {alarm_sql.IS_HIDDEN} AND {alarm_sql.CHOSEN}
  ORDER BY s.is_shelved DESC, s.out_of_service DESC, s.rank, s.active_since DESC NULLS LAST, s.alarm_id LIMIT {MOST}
 """
-
-
-def _title(pair: tuple[Button, Button]) -> tuple[str, str]:
-    return pair[0].title, pair[1].title
 
 
 def links(language: Language) -> Property:

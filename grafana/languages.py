@@ -1,40 +1,65 @@
-"""The languages of the dashboards: each text is a tuple that has it in each of them, in this order."""
+"""The languages of the dashboards, as `ddms.languages` has them, and how SQL says their texts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from ddms import languages
+from ddms.languages import Product
+from grafana.texts import TAILS
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Language:
-    """One language: its place in the tuples, and what the addresses and names of its dashboards end with."""
+    """One language of the dashboards."""
 
-    place: int
-    suffix: str
-    name: str
-    duration: str
-    """Grafana's unit for long times: its English ones are "1.5 mins", else hours, minutes and seconds with colons."""
+    of: languages.Language
 
-    def says(self, pair: tuple[T, T]) -> T:
-        """Return the text of a pair."""
-        return pair[self.place]
+    @property
+    def suffix(self) -> str:
+        """What the addresses of its dashboards end with."""
+        return "" if self.is_english else f"-{self.of.code}"
 
-    def table(self, pairs: dict[str, tuple[str, str]]) -> dict[str, str]:
-        """Return a table of texts."""
-        return {name: pair[self.place] for name, pair in pairs.items()}
+    @property
+    def is_english(self) -> bool:
+        """Whether it is the language of the code and of the programs."""
+        return self.of.code == languages.ENGLISH
+
+    @property
+    def duration(self) -> str:
+        """Grafana's unit for long times."""
+        return self.of.duration
 
     def column(self, name: str) -> str:
         """Return a column of which there is one in each language."""
         return name + self.suffix.replace("-", "_")
 
-    def sql(self, pair: tuple[str, str]) -> str:
-        """Return the text as SQL writes it."""
-        return literal(pair[self.place])
+    def says(self, text: T) -> T:
+        """Return an English text, or several of them in a tuple, in this language; raises LookupError when it has none."""
+        if isinstance(text, tuple):
+            texts = map(self.says, text)
+            return cast("T", type(text)(*texts) if hasattr(text, "_fields") else tuple(texts))
+        return cast("T", self._said(str(text)))
 
-    def word(self, column: str, pairs: dict[str, tuple[str, str]]) -> str:
+    def _said(self, text: str) -> str:
+        for tail in TAILS:
+            if text.endswith(f" {tail}"):
+                return self._said(text.removesuffix(f" {tail}")) + self.of.space + self._said(tail)
+        return self.of.text(Product.DASHBOARDS, text)
+
+    def table(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return a table of texts."""
+        return {name: self.says(text) for name, text in texts.items()}
+
+    def sql(self, text: str) -> str:
+        """Return the text as SQL writes it."""
+        return literal(self.says(text))
+
+    def word(self, column: str, texts: Mapping[str, str]) -> str:
         """Return the SQL of a value's word; an unknown value stands for itself."""
-        words = {value: word for value, word in self.table(pairs).items() if word != value}
+        words = {value: word for value, word in self.table(texts).items() if word != value}
         cases = " ".join(f"WHEN {literal(value)} THEN {literal(word)}" for value, word in words.items())
         return f"CASE {column} {cases} ELSE {column} END" if words else column
 
@@ -44,6 +69,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-ENGLISH = Language(0, "", "English", "s")
-CHINESE = Language(1, "-zh", "中文", "dtdhms")
-LANGUAGES = (ENGLISH, CHINESE)
+def known() -> list[Language]:
+    """Return all languages, English first."""
+    return [Language(each) for each in languages.languages().values()]

@@ -16,7 +16,7 @@ _COLOURS = {color.value: color.value for color in ValueColor} | {"grey": GREY}
 # Names without a colour of their own are told apart by these, in the order of their values.
 _OTHERS = ("#5a7fb0", "#4a9a96", "#8a77b5", "#8f9a5b", "#a87a8f", "#6f8fa3")
 _SWITCHES = {"0": "rgba(123, 128, 135, 0.35)", "1": GREEN, "0.5": YELLOW}
-SEVERAL = ("several", "多种")
+SEVERAL = "several"
 
 
 def tag(shown: str, color: str) -> str:

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import texts
-from grafana.languages import LANGUAGES, Language
+from grafana.languages import Language, known
 from grafana.texts import Words
 
 SOURCE = common.DataSourceRef(type_val="grafana-postgresql-datasource", uid="ddms")
@@ -375,7 +375,7 @@ def link_to_export(language: Language, query: str) -> dash.DashboardLink:
 
 def link_languages(board: dash.Dashboard, uid: str, language: Language) -> dash.Dashboard:
     """Lead to the same dashboard in the other languages, with the same choices in the same time range."""
-    for other in LANGUAGES:
-        if other is not language:
-            board.link(link_to(other.name, uid, "comment-alt", other).include_vars(include_vars=True))
+    for other in known():
+        if other != language:
+            board.link(link_to(other.of.name, uid, "comment-alt", other).include_vars(include_vars=True))
     return board

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import limits, sentences, texts
 from grafana import texts_plant as words
-from grafana.languages import ENGLISH, Language
+from grafana.languages import Language
 from grafana.panels import (
     ALARMS_UID,
     GREY,
@@ -108,7 +108,7 @@ SELECT {stand},
 def sql_of_device(language: Language) -> str:
     """Return the SQL of what is not normal on a device, the worst first."""
     cause, action = language.column("cause"), language.column("action")
-    shown = "alarms" if language is ENGLISH else "alarms_shown"  # which has the texts in every language, and costs more
+    shown = "alarms" if language.is_english else "alarms_shown"  # which has the texts in every language, and costs more
     return f"""
 SELECT device_id, priority,
        CASE WHEN is_shelved THEN 'shelved' WHEN out_of_service THEN 'out' WHEN suppressed THEN 'suppressed' ELSE state END AS alarm_state,

@@ -73,7 +73,7 @@ SELECT '' AS {title}, 'plain|' || {why} AS {value} WHERE NOT EXISTS (SELECT FROM
 """
 
 
-def _if(there: str, language: Language, one: tuple[str, str], other: tuple[str, str]) -> str:
+def _if(there: str, language: Language, one: str, other: str) -> str:
     return f"CASE WHEN EXISTS (SELECT FROM {there}) THEN {language.sql(one)} ELSE {language.sql(other)} END"
 
 
@@ -228,9 +228,7 @@ def _values(language: Language) -> list[stat.Panel]:
     return [_rows(language.says(words.VALUES), place, values(language), "shown", most=MOST_VALUES, title=40, value=84)]
 
 
-def _page(
-    name: str, title: tuple[str, str], panels: Callable[[Language], list[stat.Panel]], language: Language
-) -> dash.Dashboard:
+def _page(name: str, title: str, panels: Callable[[Language], list[stat.Panel]], language: Language) -> dash.Dashboard:
     uid = WALL_UID + (f"-{name}" if name else "")
     board = new_dashboard(f"{uid}{language.suffix}", language.says(title), language.says(words.DESCRIPTION))
     return link_languages(board, uid, language)

@@ -273,27 +273,6 @@ def test_both_languages_have_the_same_panels_and_other_words():
         assert english["title"] != chinese["title"]
 
 
-def pairs(value: object) -> list[tuple[str, str]]:
-    if isinstance(value, dict):
-        return [pair for each in value.values() for pair in pairs(each)]
-    if isinstance(value, tuple) and len(value) == 2:
-        if all(isinstance(each, str) for each in value):
-            return [value]
-        return [pair for parts in zip(*value, strict=True) for pair in pairs(parts)]
-    return []
-
-
-def test_each_word_has_its_chinese():
-    found = [pair for name, value in vars(texts_alarms).items() if name.isupper() for pair in pairs(value)]
-    assert len(found) > 150
-    same = {
-        english
-        for english, chinese in found
-        if english == chinese and re.search("[a-z]", english) and "$" not in english
-    }
-    assert not same
-
-
 def test_each_alarm_of_the_system_has_its_words():
     assert system_alarms.KINDS.keys() <= texts_alarms.KINDS.keys()
 

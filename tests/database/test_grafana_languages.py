@@ -9,7 +9,7 @@ import pytest
 
 from grafana import sentences
 from grafana.__main__ import BOARDS, dashboards
-from grafana.languages import CHINESE
+from grafana.languages import known
 from tests.support.dashboards import FILL, as_grafana_sends
 
 JSON: dict[str, Any] = {
@@ -95,4 +95,4 @@ async def test_what_a_chinese_dashboard_shows_is_chinese_but_for_what_people_wro
     ],
 )  # fmt: skip
 async def test_a_detail_of_an_alarm_is_told_whole_or_stays_as_it_is(viewer: asyncpg.Connection, detail, chinese):
-    assert await viewer.fetchval(f"SELECT {sentences.detail(CHINESE, '$1::text')}", detail) == chinese
+    assert await viewer.fetchval(f"SELECT {sentences.detail(known()[1], '$1::text')}", detail) == chinese

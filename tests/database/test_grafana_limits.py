@@ -9,7 +9,7 @@ import pytest
 
 from grafana import standing
 from grafana.__main__ import dashboards
-from grafana.languages import ENGLISH
+from grafana.languages import known
 
 BOARDS: dict[str, Any] = {name.removesuffix(".json"): json.loads(text) for name, text in dashboards().items()}
 TRENDS = ("device", "group", "history")
@@ -284,7 +284,7 @@ async def test_a_device_in_maintenance_says_so_and_counts_no_alarm(plant, viewer
 async def test_a_device_lists_what_is_not_normal_and_what_to_do(plant, viewer):
     await stands(plant, await limit(plant, 1, "high", 25, cause="Valve stuck", action="Close it"))
     await stands(plant, await limit(plant, 2, "low", 5, priority="critical"), f"active = true, acknowledged = false, {SHELVED}")  # fmt: skip
-    rows = await viewer.fetch(sent(standing.sql_of_device(ENGLISH)))
+    rows = await viewer.fetch(sent(standing.sql_of_device(known()[0])))
     assert [(row["priority"], row["alarm_state"], row["what"], row["advice"]) for row in rows] == [
         ("high", "unacknowledged", "Flow: High 25 m³/h", "Valve stuck → Close it"),
         ("critical", "shelved", "Level: Low 5 m", None),

@@ -1,0 +1,86 @@
+"""The languages that DDMS speaks: English stands in the code, every other one is one file here, such as `zh.json`.
+
+A file has what the language is called, and a table for each product (`Product`): from the English text as the code has it to
+the text. Where one English text has two meanings, what stands behind a `|` in it says which; nobody sees that. A text without a
+letter need not stand there. Everything that a person reads is made of these tables; `tests/unit/test_languages.py` says what
+lacks and what nobody says any more.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_LETTER = re.compile("[A-Za-z]")
+
+
+class Product(StrEnum):
+    """What is made of a table of texts."""
+
+    MESSAGES = "messages"
+    """What the API tells: sentences by their templates, and words that are put into them."""
+    PAGES = "pages"
+    """Its pages: signing in, the account, exports."""
+    EDGE = "edge"
+    """The pages of nginx."""
+    NOTIFICATIONS = "notifications"
+    DASHBOARDS = "dashboards"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Language:
+    """A language; `code` (ISO 639-1) is how accounts, addresses and its file name it."""
+
+    code: str
+    name: str
+    """As those call it who speak it."""
+    tag: str
+    """What pages say that they are written in (BCP 47)."""
+    grafana: str
+    """Grafana's name of it, which its pages take as `lang`."""
+    region: str
+    """By which Grafana tells times like "a minute ago", its `regionalFormat`."""
+    duration: str
+    """Grafana's unit for long times: its English ones are "1.5 mins", else hours, minutes and seconds with colons."""
+    space: str
+    """What stands between two sentences."""
+    tables: Mapping[Product, Mapping[str, str]] = field(repr=False)
+
+    def text(self, product: Product, english: str) -> str:
+        """Return a text; raises LookupError when the language has none."""
+        found = self.tables[product].get(english)
+        if found is None:
+            found = english.partition("|")[0]
+            if self.code != ENGLISH and _LETTER.search(found):
+                raise LookupError(f'ddms/languages/{self.code}.json: "{product}" lacks {json.dumps(english)}')
+        return found
+
+
+ENGLISH = "en"
+_ENGLISH = Language(
+    code=ENGLISH,
+    name="English",
+    tag="en",
+    grafana="en-US",
+    region="en",
+    duration="s",
+    space=" ",
+    tables={product: {} for product in Product},
+)
+
+
+def read(file: Path) -> Language:
+    """Return the language of a file."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    tables = {product: content.pop(product) for product in Product}
+    return Language(code=file.stem, tables=tables, **content)
+
+
+@cache
+def languages() -> Mapping[str, Language]:
+    """Return all languages by their codes, English first."""
+    return {ENGLISH: _ENGLISH} | {file.stem: read(file) for file in sorted(FOLDER.glob("*.json"))}
