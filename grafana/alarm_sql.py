@@ -102,18 +102,18 @@ def advice(language: Language) -> str:
     within = f"""CASE WHEN s.respond_within_s IS NOT NULL THEN concat('**', {say(texts.RESPOND)}, {duration(language, "s.respond_within_s")}, '**',
             CASE WHEN NOT s.active OR s.acknowledged THEN '' WHEN {left} < 0 THEN ' · ' || {say(texts.OVERDUE)} || {duration(language, "s.age_seconds - s.respond_within_s")}
                  ELSE ' · ' || {say(texts.LEFT)} || {duration(language, left)} END) END"""
-    column = language.column
-    written = {column("cause"): texts.CAUSE, column("consequence"): texts.CONSEQUENCE, "note": texts.NOTE}
+    cause, consequence, action = (language.of_alarm("s", column) for column in ("cause", "consequence", "action"))
+    written = {cause: texts.CAUSE, consequence: texts.CONSEQUENCE, "s.note": texts.NOTE}
     parts = [
-        f"'**' || {say(texts.TO_DO)} || '**' || {say(texts.COLON)} || {_written(column('action'))}",
+        f"'**' || {say(texts.TO_DO)} || '**' || {say(texts.COLON)} || {_written(action)}",
         within,
-        *(f"{say(words)} || {say(texts.COLON)} || {_written(name)}" for name, words in written.items()),
+        *(f"{say(words)} || {say(texts.COLON)} || {_written(sql)}" for sql, words in written.items()),
     ]
     return f"coalesce(nullif(concat_ws(E'\\n', {', '.join(parts)}), ''), {say(texts.NO_ADVICE)})"
 
 
-def _written(column: str) -> str:
-    return plain(f"nullif(s.{column}, '')")
+def _written(sql: str) -> str:
+    return plain(f"nullif({sql}, '')")
 
 
 def window(begin: str, end: str) -> str:

@@ -20,7 +20,7 @@ class Language:
     @property
     def suffix(self) -> str:
         """What the addresses of its dashboards end with."""
-        return "" if self.is_english else f"-{self.of.code}"
+        return self.of.suffix
 
     @property
     def is_english(self) -> bool:
@@ -32,9 +32,14 @@ class Language:
         """Grafana's unit for long times."""
         return self.of.duration
 
-    def column(self, name: str) -> str:
-        """Return a column of which there is one in each language."""
-        return name + self.suffix.replace("-", "_")
+    def of_alarm(self, view: str, column: str) -> str:
+        """Return SQL of the cause, the consequence or the action of an alarm in the view `alarms_shown`."""
+        english = f"{view}.{column}"
+        return (
+            english
+            if self.is_english
+            else f"coalesce({view}.texts -> {literal(self.of.code)} ->> '{column}', {english})"
+        )
 
     def says(self, text: T) -> T:
         """Return an English text, or several of them in a tuple, in this language; raises LookupError when it has none."""

@@ -107,8 +107,8 @@ SELECT {stand},
 
 def sql_of_device(language: Language) -> str:
     """Return the SQL of what is not normal on a device, the worst first."""
-    cause, action = language.column("cause"), language.column("action")
-    shown = "alarms" if language.is_english else "alarms_shown"  # which has the texts in every language, and costs more
+    cause, action = language.of_alarm("a", "cause"), language.of_alarm("a", "action")
+    shown = "alarms" if language.is_english else "alarms_shown"  # which has the texts in all languages, and costs more
     return f"""
 SELECT device_id, priority,
        CASE WHEN is_shelved THEN 'shelved' WHEN out_of_service THEN 'out' WHEN suppressed THEN 'suppressed' ELSE state END AS alarm_state,

@@ -87,7 +87,7 @@ def offline(language: Language) -> str:
 def newest(language: Language) -> str:
     """Return what nobody has acknowledged, the newest of the worst first."""
     word = language.word("a.priority", texts.PRIORITIES)
-    shown = "alarms" if not language.suffix else "alarms_shown"  # which has the texts in every language, and costs more
+    shown = "alarms" if language.is_english else "alarms_shown"  # which has the texts in all languages, and costs more
     waiting = f"""SELECT concat_ws('  ·  ', {word}, {queries.age(language, "a.active_since")},
                  CASE WHEN source = 'limit' AND kind NOT IN ('bit', 'value') THEN {language.sql(words.NOW)} || round(value_now::numeric, 3)::float8 || coalesce(' ' || nullif(unit, ''), '') END) AS about,
        a.priority || '|' || {limits.told(language, "a", "device || ' · '")} AS alarm

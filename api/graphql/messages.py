@@ -1,21 +1,18 @@
 """Messages in the caller's language: sentences are written in English where they are raised and translated at the edge.
 
-The catalogue `messages_zh.json` is keyed by the templates of the sentences as they stand in the code; a test reads them
-out of the code and misses none. A value that is put in may itself be a sentence or a word of the
-catalogue.
+The table `messages` of a language (`ddms.languages`) is keyed by the templates of the sentences as they stand in the code; a
+test reads them out of the code and misses none. A value that is put in may itself be a sentence or a word of the table.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from string import Formatter
 
 from ddms.errors import Sentence
+from ddms.languages import ENGLISH, Language, Product, language_named, languages
 
-ENGLISH, CHINESE = "en", "zh"
 LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 """The language of the operation that is being served."""
 
@@ -29,7 +26,7 @@ def language_of(accepted: str) -> str:
     best, weight = ENGLISH, 0.0
     for part in accepted.split(","):
         match = _RANGE.fullmatch(part)
-        if match and match[1].lower() in {ENGLISH, CHINESE} and _weight(match[2]) > weight:
+        if match and match[1].lower() in languages() and _weight(match[2]) > weight:
             best, weight = match[1].lower(), _weight(match[2])
     return best
 
@@ -42,17 +39,17 @@ def _weight(text: str | None) -> float:
 
 
 def told(message: str) -> str:
-    """Return a message in the language of the operation; one that is not in the catalogue stays English."""
-    return message if LANGUAGE.get() == ENGLISH else translated(message)
+    """Return a message in the language of the operation; one that is not in its table stays English."""
+    return translated(message, language_named(LANGUAGE.get()))
 
 
-def translated(message: str) -> str:
-    """Return a message in Chinese."""
-    words, sentences = catalogue()
+def translated(message: str, language: Language) -> str:
+    """Return a message in a language."""
+    table = language.tables[Product.MESSAGES]
     if not isinstance(message, Sentence):
-        return words.get(message) or sentences.get(message, message)
-    translation = sentences.get(key_of(message.template))
-    return translation.format(*_values(message)) if translation else message
+        return table.get(message, message)
+    translation = table.get(key_of(message.template))
+    return translation.format(*_values(message, language)) if translation else message
 
 
 def key_of(template: str) -> str:
@@ -60,15 +57,12 @@ def key_of(template: str) -> str:
     return _PLACE.sub("{}", template)
 
 
-def _values(sentence: Sentence) -> Iterator[str]:
+def _values(sentence: Sentence, language: Language) -> Iterator[str]:
     places = (place for place in Formatter().parse(sentence.template) if place[1] is not None)
     for value, (_, _, form, conversion) in zip(sentence.values, places, strict=True):
         converted = repr(value) if conversion == "r" else value
-        yield translated(converted) if isinstance(converted, str) and not form else format(converted, form or "")
-
-
-@cache
-def catalogue() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the words and the sentences."""
-    read = json.loads((Path(__file__).parent / "messages_zh.json").read_text(encoding="utf-8"))
-    return read["words"], read["sentences"]
+        yield (
+            translated(converted, language)
+            if isinstance(converted, str) and not form
+            else format(converted, form or "")
+        )

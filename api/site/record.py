@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import time
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import api.graphql.enums  # noqa: F401 - shows Priority in GraphQL
 from api.graphql.described import describe_enum
@@ -15,20 +15,22 @@ from api.site import kinds
 from api.site.kinds import BACKUPS, DAYS, HOURS, MINUTES, MONTHS, PERCENT, SECONDS, AtLeast, Choice, Kind, Whole
 from ddms.alarms import Priority
 from ddms.errors import Sentence
+from ddms.languages import languages
 
+if TYPE_CHECKING:
 
-class Language(StrEnum):
-    """A language in which the system speaks."""
+    class Language(StrEnum):
+        """A language in which the system speaks: one of those that have a file."""
 
-    EN = "en"
-    ZH = "zh"
-
+        EN = "en"
+else:
+    Language = StrEnum("Language", {code.upper(): code for code in languages()})
 
 describe_enum(
     Language,
     name="Language",
     description="A language in which the system speaks.",
-    values={"EN": "English.", "ZH": "Chinese."},
+    values={code.upper(): f"{each.english}." for code, each in languages().items()},
 )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from api.alarms.store import Asking
-from api.graphql.messages import CHINESE, ENGLISH, translated
+from api.graphql.messages import translated
 from api.ground.database import Database
 from api.site.certificates import expiry
 from api.site.storage import disk_of
+from ddms.languages import Language, languages
 from ddms.settings import Settings
 from ddms.system_alarms import TEXTS, Texts
 from ddms.system_watch import Measure, watch, write_priorities, write_texts
@@ -35,7 +36,7 @@ class Watch:
             ahead = (before + time.time()) / 2 - theirs.timestamp()
             asks = Asking(statements)
             if not self._has_written_texts:
-                await write_texts(asks, {ENGLISH: TEXTS, CHINESE: in_chinese()})
+                await write_texts(asks, {code: told_in(language) for code, language in languages().items()})
                 await write_priorities(asks)
             changed = await watch(asks, given, clock=ahead)
         self._has_written_texts = True
@@ -70,9 +71,9 @@ def _certificates(files: Iterable[Path]) -> Iterator[Measure]:
             yield Measure(kind=kind, subject=str(file), value=days, detail=detail)
 
 
-def in_chinese() -> dict[tuple[str, str], Texts]:
-    """Return the texts of alarms without a limit in Chinese."""
+def told_in(language: Language) -> dict[tuple[str, str], Texts]:
+    """Return the texts of alarms without a limit in a language."""
     return {
-        name: Texts(**{f.name: translated(getattr(texts, f.name)) for f in fields(Texts)})
+        name: Texts(**{f.name: translated(getattr(texts, f.name), language) for f in fields(Texts)})
         for name, texts in TEXTS.items()
     }

@@ -22,10 +22,10 @@ from api.transport.gate import Gate
 from api.transport.grafana_paths import refuse_closed
 from api.transport.request import enter_by_headers
 from ddms.errors import Code, DdmsError
+from ddms.languages import language_named
 
 ROLES = {Role.OWNER: "Admin", Role.ADMIN: "Editor", Role.VIEWER: "Viewer"}
 """What a role is called in Grafana."""
-LANGUAGES = {"en": "en-US", "zh": "zh-Hans"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _LONGEST_ADDRESS = 4_000
 
@@ -110,7 +110,7 @@ def _of_caller(caller: Caller, keys: Keys) -> dict[str, str]:
     if caller.limited:
         headers["X-DDMS-Limited"] = "1"
     if caller.language:
-        headers["X-DDMS-Language"] = LANGUAGES[caller.language]
+        headers["X-DDMS-Language"] = language_named(caller.language).grafana
     return headers
 
 

@@ -9,9 +9,10 @@ import click
 from ddms.cli.tables import AS_JSON, print_json, table
 from ddms.cli.transaction import in_transaction
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.languages import languages
 
 ROLE = click.Choice(["owner", "admin", "viewer"])
-LANGUAGE = click.Choice(["en", "zh"])
+LANGUAGE = click.Choice(list(languages()))
 
 
 @click.group

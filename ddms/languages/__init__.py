@@ -38,6 +38,8 @@ class Language:
     code: str
     name: str
     """As those call it who speak it."""
+    english: str
+    """As the API's descriptions call it."""
     tag: str
     """What pages say that they are written in (BCP 47)."""
     grafana: str
@@ -49,6 +51,15 @@ class Language:
     space: str
     """What stands between two sentences."""
     tables: Mapping[Product, Mapping[str, str]] = field(repr=False)
+
+    @property
+    def suffix(self) -> str:
+        """What the addresses of its dashboards end with."""
+        return "" if self.code == ENGLISH else f"-{self.code}"
+
+    def table(self, product: Product, english: Mapping[str, str]) -> dict[str, str]:
+        """Return a table of English texts by their names in this language; raises LookupError when it lacks one."""
+        return {name: self.text(product, text) for name, text in english.items()}
 
     def text(self, product: Product, english: str) -> str:
         """Return a text; raises LookupError when the language has none."""
@@ -64,6 +75,7 @@ ENGLISH = "en"
 _ENGLISH = Language(
     code=ENGLISH,
     name="English",
+    english="English",
     tag="en",
     grafana="en-US",
     region="en",
@@ -78,6 +90,11 @@ def read(file: Path) -> Language:
     content = json.loads(file.read_text(encoding="utf-8"))
     tables = {product: content.pop(product) for product in Product}
     return Language(code=file.stem, tables=tables, **content)
+
+
+def language_named(code: str) -> Language:
+    """Return the language of a code; English where there is none of it, as when its file was taken away."""
+    return languages().get(code, _ENGLISH)
 
 
 @cache

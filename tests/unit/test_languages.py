@@ -1,15 +1,29 @@
-"""Each language has all that is said, and nothing that nobody says; a third one is one file."""
+"""Each language has all that is said, and nothing that nobody says; a third one is one file, of which everything is made."""
 
+import json
+import re
+import shutil
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-from ddms.languages import ENGLISH, Language, Product, languages
+from api.graphql.messages import LANGUAGE, language_of, told
+from api.site.watch import told_in
+from api.transport.pages.texts import TEXTS, text
+from ddms import languages as module
+from ddms.cli.notifying import files, wishes, words
+from ddms.errors import Sentence
+from ddms.languages import ENGLISH, FOLDER, Language, Product, language_named, languages
 from grafana.__main__ import dashboards_in
 from grafana.languages import Language as OfDashboards
-from tests.support.languages import LATIN
+from tests.support.languages import LATIN, TECHNICAL, disguised, third_language
+from tests.support.sentences import WORDS, sentences_of_callers
 
 OTHERS = [each for code, each in languages().items() if code != ENGLISH]
+PLACE = re.compile(r"\{\d?\}|%d|\$\{?\w+|`[^`]*`")
 
 
 class Asked(dict[str, str]):
@@ -19,21 +33,103 @@ class Asked(dict[str, str]):
         return self.setdefault(text, text)
 
 
+def of_dashboards() -> set[str]:
+    table = Asked()
+    asking = Language(code="xx", name="", english="", tag="", grafana="", region="", duration="s", space="",
+                      tables=dict.fromkeys(Product, table))  # fmt: skip
+    dashboards_in(OfDashboards(asking))
+    return set(table)
+
+
+def of_notifications() -> set[str]:
+    tables = (words.KINDS, words.PRIORITIES, words.PHRASES, words.MESSAGES)
+    return {each for table in tables for each in table.values()} | {
+        each for told in words.WATCH.values() for each in told
+    }
+
+
 @cache
 def said() -> dict[Product, set[str]]:
     """Return all texts by what is made of them."""
-    table = Asked()
-    tables = dict.fromkeys(Product, table)
-    asking = Language(code="xx", name="", tag="", grafana="", region="", duration="s", space="", tables=tables)
-    dashboards_in(OfDashboards(asking))
-    return {Product.DASHBOARDS: set(table)}
+    return {
+        Product.MESSAGES: sentences_of_callers().keys() | WORDS,
+        Product.PAGES: set(TEXTS.values()),
+        Product.NOTIFICATIONS: of_notifications(),
+        Product.DASHBOARDS: of_dashboards(),
+    }
 
 
 @pytest.mark.parametrize("language", OTHERS, ids=lambda language: language.code)
-@pytest.mark.parametrize("product", [Product.DASHBOARDS])
-def test_a_language_has_each_text_and_none_that_nobody_says(language: Language, product: Product):
-    wanted, found = said()[product], language.tables[product]
+@pytest.mark.parametrize("product", [*said()])
+def test_a_language_has_each_text_with_its_values_and_none_that_nobody_says(language: Language, product: Product):
+    wanted, found, file = said()[product], language.tables[product], f"ddms/languages/{language.code}.json"
     lacks = {text for text in wanted - found.keys() if LATIN.search(text.partition("|")[0])}
-    assert not lacks, f'ddms/languages/{language.code}.json lacks in "{product}": {sorted(lacks)}'
-    assert not found.keys() - wanted, f"nobody says this any more: remove it from ddms/languages/{language.code}.json"
-    assert all(text and text == text.rstrip("\n") for text in found.values())
+    assert not lacks, f'{file} lacks in "{product}": {json.dumps(sorted(lacks), indent=1)}'
+    assert found.keys() - wanted == set(), f"nobody says this any more: remove it from {file}"
+    for english, translation in found.items():
+        assert translation.strip(), english
+        places = [sorted(re.sub(r"\d", "", one) for one in PLACE.findall(each)) for each in (english, translation)]
+        assert {one for one in places[0] if "`" not in one} == {one for one in places[1] if "`" not in one}, english
+
+
+@pytest.fixture
+def third(tmp_path, monkeypatch):
+    """A third language: one file beside the others."""
+    for file in FOLDER.glob("*.json"):
+        shutil.copy(file, tmp_path)
+    made = third_language(tmp_path)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    languages.cache_clear()
+    spoken = LANGUAGE.set("xx")
+    yield made
+    LANGUAGE.reset(spoken)
+    languages.cache_clear()
+
+
+def left(text: str) -> bool:
+    """Whether something English is left in a text."""
+    return bool(LATIN.search(TECHNICAL.sub("", text)))
+
+
+def test_the_api_and_its_pages_speak_a_third_language(third: Language):
+    assert language_of("xx-YY, en;q=0.5") == "xx"
+    assert told(Sentence("an action is done by {}", "POST")) == "an action is done by POST"  # nobody says this
+    assert told("an action is done by POST") == disguised("an action is done by POST")
+    unknown = "there is no {} {}: it may have been renamed or deleted"
+    assert told(Sentence(unknown, "device", "x")) == disguised(unknown).format(disguised("device"), "x")
+    assert not [key for key in TEXTS if left(text(key, *["1"] * TEXTS[key].count("{}")).replace("GraphiQL", ""))]
+    assert not [
+        one for texts in told_in(third).values() for one in (texts.title, texts.cause, texts.action) if left(one)
+    ]
+
+
+def test_notifications_speak_a_third_language(third: Language):
+    made = files.contents(wishes.read({"NOTIFY_LANGUAGE": "xx", "NOTIFY_HEARTBEAT_URL": "https://x.example"}))
+    (template,) = made["ddms_templates.json"]["templates"]
+    shown = re.sub(r"\{\{.*?\}\}", "", template["template"], flags=re.DOTALL).replace("d/ddms-alarms-xx", "")
+    assert not left(shown)
+    for rule in made["ddms_rules.json"]["groups"][0]["rules"]:
+        assert not any(
+            f"'{each}'" in str(rule["data"])
+            for each in words.PHRASES.values()
+            if LATIN.search(each) and each not in words.PHRASES
+        )
+        if rule["uid"] in {"ddms-database", "ddms-standstill"}:
+            assert not any(
+                left(rule["annotations"][name].replace("docker compose", ""))
+                for name in ("title", "word", "consequence")
+            )
+
+
+def test_who_speaks_a_language_whose_file_is_gone_is_told_in_english():
+    assert language_named("tlh").code == ENGLISH
+
+
+def test_the_schema_has_a_language_for_each_file(tmp_path):
+    shutil.copy(FOLDER / "zh.json", tmp_path / "zh.json")
+    shutil.copy(FOLDER / "zh.json", tmp_path / "fr.json")
+    code = f"import pathlib, ddms.languages as m; m.FOLDER = pathlib.Path({str(tmp_path)!r}); from api.site.record import Language; print(*Language)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.stdout.split() == ["en", "fr", "zh"]

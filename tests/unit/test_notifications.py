@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from ddms.cli.notifications import notifications
-from ddms.cli.notifying import files, quiet, words
+from ddms.cli.notifying import files, quiet
 from ddms.cli.notifying.wishes import VARIABLES, Contact, Wishes, read
 from ddms.errors import DdmsError
 
@@ -175,11 +175,6 @@ def test_the_command_says_who_is_notified_and_no_secret():
 def test_the_command_says_when_nobody_is_notified():
     shown = CliRunner().invoke(notifications, ["show"], env=dict.fromkeys(VARIABLES, "")).output
     assert "nobody is notified" in shown
-
-
-@pytest.mark.parametrize("table", [words.KINDS, words.PRIORITIES, words.PHRASES, words.MESSAGES, words.WATCH])
-def test_both_languages_have_the_same_words(table):
-    assert table["en"].keys() == table["zh"].keys()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -15,9 +15,9 @@ from api.transport.pages.html import told as said
 from api.transport.pages.texts import text
 from api.transport.pages.visit import Page, Visit, signed_out
 from ddms.errors import DdmsError
+from ddms.languages import languages
 
 DONE = {"password": "password_changed", "language": "language_saved", "ended": "ended"}
-_LANGUAGES = {"": None, "en": "en", "zh": "zh"}
 _PASSWORDS = {"old", "new"}
 
 
@@ -61,7 +61,8 @@ async def _change_password(visit: Visit, caller: Caller) -> Response:
 
 async def _change_language(visit: Visit, number: int) -> Response:
     async with visit.context.everything.transaction() as statements:
-        await accounts.set_language(statements, visit.actor, number, _LANGUAGES.get(visit.form.get("language", "")))
+        wanted = visit.form.get("language", "")
+        await accounts.set_language(statements, visit.actor, number, wanted if wanted in languages() else None)
     visit.context.callers.forget()
     return redirect("account?done=language", visit.context.cookies)
 
@@ -136,7 +137,7 @@ def _password(visit: Visit, person: Row, errors: dict[str | None, str]) -> Html:
 
 
 def _language(visit: Visit, person: Row) -> Html:
-    named = {"": text("as_browser"), "en": "English", "zh": "中文"}
+    named = {"": text("as_browser")} | {code: each.name for code, each in languages().items()}
     options = [
         html(
             '<option value="{value}"{chosen}>{name}</option>',

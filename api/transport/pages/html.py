@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.graphql.messages import CHINESE, LANGUAGE
+from api.graphql.messages import LANGUAGE
 from api.transport.pages.texts import text
+from ddms.languages import language_named
 from ddms.logs import reference
 
 POLICY = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri errors"
@@ -59,7 +60,7 @@ def page(
     title: str, body: Html, *, name: str | None = None, status: int = 200, cookies: tuple[str, ...] = ()
 ) -> Response:
     """Return a page; `name` is the person's who is signed in."""
-    language = "zh-Hans" if LANGUAGE.get() == CHINESE else "en"
+    language = language_named(LANGUAGE.get()).tag
     person = html('<a class="person" href="account"><bdi>{name}</bdi></a>', name=name) if name else None
     content = html(_FRAME, language=language, title=title, body=body, person=person, number=_number(status))
     return _with_cookies(HTMLResponse(content, status, _HEADERS), cookies)

@@ -20,7 +20,7 @@ def contents(wishes: Wishes) -> dict[str, dict[str, Any]]:
     unwanted = sorted(set(RULES) - {rule["uid"] for rule in wanted})
     files = {
         "contact_points": contact_points(wishes),
-        "templates": {"templates": [{"orgId": 1, "name": NAME, "template": template(wishes.language)}]},
+        "templates": {"templates": [{"orgId": 1, "name": NAME, "template": template(wishes)}]},
         "policies": policies(wishes),
         "rules": {
             "groups": [{"orgId": 1, "name": "DDMS", "folder": FOLDER, "interval": INTERVAL, "rules": wanted}],

@@ -10,6 +10,7 @@ from typing import Any
 
 from ddms.cli.notifying.wishes import Wishes
 from ddms.cli.notifying.words import KINDS, PHRASES, PRIORITIES, WATCH
+from ddms.languages import Product
 
 SOURCE = "ddms-rules"
 """The data source of the rules, uid; it has a session of its own, so that no dashboard holds them up."""
@@ -94,16 +95,16 @@ def _texts(wishes: Wishes) -> str:
 
 
 def _columns(wishes: Wishes) -> dict[str, str]:
-    say = {name: _quoted(words) for name, words in PHRASES[wishes.language].items()}
+    say = {name: _quoted(words) for name, words in wishes.says(PHRASES).items()}
     at = f"AT TIME ZONE {_quoted(wishes.time_zone)}"
     clock = "'YYYY-MM-DD HH24:MI:SS'"
-    board = "" if wishes.language == "en" else f"-{wishes.language}"
+    board = wishes.spoken.suffix
     since = "floor(extract(epoch FROM c.active_since) * 1000)::bigint"
     return {
-        "title": _title(wishes.language, say),
+        "title": _title(wishes, say),
         "ended": _ended(say, at),
         "ending": _ending(at),
-        "word": _case("c.priority", PRIORITIES[wishes.language]),
+        "word": _case("c.priority", wishes.says(PRIORITIES)),
         "since": f"to_char(c.active_since {at}, {clock})",
         "now": f"CASE WHEN c.value_now IS NOT NULL THEN concat(c.value_now, ' (', to_char(c.value_time {at}, {clock}), ')') END",
         **{
@@ -114,17 +115,17 @@ def _columns(wishes: Wishes) -> dict[str, str]:
         "note": "c.detail",
         "path_alarm": f"concat('d/ddms-alarms{board}', '?var-device=' || c.device_id)",
         "path_history": f"concat('d/ddms-alarm-history{board}?var-alarm=', c.alarm_id, '&var-device=' || c.device_id, '&from=', {since} - 1800000, '&to=', {since} + 1800000)",
-        "path_device": f"CASE WHEN c.device_id IS NOT NULL THEN concat('d/ddms-device?var-device=', c.device_id, '&from=', {since} - 1800000, '&to=', {since} + 1800000) END",
+        "path_device": f"CASE WHEN c.device_id IS NOT NULL THEN concat('d/ddms-device{board}?var-device=', c.device_id, '&from=', {since} - 1800000, '&to=', {since} + 1800000) END",
     }
 
 
-def _title(language: str, say: dict[str, str]) -> str:
+def _title(wishes: Wishes, say: dict[str, str]) -> str:
     """Return `Pump 3: Pressure high 9.8 bar (limit 8 bar)` in SQL."""
-    level = _case("c.kind", KINDS[language])
+    level = _case("c.kind", wishes.says(KINDS))
     # What is over has no value in its name: the newest is that with which it was cleared.
     value = f"CASE WHEN c.ended IS NULL THEN concat(' ', c.value, ' (', {say['limit']}, ' ', c.threshold, ')') END"
     first_words = "coalesce(nullif(rtrim(left((regexp_split_to_array(c.cause, '[\\r\\n]'))[1], 80), '.。 '), ''), translate(c.limit_key, '_', ' '))"
-    whole = f"replace(c.texts -> {_quoted(language)} ->> 'title', '{{}}', coalesce(c.device, c.subject, ''))"
+    whole = f"replace(c.texts -> {_quoted(wishes.language)} ->> 'title', '{{}}', coalesce(c.device, c.subject, ''))"
     return f"""coalesce({whole}, concat(coalesce(c.device, c.subject), {say["colon"]}, CASE
            WHEN c.source = 'device' THEN {say["offline"]}
            WHEN c.source = 'connection' THEN {say["nothing"]}
@@ -177,8 +178,8 @@ def _standstill(wishes: Wishes) -> dict[str, Any]:
 
 
 def _watching(name: str, wishes: Wishes, sql: str, *, for_: str, on_error: str = "Alerting") -> dict[str, Any]:
-    title, consequence, action = WATCH[wishes.language][name]
-    word = PRIORITIES[wishes.language]["critical"]
+    title, consequence, action = (wishes.spoken.text(Product.NOTIFICATIONS, text) for text in WATCH[name])
+    word = wishes.says(PRIORITIES)["critical"]
     return {
         "uid": f"ddms-{name}",
         "title": f"DDMS {name}",

@@ -3,6 +3,7 @@
 They know no arithmetic, so what is counted is the length of a text that grows by one letter.
 """
 
+from ddms.cli.notifying.wishes import Wishes
 from ddms.cli.notifying.words import MESSAGES
 
 NAME = "ddms"
@@ -114,14 +115,14 @@ _TEMPLATE = """
 """
 
 
-def template(language: str) -> str:
-    """Return the templates `ddms.subject` and `ddms.message` in a language."""
+def template(wishes: Wishes) -> str:
+    """Return the templates `ddms.subject` and `ddms.message` in the language of the messages."""
     text = (
         _TEMPLATE.strip()
         .replace("SHOWN", str(SHOWN))
         .replace("WHOLE", str(_WHOLE))
-        .replace("BOARD", "" if language == "en" else f"-{language}")
+        .replace("BOARD", wishes.spoken.suffix)
     )
-    for name, words in MESSAGES[language].items():
+    for name, words in wishes.says(MESSAGES).items():
         text = text.replace(f"«{name}»", words)
     return text + "\n"

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from ddms.cli.notifying.quiet import Quiet, quiet_times
 from ddms.errors import Code, DdmsError
+from ddms.languages import ENGLISH, Language, Product, languages
 
 PREFIX = "NOTIFY_"
 SECRETS_FILE = "NOTIFY_SECRETS_FILE"
 """Names a file of further lines NAME=value, for what is secret."""
-LANGUAGES = ("en", "zh")
 _ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 
@@ -36,8 +36,8 @@ def _url(text: str) -> str:
 
 
 def _language(text: str) -> str:
-    if text not in LANGUAGES:
-        raise ValueError(f"it is one of {', '.join(LANGUAGES)}")
+    if text not in languages():
+        raise ValueError(f"it is one of {', '.join(languages())}")
     return text
 
 
@@ -80,11 +80,20 @@ class Wishes:
     contact: Contact = field(default_factory=Contact)
     escalation: Contact = field(default_factory=Contact)
     heartbeat_url: str = ""
-    language: str = "en"
+    language: str = ENGLISH
     time_zone: str = "UTC"
     escalate_critical: int = 15
     escalate_high: int = 60
     quiet: tuple[Quiet, ...] = ()
+
+    @property
+    def spoken(self) -> Language:
+        """The language of the messages."""
+        return languages()[self.language]
+
+    def says(self, words: Mapping[str, str]) -> dict[str, str]:
+        """Return words in the language of the messages."""
+        return self.spoken.table(Product.NOTIFICATIONS, words)
 
 
 _OF_CONTACT: dict[str, Callable[[str], Any]] = {
