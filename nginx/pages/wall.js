@@ -3,7 +3,7 @@
 "use strict";
 
 const PAGES = { plant: "ddms-wall", alarms: "ddms-wall-alarms", groups: "ddms-wall-groups", values: "ddms-wall-values" };
-const TONGUES = { en: ["en", ""], zh: ["zh-Hans", "-zh"] };
+const TONGUES = JSON.parse(document.documentElement.dataset.tongues); // of each: its tag, and how the names of its dashboards end
 const BARE = "kiosk&autofitpanels&theme=dark&_dash.hideTimePicker=true&_dash.hideVariables=true&_dash.hideLinks=true";
 const LATE = 30, OLD = 120; // seconds, as the page of the plant has it
 const ASK = 5000, ANSWER = 8000, FRAME_HOURS = 1;
@@ -112,14 +112,18 @@ function turn() {
   }
 }
 
+function knows(name) {
+  const code = name.split("-")[0].toLowerCase();
+  return code in TONGUES ? code : null;
+}
+
 async function speak() {
   const asked = wanted.get("language");
   if (asked in TONGUES) return asked;
   const [status, answer] = await ask(`/graphql?query=${encodeURIComponent("{ me { language } }")}`);
   if (status === 401) signIn();
   const own = answer.data && answer.data.me && answer.data.me.language;
-  const found = (own || navigator.language).slice(0, 2).toLowerCase();
-  return found in TONGUES ? found : "en";
+  return knows(own || navigator.language) || "en";
 }
 
 async function begin() {
@@ -148,7 +152,7 @@ async function watch() {
   setTimeout(watch, ASK);
 }
 
-if (navigator.languages.some((one) => one.startsWith("zh"))) document.documentElement.lang = "zh-Hans";
+document.documentElement.lang = TONGUES[navigator.languages.map(knows).find(Boolean) || "en"][0];
 setInterval(tell, 1000);
 setTimeout(function again() {
   if (trouble) setTimeout(again, 60000);

@@ -105,8 +105,12 @@ async def test_the_page_names_what_is_missing_and_lets_a_browser_go_on_that_only
         old = await page.call("Page.addScriptToEvaluateOnNewDocument", source="delete Array.prototype.toSorted")
         await page.call("Page.enable")
         await page.call("Page.navigate", url=f"{front.https}/grafana/d/x?a=1")
-        await page.sees("Missing here: Array.prototype.toSorted.")
-        await page.sees("此浏览器缺少：Array.prototype.toSorted。")
+        await page.sees("Missing here:")
+        await page.sees("此浏览器缺少：")
+        shown = await page.run("document.body.innerText")
+        assert shown.count("Array.prototype.toSorted") == 2
+        assert "structuredClone" not in shown
+        assert "keeps no cookies" not in shown
         await page.call("Page.removeScriptToEvaluateOnNewDocument", identifier=old["identifier"])
         await page.call("Page.navigate", url=f"{front.https}/grafana/d/x?a=2")
         await page.sees("DDMS is starting")
@@ -129,6 +133,15 @@ async def test_without_scripts_the_page_says_that_grafana_needs_them(front: Edge
         await page.call("Emulation.setScriptExecutionDisabled", value=True)
         await page.call("Page.navigate", url=f"{front.https}/grafana/")
         await page.sees("allow scripts for this address")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "tags"), [("zh-CN,zh;q=0.9", ["zh-Hans", "en"]), ("en", ["en", "zh-Hans"]), ("", ["en", "zh-Hans"])]
+)
+async def test_a_page_of_the_edge_begins_in_the_language_of_the_browser(front: Edge, accepted: str, tags: list[str]):
+    page = await ask(front, CHROME.format(130), "/sign-in", Accept_Language=accepted)
+    assert (page.status_code, re.findall('<section lang="([^"]*)"', page.text)) == (503, tags)
+    assert f'<html lang="{tags[0]}">' in page.text
 
 
 async def test_a_wall_is_framed_by_this_host_alone_and_is_there_while_all_else_is_away(front: Edge):

@@ -19,6 +19,7 @@ from ddms.errors import Sentence
 from ddms.languages import ENGLISH, FOLDER, Language, Product, language_named, languages
 from grafana.__main__ import dashboards_in
 from grafana.languages import Language as OfDashboards
+from nginx import __main__ as edge
 from tests.support.languages import LATIN, TECHNICAL, disguised, third_language
 from tests.support.sentences import WORDS, sentences_of_callers
 
@@ -48,12 +49,18 @@ def of_notifications() -> set[str]:
     }
 
 
+def of_edge() -> set[str]:
+    templates = "".join(edge.SECTIONS.values())
+    return {*re.findall("«(.*?)»", templates), *edge.WALL.values(), edge.NO_SCRIPT, *edge.PANELS.values()}
+
+
 @cache
 def said() -> dict[Product, set[str]]:
     """Return all texts by what is made of them."""
     return {
         Product.MESSAGES: sentences_of_callers().keys() | WORDS,
         Product.PAGES: set(TEXTS.values()),
+        Product.EDGE: of_edge(),
         Product.NOTIFICATIONS: of_notifications(),
         Product.DASHBOARDS: of_dashboards(),
     }
@@ -119,6 +126,22 @@ def test_notifications_speak_a_third_language(third: Language):
                 left(rule["annotations"][name].replace("docker compose", ""))
                 for name in ("title", "word", "consequence")
             )
+
+
+def test_the_edge_speaks_a_third_language(third: Language):
+    made = edge.files()
+    browsers = "|".join(map(re.escape, edge._BROWSERS))
+    for name, html in made.items():
+        parts = re.findall(r'<(section|span|p) lang="xx"[^>]*>(.*?)</\1>', html, re.DOTALL)
+        assert len(parts) == {"pages/wall.html": 10, "languages.conf": 0}.get(name, 2), name
+        shown = [re.sub(rf"<!--.*?-->|<[^>]*>|{browsers}", "", part) for _, part in parts]
+        assert [text for text in shown if left(text)] == [], name
+    assert "/grafana/api/dashboards/uid/ddms-fleet-xx;" in made["languages.conf"]
+    assert made["languages.conf"].count(" / ") == 2 * len(edge.PANELS)
+
+
+def test_the_pages_of_the_edge_are_what_the_code_says():
+    assert edge.main(["--check"]) == 0
 
 
 def test_who_speaks_a_language_whose_file_is_gone_is_told_in_english():
