@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Query.alarmPerformance": Role.VIEWER,
     "Query.alarmPreview": Role.VIEWER,
     "Query.alarms": Role.VIEWER,
+    "Query.annotations": Role.VIEWER,
     "Query.audit": Role.OWNER,
     "Query.auditActions": Role.OWNER,
     "Query.backup": Role.OWNER,
@@ -60,6 +61,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.restoreBackup": Role.OWNER,
     "Mutation.cancelScan": Role.ADMIN,
     "Mutation.changePassword": Role.VIEWER,
+    "Mutation.createAnnotation": Role.ADMIN,
     "Mutation.createBackup": Role.OWNER,
     "Mutation.createDevice": Role.ADMIN,
     "Mutation.createGroup": Role.ADMIN,
@@ -67,6 +69,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.createProfile": Role.ADMIN,
     "Mutation.createToken": Role.OWNER,
     "Mutation.createUser": Role.OWNER,
+    "Mutation.deleteAnnotation": Role.ADMIN,
     "Mutation.deleteBackup": Role.OWNER,
     "Mutation.deleteDevice": Role.ADMIN,
     "Mutation.deleteGroup": Role.ADMIN,
@@ -99,6 +102,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.testConnection": Role.ADMIN,
     "Mutation.testDevice": Role.ADMIN,
     "Mutation.unshelveAlarms": Role.ADMIN,
+    "Mutation.updateAnnotation": Role.ADMIN,
     "Mutation.updateConnection": Role.ADMIN,
     "Mutation.updateConfiguration": Role.OWNER,
     "Mutation.updateDevice": Role.ADMIN,
@@ -134,6 +138,8 @@ WHOLE_SITE = Sentence("it is about all devices together")
 PROFILES_ARE_SHARED = Sentence("a profile changes all devices that follow it")
 GROUPS_ARE_RIGHTS = Sentence("who chooses the devices of a group chooses who may see and change them")
 
+ANNOTATIONS_OF_SITE = "and what is of the whole site, which only people without limits change"
+
 ALARMS_OF_CONNECTIONS = "and of the connections that they are behind; nothing of others and of the system"
 ALARMS_ARE_SHARED = "others are not there; an alarm of a connection that others share is seen, and not changed"
 
@@ -143,6 +149,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Query.alarmPerformance": (Reach.DEVICES, ALARMS_OF_CONNECTIONS),
     "Query.alarmPreview": (Reach.DEVICES, "others are not there"),
     "Query.alarms": (Reach.DEVICES, ALARMS_OF_CONNECTIONS),
+    "Query.annotations": (Reach.DEVICES, ANNOTATIONS_OF_SITE),
     "Query.collectors": (Reach.SITE, "whether collectors run; no device is named"),
     "Query.connections": (Reach.DEVICES, "those of the devices; of a shared one only the own devices and their load"),
     "Query.configuration": (Reach.SITE, "time zone and language, without which nothing can be shown"),
@@ -172,10 +179,12 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Mutation.applyProfile": (Reach.DEVICES, "others are not there"),
     "Mutation.cancelScan": (Reach.DEVICES, "those that the person started"),
     "Mutation.changePassword": (Reach.SELF, ""),
+    "Mutation.createAnnotation": (Reach.DEVICES, "of the own devices and groups"),
     "Mutation.createDevice": (Reach.DEVICES, "in one of the own groups, at an endpoint where no others are"),
     "Mutation.createGroup": (Reach.REFUSED, GROUPS_ARE_RIGHTS),
     "Mutation.createPoints": (Reach.DEVICES, "others are not there"),
     "Mutation.createProfile": (Reach.REFUSED, PROFILES_ARE_SHARED),
+    "Mutation.deleteAnnotation": (Reach.DEVICES, "of the own devices and groups"),
     "Mutation.deleteDevice": (Reach.DEVICES, "others are not there"),
     "Mutation.deleteGroup": (Reach.REFUSED, GROUPS_ARE_RIGHTS),
     "Mutation.deleteLimits": (Reach.DEVICES, "others are not there"),
@@ -196,6 +205,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Mutation.testDevice": (Reach.DEVICES, "others are not there"),
     "Mutation.testConnection": (Reach.DEVICES, "at endpoints where no other devices are"),
     "Mutation.unshelveAlarms": (Reach.DEVICES, ALARMS_ARE_SHARED),
+    "Mutation.updateAnnotation": (Reach.DEVICES, "of the own devices and groups"),
     "Mutation.updateConnection": (Reach.DEVICES, "those that no other device shares"),
     "Mutation.updateDevice": (Reach.DEVICES, "it stays in one of the own groups"),
     "Mutation.updateGroup": (Reach.REFUSED, GROUPS_ARE_RIGHTS),

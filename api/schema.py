@@ -15,6 +15,8 @@ from api.alarms.listed import AlarmQueries
 from api.alarms.mutations import AlarmMutations
 from api.alarms.performance import PerformanceQueries
 from api.alarms.preview import PreviewQueries
+from api.annotations.mutations import AnnotationMutations
+from api.annotations.types import AnnotationQueries
 from api.audit.types import AuditQueries
 from api.backups.mutations import BackupMutations
 from api.backups.restores import RestoreQueries
@@ -53,6 +55,7 @@ from api.subscriptions.root import Subscription
 @strawberry.type(description="What can be read.")
 class Query(
     AlarmQueries,
+    AnnotationQueries,
     AuditQueries,
     BackupQueries,
     ConfigurationQueries,
@@ -85,6 +88,7 @@ class Query(
 @strawberry.type(description="What can be changed. Each answers with `errors`: empty when it was done.")
 class Mutation(
     AlarmMutations,
+    AnnotationMutations,
     BackupMutations,
     ConfigurationMutations,
     ConnectionMutations,

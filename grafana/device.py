@@ -10,6 +10,7 @@ from grafana import failures, limits, named, queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.buttons import button
 from grafana.languages import Language
+from grafana.notes import show_notes
 from grafana.panels import (
     DEVICE_UID,
     HISTORY_UID,
@@ -233,6 +234,7 @@ def device(language: Language) -> dashboard.Dashboard:
     above = [_header(language), _connection(language), _test(language), _states(language), alarms, _latest(language)]
     below = [_trend(language), _switches(language), _quality(language), _texts(language)]
     limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
+    show_notes(board, language, len(above) + 1, "device_id::text = '$device'")
     board.with_variable(compare_variable(language))
     failed = failures.of_buttons(Place(0, 60, 24, 5), language)
     return place_panels(board, [*above, *below, failed])

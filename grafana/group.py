@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana import limits, named, queries, sentences, standing, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
+from grafana.notes import show_notes
 from grafana.panels import (
     GROUP_UID,
     STATE_COLOURS,
@@ -136,5 +137,6 @@ def group(language: Language) -> dashboard.Dashboard:
         board.with_variable(variable)
     panels = [one(language) for one in (_counts, _alarms, _members, _states, _key_values, _trend)]
     limits.show_alarms(board, language, len(panels), _CHOSEN_KEYS, whose=True, drawn="urgent")
+    show_notes(board, language, len(panels), _OF_GROUP)
     board.with_variable(compare_variable(language))
     return place_panels(board, panels)

@@ -9,6 +9,7 @@ from grafana import limits, named, queries, texts
 from grafana import texts_plant as words
 from grafana.heat import heat_map, heat_variables
 from grafana.languages import Language
+from grafana.notes import show_notes
 from grafana.panels import (
     HISTORY_UID,
     Place,
@@ -110,6 +111,7 @@ def history(language: Language) -> dashboard.Dashboard:
     for variable in _variables(language):
         board.with_variable(variable)
     limits.show_alarms(board, language, 1, _CHOSEN, whose=True)
+    show_notes(board, language, 1, _CHOSEN)
     board.with_variable(compare_variable(language))
     heat, days = heat_variables(language, POINTS_CHOSEN)
     board.with_variable(heat).with_variable(days)

@@ -109,7 +109,8 @@ def draw_lines(shown: timeseries.Panel, language: Language) -> timeseries.Panel:
     return shown
 
 
-def _escaped(sql: str) -> str:
+def escaped(sql: str) -> str:
+    """Return SQL of a text as HTML has it: what stands in an annotation is HTML to Grafana."""
     return f"replace(replace(replace({sql}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
 
 
@@ -118,7 +119,7 @@ WHERE = "prevState"
 EVERYWHERE = "*"
 
 
-def _encoded(axis: str) -> str:
+def encoded(axis: str) -> str:
     """Return SQL that encodes an axis as Grafana's `percentencode` does; of what has none, EVERYWHERE."""
     byte = "'%' || regexp_replace(upper(encode(convert_to(c, 'UTF8'), 'hex')), '(..)(?=.)', '\\1%', 'g')"
     return f"""coalesce((SELECT string_agg(CASE WHEN c ~ '[A-Za-z0-9_.~-]' THEN c ELSE {byte} END, '' ORDER BY place)
@@ -156,12 +157,12 @@ def alarm_bars(language: Language, chosen: str, priority: str, *, whose: bool) -
     return f"""
 SELECT s.raised_at AS time,
        CASE WHEN coalesce(s.ended_at, now()) - s.raised_at > ($__timeTo()::timestamptz - $__timeFrom()::timestamptz) / 200 THEN coalesce(s.ended_at, now()) END AS "timeEnd",
-       {_encoded("p.axis")} AS "{WHERE}",
-       concat('<b>', {_escaped(what)}, '</b> · {language.says(texts.PRIORITIES[priority])}',
+       {encoded("p.axis")} AS "{WHERE}",
+       concat('<b>', {escaped(what)}, '</b> · {language.says(texts.PRIORITIES[priority])}',
               CASE WHEN s.times > 1 THEN '<br>' || s.times || {language.sql(texts.TIMES)} END,
-              '<br>{language.says(texts.RAISED_AT)} ' || round(s.value::numeric, 3)::float8 || coalesce(' ' || {_escaped("nullif(s.unit, '')")}, ''),
+              '<br>{language.says(texts.RAISED_AT)} ' || round(s.value::numeric, 3)::float8 || coalesce(' ' || {escaped("nullif(s.unit, '')")}, ''),
               '<br>', coalesce({language.sql(texts.FOR)} || date_trunc('second', s.ended_at - s.raised_at), {language.sql(texts.STILL_THERE)}),
-              '<br>' || {_escaped("coalesce(nullif(s.cause, ''), {})".format(sentences.told(language, "s.detail")))},
+              '<br>' || {escaped("coalesce(nullif(s.cause, ''), {})".format(sentences.told(language, "s.detail")))},
               '<br><a href="/d/{ALARM_HISTORY_UID}{language.suffix}?var-device=', s.device_id, '&var-point=' || s.point_id, '&var-alarm=', s.alarm_id, '&from=', (extract(epoch FROM s.raised_at) * 1000)::bigint - 600000,
               '&to=', (extract(epoch FROM coalesce(s.ended_at, now())) * 1000)::bigint + 600000, '">{language.says(texts.OPEN_HISTORY)}</a>') AS text
   FROM alarm_spans(array(SELECT point_id FROM points WHERE {chosen} AND '$alarms' IN {shown}), $__timeFrom(), $__timeTo(), '{priority}') s

@@ -14,9 +14,13 @@ NOUNS = {
     "field": "asked at the field",
     "job": "jobs",
     "retention": "retention",
+    "annotation": "annotations",
     "document": "documents",
 }
 ACTIONS = {
+    "annotation.create": "annotation.create",
+    "annotation.delete": "annotation.delete",
+    "annotation.update": "annotation.update",
     "configuration.update": "configuration.update",
     "configuration.import": "configuration.import",
     "configuration.revert": "configuration.revert",

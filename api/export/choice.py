@@ -29,7 +29,7 @@ PARAMETERS = {
     "bucket": "instead of a level: buckets of PT15M, PT8H, P1W, P1M, P3M, P1Y, those of the time zone",
     "origin": "a time at which a bucket begins: with PT8H and 2026-01-01T06:00 shifts begin at 6, 14 and 22 o'clock",
     "calendar": "instead of a level: buckets of the site's calendar: hour, shift, day, week, month, quarter, year, fiscal_quarter or fiscal_year",
-    "shape": "long (a row for each reading) or wide (a row for each time, a column for each point)",
+    "shape": "long (a row for each reading), wide (a row for each time, a column for each point) or annotations (what people wrote down of it)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
     "format": "csv or parquet",
@@ -57,6 +57,7 @@ class FileShape(StrEnum):
 
     LONG = "long"
     WIDE = "wide"
+    ANNOTATIONS = "annotations"
 
 
 class Format(StrEnum):
@@ -182,6 +183,11 @@ class ExportChoice:
             raise DdmsError(Code.INVALID, "raw readings have no buckets: give a bucket to the origin", field="origin")
         if self.step and (self.length or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
+        self._check_format()
+
+    def _check_format(self) -> None:
+        if self.shape is FileShape.ANNOTATIONS and (self.length or self.format is Format.PARQUET):
+            raise DdmsError(Code.INVALID, "annotations are CSV, and have no level", field="shape")
         if self.format is Format.PARQUET and self.shape is FileShape.WIDE:
             raise DdmsError(Code.INVALID, "Parquet has the long shape: its readers turn it themselves", field="shape")
         if self.format is Format.PARQUET and find_spec("pyarrow") is None:

@@ -36,6 +36,12 @@ COUNT_BUCKETS = """-- ddms:count_buckets
 SELECT count(DISTINCT (point_id, date_bin($4, bucket, '2000-01-01Z'))) FROM {source}
  WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
+# What people wrote down of some points: of themselves, their devices, the groups of these, the whole site.
+ANNOTATED = """annotations a WHERE a.starts_at < $3 AND coalesce(a.ends_at, a.starts_at) >= $2
+   AND (a.point_id = any($1::int[]) OR (a.device_id IS NULL AND a.group_id IS NULL)
+        OR (a.point_id IS NULL AND a.device_id IN (SELECT device_id FROM points WHERE id = any($1)))
+        OR a.group_id IN (SELECT m.group_id FROM points o JOIN device_groups m ON m.device_id = o.device_id WHERE o.id = any($1)))"""
+COUNT_ANNOTATIONS = f"-- ddms:count_annotations_exported\nSELECT count(*) FROM {ANNOTATED}"
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _ID = re.compile(r"(dev|grp|pt)_[0-9]+")
@@ -118,6 +124,9 @@ class ExportPlan:
         if self.choice.shape is FileShape.WIDE:
             return self.wide_rows
         numbers = [point.number for point in self.points]
+        if self.choice.shape is FileShape.ANNOTATIONS:
+            noted: int = await statements.value(COUNT_ANNOTATIONS, numbers, self.choice.from_, self.choice.to)
+            return noted
         if not self.choice.length or self.step < timedelta(minutes=1):
             hours = self.choice.to - self.choice.from_ > timedelta(hours=6)
             source, unit = ("readings_1h", timedelta(hours=1)) if hours else ("readings_1m", timedelta(minutes=1))

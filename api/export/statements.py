@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from api.export.choice import Dialect, FileShape
-from api.export.plan import Exported, ExportPlan
+from api.export.plan import ANNOTATED, Exported, ExportPlan
 from api.files.spreadsheet import FORMULA, defused
 from api.ground.database import Statements
 from ddms.quality import Reason
@@ -38,6 +38,13 @@ SELECT {{time}} || $4::text || array_to_string(array[average, lowest, highest, f
        || $7::text || {_TEXT_CELL.format(text="r.name")} || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
   FROM (SELECT b.time AS moment, b.* FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10, $12, $11) b) r
 """  # noqa: S608 - only the rule of formulas is put in
+ANNOTATION_LINES = f"""-- ddms:export_annotations
+SELECT {{time}} || $4::text || coalesce({{end}}, '') || $4::text
+       || {" || $4::text || ".join(_TEXT_CELL.format(text=f"r.{name}") for name in ("device", "point", "in_group", "text", "created_by"))}
+  FROM (SELECT a.starts_at AS moment, a.ends_at, d.name AS device, p.key AS point, g.name AS in_group, a.text, a.created_by
+          FROM (SELECT * FROM {ANNOTATED}) a LEFT JOIN devices d ON d.id = a.device_id LEFT JOIN points p ON p.id = a.point_id
+          LEFT JOIN groups g ON g.id = a.group_id ORDER BY a.starts_at, a.id) r
+"""  # noqa: S608 - constants are put in
 WIDE_LINES = """-- ddms:export_wide
 SELECT {time} || $4::text || array_to_string(array_agg(c.value ORDER BY w.place), $4::text, '')
   FROM {grid} AS r (moment) CROSS JOIN unnest($1::int[]) WITH ORDINALITY AS w (id, place)
@@ -61,6 +68,7 @@ _TIMES = {
     Dialect.STANDARD: "to_json(r.moment)::text",
     Dialect.SPREADSHEET: "(r.moment::timestamp(3))::text",
 }
+ANNOTATION_COLUMNS = ("from", "to", "device", "point", "group", "text", "created_by")
 LABELS = ("device", "point", "name", "unit")
 RAW_COLUMNS = ("time", *LABELS, "value", "text", "quality", "reason")
 LEVEL_COLUMNS = (
@@ -89,6 +97,8 @@ def header(plan: ExportPlan) -> bytes:
     names = [*(LEVEL_COLUMNS if choice.length else RAW_COLUMNS)]
     if choice.shape is FileShape.WIDE:
         names = ["time", *wide_names(plan.points)]
+    elif choice.shape is FileShape.ANNOTATIONS:
+        names = [*ANNOTATION_COLUMNS]
     line = delimiter.join(cell(name, delimiter) for name in names) + "\n"
     return line.encode("utf-8-sig" if choice.dialect is Dialect.SPREADSHEET else "utf-8")
 
@@ -131,6 +141,8 @@ async def statements(plan: ExportPlan, database: Statements) -> Iterator[Stateme
     choice = plan.choice
     if choice.shape is FileShape.LONG:
         return _levels(plan) if choice.length else _raw(plan)
+    if choice.shape is FileShape.ANNOTATIONS:
+        return _annotations(plan)
     starts = plan.grid_start
     if choice.length:
         starts = await database.value(FIRST_BUCKET, *buckets_of(plan), choice.from_)
@@ -162,6 +174,13 @@ def _levels(plan: ExportPlan) -> Iterator[Statement]:
         yield Statement(
             sql, (*span, _labels(point, delimiter), ends[0], ends, delimiter, *buckets_of(plan), wanted_of(point))
         )
+
+
+def _annotations(plan: ExportPlan) -> Iterator[Statement]:
+    choice, time = plan.choice, _TIMES[plan.choice.dialect]
+    sql = ANNOTATION_LINES.format(time=time, end=time.replace("moment", "ends_at"))
+    numbers = [point.number for point in plan.points]
+    yield Statement(sql, (numbers, choice.from_, choice.to, choice.delimiter.character))
 
 
 def _wide(plan: ExportPlan, starts: datetime) -> Iterator[Statement]:

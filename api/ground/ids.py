@@ -17,6 +17,7 @@ class IdKind(StrEnum):
 
     ALARM = "alm"
     ALARM_EVENT = "aev"
+    ANNOTATION = "ann"
     BACKUP = "bak"
     CONNECTION = "con"
     DEVICE = "dev"
@@ -31,10 +32,16 @@ class IdKind(StrEnum):
     TOKEN = "tok"  # noqa: S105 - a prefix
     USER = "usr"
 
+    @property
+    def noun(self) -> str:
+        """What it is called: `device`."""
+        return _NAMES[self]
+
 
 _NAMES = {
     IdKind.ALARM: "alarm",
     IdKind.ALARM_EVENT: "event of an alarm",
+    IdKind.ANNOTATION: "annotation",
     IdKind.BACKUP: "backup",
     IdKind.CONNECTION: "connection",
     IdKind.DEVICE: "device",

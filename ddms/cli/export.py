@@ -37,10 +37,10 @@ _SEVERAL = ("device", "group", "point")
 @click.option("--origin", help="A time at which a bucket begins: shifts of PT8H from 2026-01-01T06:00+01:00.")
 @click.option(
     "--shape",
-    type=click.Choice(["long", "wide"]),
+    type=click.Choice(["long", "wide", "annotations"]),
     default="long",
     show_default=True,
-    help="A row for each value, or for each time with a column for each point.",
+    help="A row for each value, for each time with a column for each point, or for each annotation.",
 )
 @click.option("--step", help="Of wide raw: a row each so many seconds.")
 @click.option("--timezone", help="Of the times and days: Asia/Shanghai; the site's when left out.")

@@ -54,6 +54,9 @@ async def plant(api: Api, owner: asyncpg.Connection) -> Api:
     )
     await owner.execute("INSERT INTO restores (backup, database) VALUES ('ddms-1', 'ddms_old')")
     await alarms(owner)
+    await owner.execute(
+        "INSERT INTO annotations (starts_at, text, created_by) VALUES ('2026-11-02T08:30:00Z', 'filter changed', 'ann')"
+    )
     await api.ask("mutation { updateConfiguration(changes: {shelfHours: 12}) { errors { code } } }")
     return api
 

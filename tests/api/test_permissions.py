@@ -15,6 +15,7 @@ ASKED = {
         '{ alarmPreview(point: "pt_1", from: "2026-01-01T00:00:00Z", limits: [{kind: HIGH, threshold: 80}]) { count } }'
     ),
     "Query.alarms": "{ alarms { nodes { id } } }",
+    "Query.annotations": "{ annotations { nodes { id } } }",
     "Query.audit": "{ audit { nodes { number } } }",
     "Query.auditActions": "{ auditActions { name } }",
     "Query.backup": '{ backup(id: "bak_1") { id } }',
@@ -57,6 +58,9 @@ ASKED = {
     "Mutation.changePassword": 'mutation { changePassword(old: "a", new: "b") { errors { code } } }',
     "Mutation.restoreBackup": 'mutation { restoreBackup(id: "bak_1", database: "x") { errors { code } } }',
     "Mutation.cancelRestore": 'mutation { cancelRestore(id: "rst_1") { errors { code } } }',
+    "Mutation.createAnnotation": (
+        'mutation { createAnnotation(input: {from: "2026-01-01T00:00:00Z", text: ""}) { errors { code } } }'
+    ),
     "Mutation.createBackup": "mutation { createBackup { errors { code } } }",
     "Mutation.createDevice": 'mutation { createDevice(input: {name: "", endpoint: "tcp://a"}) { errors { code } } }',
     "Mutation.createGroup": 'mutation { createGroup(input: {name: ""}) { errors { code } } }',
@@ -67,6 +71,7 @@ ASKED = {
     "Mutation.createProfile": 'mutation { createProfile(input: {name: ""}) { errors { code } } }',
     "Mutation.createToken": 'mutation { createToken(name: "", role: VIEWER) { errors { code } } }',
     "Mutation.createUser": 'mutation { createUser(input: {name: "", role: VIEWER}) { errors { code } } }',
+    "Mutation.deleteAnnotation": 'mutation { deleteAnnotation(id: "ann_1") { errors { code } } }',
     "Mutation.deleteBackup": 'mutation { deleteBackup(id: "bak_999") { errors { code } } }',
     "Mutation.deleteDevice": 'mutation { deleteDevice(id: "dev_1", keepHistory: true) { errors { code } } }',
     "Mutation.deleteGroup": 'mutation { deleteGroup(id: "grp_1") { errors { code } } }',
@@ -98,6 +103,7 @@ ASKED = {
     "Mutation.importConfiguration": 'mutation { importConfiguration(text: "") { errors { code } } }',
     "Mutation.revertConfiguration": "mutation { revertConfiguration(to: 99) { errors { code } } }",
     "Mutation.updateConfiguration": "mutation { updateConfiguration(version: 99, changes: {}) { errors { code } } }",
+    "Mutation.updateAnnotation": 'mutation { updateAnnotation(id: "ann_1", changes: {}) { errors { code } } }',
     "Mutation.updateConnection": 'mutation { updateConnection(id: "con_1", version: 1, changes: {}) { errors { code } } }',
     "Mutation.updateDevice": 'mutation { updateDevice(id: "dev_1", version: 1, changes: {}) { errors { code } } }',
     "Mutation.updateGroup": 'mutation { updateGroup(id: "grp_1", changes: {}) { errors { code } } }',

@@ -19,6 +19,7 @@ ASKED = {
     "Query.alarmJournal": "{ alarmJournal { totalCount nodes { id alarmId deviceName note } } }",
     "Query.alarmPerformance": '{ alarmPerformance(from: "2026-01-01T00:00:00Z", devices: ["%(device)s"]) { summary { alarms } worst { alarm { deviceName } } } }',
     "Query.alarmPreview": '{ alarmPreview(point: "%(point)s", from: "2026-01-01T00:00:00Z", limits: [{kind: HIGH, threshold: 5}]) { count } }',
+    "Query.annotations": "{ annotations { totalCount nodes { text deviceName } } }",
     "Query.alarms": "{ alarms(states: [NORMAL, UNACKNOWLEDGED, RETURNED]) { totalCount nodes { id deviceName endpoint device { name } } } }",
     "Query.collectors": "{ collectors { nodes { name } } }",
     "Query.configuration": "{ configuration { version } }",
@@ -76,6 +77,11 @@ ASKED = {
     "Mutation.unshelveAlarms": 'mutation { unshelveAlarms(ids: ["%(alarm)s"]) { errors { code } results { result } } }',
     "Mutation.updateConnection": 'mutation { updateConnection(id: "%(connection)s", version: 1, changes: {timeoutMs: 77}) { errors { code } } }',
     "Mutation.updateDevice": 'mutation { updateDevice(id: "%(device)s", version: 1, changes: {description: "mine"}) { errors { code } } }',
+    "Mutation.updateAnnotation": 'mutation { updateAnnotation(id: "ann_1", changes: {text: "mine"}) { errors { code } } }',
+    "Mutation.deleteAnnotation": 'mutation { deleteAnnotation(id: "ann_1") { errors { code } } }',
+    "Mutation.createAnnotation": (
+        'mutation { createAnnotation(input: {from: "2026-01-01T00:00:00Z", text: "mine", device: "%(device)s"}) { errors { code } } }'
+    ),
     "Mutation.updateGroup": 'mutation { updateGroup(id: "%(group)s", changes: {name: "mine"}) { errors { code } } }',
     "Mutation.updateMe": "mutation { updateMe(language: EN) { errors { code } } }",
     "Mutation.updatePoint": 'mutation { updatePoint(id: "%(point)s", changes: {name: "mine"}) { errors { code } } }',
@@ -92,11 +98,13 @@ SELECT md5(string_agg(t, '|' ORDER BY t)) FROM (
     SELECT 'd' || d::text AS t FROM devices d UNION ALL SELECT 'p' || p::text FROM points p UNION ALL SELECT 'g' || g::text FROM groups g
     UNION ALL SELECT 'm' || m::text FROM device_groups m UNION ALL SELECT 'c' || c::text FROM connections c UNION ALL SELECT 'f' || f::text FROM profiles f
     UNION ALL SELECT 'x' || x::text FROM profile_points x UNION ALL SELECT 'e' || e::text FROM erasures e UNION ALL SELECT 'r' || id || state FROM field_requests
-    UNION ALL SELECT 'l' || l::text FROM limits l UNION ALL SELECT 'a' || a::text FROM alarms a UNION ALL SELECT 'j' || j::text FROM alarm_events j) all_of_it
+    UNION ALL SELECT 'l' || l::text FROM limits l UNION ALL SELECT 'a' || a::text FROM alarms a UNION ALL SELECT 'j' || j::text FROM alarm_events j
+    UNION ALL SELECT 'n' || n::text FROM annotations n) all_of_it
 """
 OF_OTHERS = """
 WITH scan AS (INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('scan', '{}', 'the owner') RETURNING id),
      deleted AS (INSERT INTO erasures (subject, points, requested_by) VALUES ('Pump of hall four: gone', '{}', 'the owner') RETURNING id),
+     noted AS (INSERT INTO annotations (starts_at, text, device_id, created_by) SELECT now(), 'four leaks', id, 'the owner' FROM devices WHERE name ~ 'four'),
      profile AS (INSERT INTO profiles (name) VALUES ('Pumps') RETURNING id)
 SELECT * FROM scan, deleted, profile
 """

@@ -228,7 +228,8 @@ async def test_alarms_are_shown_by_priority_or_not_at_all(plant, viewer):
 
 @pytest.mark.parametrize("board", TRENDS)
 def test_alarms_are_on_the_trends_only_the_worst_on_top(board):
-    layers = BOARDS[board]["annotations"]["list"]
+    *layers, notes = BOARDS[board]["annotations"]["list"]
+    assert notes["name"] == "Annotations"
     assert [layer["name"].split(": ")[1] for layer in layers] == ["low", "medium", "high", "critical"]
     number = panel(board, "Trend: ${unit}")["id"]
     assert all(layer["filter"] == {"exclude": False, "ids": [number]} for layer in layers)
@@ -313,7 +314,27 @@ async def test_limited_people_see_bars_and_worst_alarms_of_their_groups_only(pla
         sql = "SELECT device FROM alarm_spans('{1,2,3,4}', now() - interval '1 hour', now(), 'high')"
         assert [row[0] for row in await connection.fetch(f"/*ddms:person 1*/{sql}")] == ["Fan"]
         assert not await connection.fetch(sql)
+        await plant.execute(
+            "INSERT INTO annotations (starts_at, text, group_id, created_by) VALUES (now(), 'mine', 2, 'ann'), (now(), 'theirs', 1, 'ann')"
+        )
+        sql = "SELECT text FROM annotations('{1,2,3,4}', now() - interval '1 hour', now() + interval '1 hour')"
+        assert [row[0] for row in await connection.fetch(f"/*ddms:person 1*/{sql}")] == ["mine"]
+        assert not await connection.fetch(sql)
         rows = await connection.fetch("/*ddms:person 1*/SELECT device_id, priority FROM device_alarms")
         assert [tuple(row) for row in rows] == [(2, "critical")]
     finally:
         await connection.close()
+
+
+async def test_trends_show_what_people_wrote_down_of_what_they_draw(plant, viewer):
+    await plant.execute("""INSERT INTO annotations (starts_at, ends_at, text, device_id, point_id, group_id, created_by) VALUES
+        (now() - interval '9 min', NULL, E'a <b>\nc', 1, 1, NULL, 'ann'), (now() - interval '8 min', now(), 'device', 1, NULL, NULL, 'ann'),
+        (now() - interval '7 min', NULL, 'group', NULL, NULL, 1, 'ann'), (now() - interval '6 min', NULL, 'site', NULL, NULL, NULL, 'ann'),
+        (now() - interval '5 min', NULL, 'other', 3, NULL, NULL, 'ann'), (now() - interval '2 h', NULL, 'before', 1, NULL, NULL, 'ann')""")
+    device = await bars(viewer, "device", "Annotations")
+    assert device[0]["text"] == "<b>a &lt;b&gt;<br>c</b><br>Pump · Flow · written by ann"
+    assert [(row["prevState"], row["timeEnd"] is None) for row in device] == [
+        ("m%C2%B3%2Fh", True), ("*", False), ("*", True), ("*", True),
+    ]  # fmt: skip
+    assert await bars(viewer, "group", "Annotations") == device
+    assert len(await bars(viewer, "history", "Annotations", points="4")) == 2, "of the group and the site"
