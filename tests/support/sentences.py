@@ -23,6 +23,7 @@ WORDS = {
     "point",
     "profile",
     "event of an alarm",
+    "annotation",
     "user",
     "restore",
     "device",
