@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import texts
+from grafana import sentences, texts
 from grafana import texts_audit as words
 from grafana.languages import Language
 from grafana.panels import (
@@ -49,7 +49,7 @@ def _checked(language: Language) -> table.Panel:
         "entries": column(110, unit="locale"),
         "error": sentence(),
     }
-    shown = text_table(language.says(words.CHECKED), Place(0, 0, 24, 4), CHECKED)
+    shown = text_table(language.says(words.CHECKED), Place(0, 0, 24, 4), sentences.failing(language, CHECKED))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 

@@ -57,16 +57,12 @@ DURATIONS = f"""
 SELECT made_at AS time, seconds AS backup_seconds, verify_seconds AS verification_seconds FROM backups WHERE state = 'done' AND made_at {_CHOSEN} ORDER BY made_at
 """
 FAILURES = f"""
-SELECT f.* FROM (
+SELECT since, kind, name, error FROM (
        SELECT finished_at AS since, 'backup' AS kind, name, error FROM backups WHERE state IN ('failed', 'waiting') AND error IS NOT NULL
         UNION ALL SELECT coalesce(verify_started_at, verify_asked_at), 'verification', name, verify_error FROM backups WHERE verification = 'failed'
         UNION ALL SELECT made_at, 'copy', name, copy_error FROM backups WHERE copy_error IS NOT NULL AND is_there
         UNION ALL SELECT finished_at, 'restore', database, error FROM restores WHERE state = 'failed') f
  WHERE f.since {_CHOSEN} ORDER BY f.since DESC LIMIT 100
-"""
-RESTORES = f"""
-SELECT time AS since, backup AS name, database, state, seconds, coalesce(error, doing) AS doing
-  FROM restores WHERE time {_CHOSEN} ORDER BY time DESC LIMIT 50
 """
 
 
@@ -83,11 +79,18 @@ SELECT {newest} AS newest_age, {backup} AS next_backup, {verification} AS next_v
 def _now_sql(language: Language) -> str:
     return f"""
 SELECT kind, state, coalesce(progress, 0) AS progress, name, {sentences.doing(language, "doing")} AS doing, {alarm_sql.duration(language, "extract(epoch FROM now() - since)")} AS lasts FROM (
-       SELECT 'backup' AS kind, state, progress, name, coalesce(doing, error) AS doing, coalesce(started_at, due_at) AS since FROM backups WHERE state IN ('running', 'waiting')
+       SELECT 'backup' AS kind, state, progress, name, coalesce(doing, {sentences.failure(language)}) AS doing, coalesce(started_at, due_at) AS since FROM backups WHERE state IN ('running', 'waiting')
         UNION ALL SELECT 'verification', verification, progress, name, doing, coalesce(verify_started_at, verify_asked_at) FROM backups
         WHERE verification IN ('running', 'waiting') AND state = 'done'
         UNION ALL SELECT 'restore', state, progress, backup || ' → ' || database, doing, coalesce(started_at, time) FROM restores WHERE state IN ('running', 'waiting')) w
  ORDER BY state, since LIMIT 50
+"""
+
+
+def _restores_sql(language: Language) -> str:
+    return f"""
+SELECT time AS since, backup AS name, database, state, seconds, coalesce({sentences.failure(language)}, {sentences.doing(language, "doing")}) AS doing
+  FROM restores WHERE time {_CHOSEN} ORDER BY time DESC LIMIT 50
 """
 
 
@@ -210,7 +213,7 @@ def _failures(language: Language) -> table.Panel:
         "name": column(210),
         "error": sentence(),
     }
-    shown = text_table(language.says(texts.FAILURES), Place(0, 30, 24, 8), FAILURES)
+    shown = text_table(language.says(texts.FAILURES), Place(0, 30, 24, 8), sentences.failing(language, FAILURES))
     return name_columns(shown, columns, language.table(texts.COLUMNS | {"since": texts.COLUMNS["made_at"]}))
 
 
@@ -223,7 +226,7 @@ def _restores(language: Language) -> table.Panel:
         "seconds": column(80, unit="s"),
         "doing": sentence(),
     }
-    shown = text_table(language.says(texts.RESTORES), Place(0, 38, 24, 7), RESTORES)
+    shown = text_table(language.says(texts.RESTORES), Place(0, 38, 24, 7), _restores_sql(language))
     names = texts.COLUMNS | {"since": texts.COLUMNS["made_at"], "doing": texts.RESULT}
     return name_columns(shown, columns, language.table(names))
 

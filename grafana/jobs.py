@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import alarm_sql, failures
+from grafana import alarm_sql, failures, sentences
 from grafana import texts_jobs as texts
 from grafana.buttons import button
 from grafana.languages import Language
@@ -59,8 +59,8 @@ def _jobs_sql(language: Language) -> str:
 SELECT job, CASE job {purposes} END AS purpose, state AS job_state, {due} AS next_start, job AS do_run, job AS do_pause, job AS do_resume,
        CASE WHEN schedule = 'never' THEN {language.sql(texts.NEVER)} WHEN schedule = 'not yet scheduled' THEN {language.sql(texts.NOT_YET)}
             ELSE coalesce({_every(language)}, schedule) END AS schedule, {done} AS last_success,
-       CASE WHEN running_since IS NOT NULL THEN concat_ws(' · ', round(progress * 100) || ' %', doing)
-            WHEN paused_at IS NOT NULL THEN {language.sql(texts.PAUSED_BY)} || paused_by ELSE error END AS detail
+       CASE WHEN running_since IS NOT NULL THEN concat_ws(' · ', round(progress * 100) || ' %', {sentences.doing(language, "doing")})
+            WHEN paused_at IS NOT NULL THEN {language.sql(texts.PAUSED_BY)} || paused_by ELSE {sentences.failure(language)} END AS detail
   FROM jobs WHERE subject IS NULL ORDER BY NOT failed, job
 """
 
@@ -104,7 +104,7 @@ def _failures(language: Language) -> table.Panel:
         "seconds": column(80, unit="s"),
         "error": sentence(),
     }
-    shown = text_table(language.says(texts.FAILURES), Place(12, 18, 12, 10), FAILURES)
+    shown = text_table(language.says(texts.FAILURES), Place(12, 18, 12, 10), sentences.failing(language, FAILURES))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 

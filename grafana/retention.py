@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import table
 
-from grafana import inner_texts, texts
+from grafana import inner_texts, sentences, texts
 from grafana.languages import Language
 from grafana.panels import (
     MOMENT,
@@ -63,7 +63,7 @@ def _runs(language: Language, place: Place) -> table.Panel:
         "error": sentence(),
     }
     return name_columns(
-        text_table(language.says(inner_texts.RETENTION_RUNS), place, RETENTION_RUNS),
+        text_table(language.says(inner_texts.RETENTION_RUNS), place, sentences.failing(language, RETENTION_RUNS)),
         columns,
         language.table(texts.COLUMNS),
     )
@@ -80,5 +80,7 @@ def _erasures(language: Language, place: Place) -> table.Panel:
         "error": sentence(),
     }
     return name_columns(
-        text_table(language.says(inner_texts.ERASURES), place, ERASURES), columns, language.table(texts.COLUMNS)
+        text_table(language.says(inner_texts.ERASURES), place, sentences.failing(language, ERASURES)),
+        columns,
+        language.table(texts.COLUMNS),
     )

@@ -65,6 +65,17 @@ DOING = (
 SIZES = (", {} written", "; the new database has {}")
 """What may follow that."""
 
+FAILURES = {
+    r"no space left|disk.* full|has .+ free": "The disk is full",
+    r"time.?out|timed out|too long": "It took too long",
+    r"\mcancel": "It was cancelled",
+    r"secret key|identity|password": "The key or the password is missing, or does not fit",
+    r"connect|does not answer|is not there|is gone": "It was not there, or could not be reached",
+    r"refuse|denied|permi|\mmay not\M|cannot be written": "It was refused: the rights do not suffice",
+    r"truncated|damaged|checksum|SHA-256": "The file is damaged",
+}
+"""What is most often the matter when a job or a backup fails: by what its error says, the first that fits."""
+
 
 def told(language: Language, sql: str) -> str:
     """Return SQL that tells the sentences in a text of the database in a language; what it does not know stays as it is."""
@@ -85,6 +96,22 @@ def detail(language: Language, sql: str) -> str:
 def doing(language: Language, sql: str) -> str:
     """Return SQL that tells in a language what a backup, a verification or a restore does just now."""
     return _matched(language, _matched(language, sql, DOING, r"\A{}", r"\w+"), SIZES, r"{}\Z", r"[\d.]+ \w+")
+
+
+def failing(language: Language, query: str) -> str:
+    """Return a query whose column `error` says first in a language what is the matter, where that is known."""
+    return query.replace(", error FROM", f", {failure(language)} AS error FROM")
+
+
+def failure(language: Language) -> str:
+    """Return the SQL of a column `error` that says first in a language what is the matter; what the program met stands behind."""
+    if language.is_english:
+        return "error"
+    cases = " ".join(
+        f"WHEN error ~* {literal(pattern)} THEN {language.sql(f'{sentence}: ')} || error"
+        for pattern, sentence in FAILURES.items()
+    )
+    return f"CASE {cases} ELSE {told(language, 'error')} END"
 
 
 def _matched(language: Language, sql: str, templates: tuple[str, ...] | list[str], frame: str, value: str) -> str:

@@ -23,9 +23,24 @@ PLACES = {
     "browser": "a browser",
     "program": "DDMS itself",
 }
+MUTATIONS = {
+    "runJob": "Run",
+    "pauseJob": "Pause",
+    "resumeJob": "Resume",
+    "createBackup": "Back up now",
+    "verifyBackup": "Verify",
+    "testDevice": "Test now",
+    "acknowledgeAlarms": "Acknowledge",
+    "noteAlarms": "Note",
+    "shelveAlarms": "Shelve",
+    "unshelveAlarms": "Unshelve",
+}
+"""What the button of a mutation is called."""
+UNEXPECTED = "Unexpected: whoever runs DDMS finds it by the number"
 COLUMNS = {
     "time": "When",
     "reference": "Number",
+    "button": "Button",
     "place": "Where",
     "code": "Code",
     "message": "Why",

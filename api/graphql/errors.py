@@ -29,8 +29,12 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     located = {key: value for key, value in error.formatted.items() if key in {"locations", "path"}}
     if expected is None:
         reference = failures.note(INTERNAL, "", original)
-        message = told(Sentence("an unexpected error: the API's log has it under {}", reference))
-        return {"message": message, **located, "extensions": {"code": INTERNAL, "reference": reference}}
+        sentence = Sentence(
+            "an unexpected error after many others: it was counted, and the API's log has those before it"
+        )
+        if failures.was_listed():
+            sentence = Sentence("an unexpected error: the API's log has it under {}", reference)
+        return {"message": told(sentence), **located, "extensions": {"code": INTERNAL, "reference": reference}}
     of_button = failures.PLACE.get() is failures.Place.BUTTON  # whose person reads it on the dashboard
     noted = failures.note(expected.code.value, told(expected.message) if of_button else expected.message)
     extensions = {"code": expected.code.value, "reference": noted}

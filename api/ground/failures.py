@@ -100,6 +100,7 @@ class _Listed:
 _listed = _Listed()
 _waiting: deque[Failure] = deque(maxlen=WAITING)
 _last: ContextVar[tuple[str, str, str] | None] = ContextVar("last", default=None)
+_was_listed: ContextVar[bool] = ContextVar("was_listed", default=False)
 
 
 def note(code: str, message: str, error: BaseException | None = None) -> str:
@@ -112,7 +113,8 @@ def note(code: str, message: str, error: BaseException | None = None) -> str:
     if _last.get() == (same := (number, code, message)):
         return number  # one answer often tells the same many times
     _last.set(same)
-    if not _listed.take(SERVED.get()):
+    _was_listed.set(_listed.take(SERVED.get()))
+    if not was_listed():
         ERRORS_UNLISTED.inc()
         return number
     made = _failure(number, place, code, message, error)
@@ -123,6 +125,11 @@ def note(code: str, message: str, error: BaseException | None = None) -> str:
         logger.error("unexpected error %s", number, exc_info=error, extra=extra)
     _waiting.append(made)
     return number
+
+
+def was_listed() -> bool:
+    """Whether the log has what was noted last, or it was only counted."""
+    return _was_listed.get()
 
 
 def is_noted() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from grafana import sentences
+from grafana import failures, sentences
 from grafana.__main__ import BOARDS, dashboards
 from grafana.languages import known
 from tests.support.dashboards import FILL, as_grafana_sends
@@ -19,7 +19,7 @@ JSON: dict[str, Any] = {
 OF_PEOPLE = re.compile(
     r"Pump|Tank|flow|Valve (&lt;|\\?<)stuck(&gt;|\\?>)|Resting|Gone|O'Brien's (\"oven\"|hall)|Flow|Ratio|Running|Mode|AUTO|ann|Old pump|new pump|Empty|here|there"
     r"|the disk is on fire|the bucket is away|ddms-\d|again|\breadings(_1m)?\b|\bbackup\b|dev_1|tcp:\S+|m³/h|\brollups\b|\bretention\b|\baudit\b|DDMS|UTC|`[^`]*`|</?(b|br|a)\b[^>]*>|\[[^]]*\]\([^)]*\)"
-    r"|\bDay\b|CONFLICT|runJob: it runs already"  # a shift; what a button said, as it is logged
+    r"|\bDay\b|CONFLICT|it runs already"  # a shift; what a button said to somebody in English
 )
 
 
@@ -96,3 +96,33 @@ async def test_what_a_chinese_dashboard_shows_is_chinese_but_for_what_people_wro
 )  # fmt: skip
 async def test_a_detail_of_an_alarm_is_told_whole_or_stays_as_it_is(viewer: asyncpg.Connection, detail, chinese):
     assert await viewer.fetchval(f"SELECT {sentences.detail(known()[1], '$1::text')}", detail) == chinese
+
+
+async def test_what_is_the_matter_with_a_job_is_said_before_what_the_program_met(viewer: asyncpg.Connection):
+    async def told(error: str) -> str:
+        return await viewer.fetchval(f"SELECT {sentences.failure(known()[1])} FROM (SELECT $1::text AS error) e", error)
+
+    for error, chinese in (
+        ("could not extend file: No space left on device", "磁盘已满："),
+        ("canceling statement due to statement timeout", "超时："),
+        ("canceling statement due to user request", "已取消："),
+        ("[Errno 111] Connect call failed ('10.0.0.1', 5432)", "不存在或无法连接："),
+        ("the file holds no secret key of age", "缺少密钥或密码，或不匹配："),
+        ("permission denied for table x", "被拒绝，权限不足："),
+    ):
+        assert await told(error) == chinese + error
+    assert await told("the program that ran it ended") == "运行它的程序已结束"
+    assert await told("what nobody foresaw") == "what nobody foresaw"
+    assert await told(None) is None
+
+
+async def test_a_button_that_failed_is_called_as_it_is_named_and_says_what_its_person_was_told(
+    owner: asyncpg.Connection, viewer
+):
+    await owner.execute(
+        "INSERT INTO errors (time, reference, place, code, message, account) VALUES"
+        " (now(), '0123-0001', 'button', 'CONFLICT', 'pauseJob: 任务已暂停', -7), (now(), '0123-0002', 'button', 'INTERNAL', 'KeyError in x.py, f', -7)"
+    )
+    sql = failures.of_buttons_sql(known()[1]).replace("${__user.login}", "usr_7")
+    rows = {row["reference"]: (row["button"], row["message"]) for row in await viewer.fetch(sql)}
+    assert rows == {"0123-0001": ("暂停", "任务已暂停"), "0123-0002": (None, "意外错误：DDMS 负责人可按编号查找")}
