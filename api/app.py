@@ -44,7 +44,7 @@ from api.subscriptions.backups import follow_backups
 from api.transport import actions, identity, in_sight
 from api.transport import http as over_http
 from api.transport.astray import ASTRAY
-from api.transport.browser_errors import reported
+from api.transport.browser_errors import reported, script_of_pages
 from api.transport.export import Exports
 from api.transport.gate import Gate
 from api.transport.grafana_paths import EMPTY, QUERY
@@ -230,6 +230,7 @@ def _routes(settings: Settings, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
         Route("/sign-out", SIGN_OUT),
         Route("/account", ACCOUNT),
         Route("/errors", reported, methods=["POST"]),
+        Route("/pages/errors.js", script_of_pages),
         Mount("/pages", _Cached(directory=Path(__file__).parent / "static" / "pages")),
         WebSocketRoute("/graphql", endpoint),
         Route("/export", Exports(settings)),

@@ -5,7 +5,6 @@ the edge knows it, else of the browser. nginx puts them in order (SSI), since th
 """
 
 import json
-import re
 import sys
 from collections.abc import Iterable
 from html import escape
@@ -114,31 +113,28 @@ PANELS = {
 """What Grafana shows in the corner of each panel: in all languages, since a script asks, whose person may not be known."""
 
 
-def told(template: str, language: Language) -> str:
-    """Return HTML with its texts in a language."""
-    return re.sub("«(.*?)»", lambda text: escape(language.text(Product.EDGE, text[1]), quote=False), template)
-
-
 def _if(language: Language, condition: str, html: str) -> str:
     return f'<!--# if expr="$ddms_speaks {condition} {language.code}" -->{html}<!--# endif -->'
 
 
 def _page(name: str, spoken: Iterable[Language]) -> str:
-    sections = [(each, f'<section lang="{each.tag}">\n{told(SECTIONS[name], each)}\n</section>') for each in spoken]
+    sections = [
+        (each, f'<section lang="{each.tag}">\n{each.html(Product.EDGE, SECTIONS[name])}\n</section>') for each in spoken
+    ]
     ordered = [_if(each, condition, html) for condition in ("=", "!=") for each, html in sections]
-    title = _TITLES.get(name) or " / ".join(told("«Browser»", each) for each in spoken)
+    title = _TITLES.get(name) or " / ".join(each.html(Product.EDGE, "«Browser»") for each in spoken)
     script = f'\n<script src="/edge/{name}.js"></script>' if name == "browser" else ""
     return _PAGE.format(title=title, sections="\n".join(ordered), script=script)
 
 
 def _wall(spoken: Iterable[Language]) -> str:
     states = [
-        f'<span lang="{each.tag}" data-state="{state}">{told(f"«{text}»", each).replace("{}", "<b></b>")}</span>'
+        f'<span lang="{each.tag}" data-state="{state}">{each.html(Product.EDGE, f"«{text}»").replace("{}", "<b></b>")}</span>'
         for state, text in WALL.items()
         for each in spoken
     ]
     tongues = json.dumps({each.code: [each.tag, each.suffix] for each in spoken})
-    script = "".join(f'<p lang="{each.tag}">{told(f"«{NO_SCRIPT}»", each)}</p>' for each in spoken)
+    script = "".join(f'<p lang="{each.tag}">{each.html(Product.EDGE, f"«{NO_SCRIPT}»")}</p>' for each in spoken)
     return _WALL.format(tongues=escape(tongues), states="\n".join(states), script=script)
 
 
@@ -160,7 +156,7 @@ def _configuration(spoken: Iterable[Language]) -> str:
         + _map('"$ddms_speaks $uri"', "ddms_asked",
                [*((f'"{each.code} /grafana/api/dashboards/home"', f"/grafana/api/dashboards/uid/ddms-fleet{each.suffix}") for each in others), ("default", "$request_uri")]),
         "# What panels say.\n"
-        + "".join(_map('""', f"ddms_says_{name}", [("default", _quoted(" / ".join(told(f"«{text}»", each) for each in spoken)))]) for name, text in PANELS.items()),
+        + "".join(_map('""', f"ddms_says_{name}", [("default", _quoted(" / ".join(each.html(Product.EDGE, f"«{text}»") for each in spoken)))]) for name, text in PANELS.items()),
     ]  # fmt: skip
     return "\n".join(parts)
 

@@ -4,9 +4,11 @@ It changes nothing but counters, the log and the list of failures, whose bounds 
 takes a report from no other site's page. What a page says of itself is believed as little as anything that a browser sends.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -24,6 +26,7 @@ from api.transport.browser import is_foreign
 from api.transport.gate import Gate
 from api.transport.request import Refused, enter_by_headers
 from ddms.errors import Code, DdmsError
+from ddms.languages import Product, languages
 
 CODE = "BROWSER"
 """The code under which failures in browsers are noted."""
@@ -43,6 +46,14 @@ _OURS, _POLICY = {"application/json"}, {"application/csp-report", "application/r
 _WORDS = re.compile(r"[^\w .,:;/()'\"=<>@!?+*-]")
 
 
+_SCRIPT = Path(__file__).parent.parent / "static" / "pages" / "errors.js"
+ON_FAILURE = (
+    "Something on this page failed. Load it again; if that does not help, tell whoever runs DDMS this number:",
+    "(DDMS does not answer)",
+)
+"""What that script says."""
+
+
 class Parts(Protocol):
     """The parts of the program that are needed here."""
 
@@ -50,6 +61,13 @@ class Parts(Protocol):
 
     def context(self, address: str) -> Context:
         """Return the context of a request."""
+
+
+def script_of_pages(_request: Request) -> Response:
+    """Return the script that our pages tell failures by, with what it says in every language."""
+    says = {code: [each.text(Product.PAGES, text) for text in ON_FAILURE] for code, each in languages().items()}
+    script = _SCRIPT.read_text(encoding="utf-8").replace("'SAYS'", json.dumps(says))
+    return Response(script, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
 
 class Report(NamedTuple):

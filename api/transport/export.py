@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import orjson
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from api.export.choice import ExportChoice, Format
@@ -20,6 +22,7 @@ from api.graphql.context import Context
 from api.graphql.messages import LANGUAGE, language_of
 from api.ground import audit
 from api.ground.actor import Transport
+from api.ground.callers import of_cookies
 from api.ground.database import Statements
 from api.ground.database_errors import of_database
 from api.ground.failures import Place, note
@@ -27,7 +30,9 @@ from api.ground.roles import Role
 from api.transport.answer import status_of
 from api.transport.gate import Gate
 from api.transport.request import ClientLeft, HttpRequest, Refused
+from ddms.database import TROUBLE
 from ddms.errors import Code, DdmsError
+from ddms.languages import Product, language_named
 from ddms.settings import Settings
 
 STALLED_SECONDS = 120
@@ -37,10 +42,13 @@ _STATUS = {Code.NOT_FOUND: 404, Code.TIMEOUT: 504}
 _NEW_LINK = "1"
 _MEDIA = {Format.CSV: "text/csv; charset=utf-8; header=present", Format.PARQUET: "application/vnd.apache.parquet"}
 _PAGE = Path(__file__).parent.parent / "static" / "export" / "index.html"
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; report-uri errors"
-)
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; report-uri errors",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+    "Vary": "Cookie, Accept-Language",
+}
 
 logger = logging.getLogger("api.exports")
 
@@ -59,7 +67,8 @@ class Exports:
             response = Response("exports are served by GET and POST", 405, {"Allow": "GET, HEAD, POST"}, "text/plain")
             await response(scope, receive, send)
         elif request.method == "GET" and _wants_page(request):
-            await _page()(scope, receive, send)
+            await _speak(request, scope["app"].state.parts)
+            await _page(LANGUAGE.get())(scope, receive, send)
         else:
             LANGUAGE.set(language_of(request.header(b"accept-language")))
             await self._serve(request, _Answer(request, send), scope["app"].state.parts.gate)
@@ -215,9 +224,19 @@ def _wants_page(request: HttpRequest) -> bool:
     return "text/html" in request.header(b"accept") and not known
 
 
-def _page() -> Response:
-    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-    return FileResponse(_PAGE, headers=headers, media_type="text/html")
+async def _speak(request: HttpRequest, parts: Any) -> None:
+    """Take the language of the account, where a session is known, else the browser's; the page is there without a database too."""
+    LANGUAGE.set(language_of(request.header(b"accept-language")))
+    if secret := of_cookies(request.header(b"cookie")):
+        with suppress(DdmsError, *TROUBLE):
+            await parts.gate.known(parts.context(request.address), secret)
+
+
+@cache
+def _page(code: str) -> Response:
+    language = language_named(code)
+    template = _PAGE.read_text(encoding="utf-8").replace("{language}", language.tag)
+    return HTMLResponse(language.html(Product.PAGES, template), headers=_PAGE_HEADERS)
 
 
 async def _given(request: HttpRequest) -> _Given:

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from html import escape
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+TEXT_IN_HTML = re.compile("«(.*?)»")
 _LETTER = re.compile("[A-Za-z]")
 
 
@@ -60,6 +62,10 @@ class Language:
     def table(self, product: Product, english: Mapping[str, str]) -> dict[str, str]:
         """Return a table of English texts by their names in this language; raises LookupError when it lacks one."""
         return {name: self.text(product, text) for name, text in english.items()}
+
+    def html(self, product: Product, template: str) -> str:
+        """Return HTML whose English texts stand in «…» with them in this language; raises LookupError when it lacks one."""
+        return TEXT_IN_HTML.sub(lambda text: escape(self.text(product, text[1])), template)
 
     def text(self, product: Product, english: str) -> str:
         """Return a text; raises LookupError when the language has none."""

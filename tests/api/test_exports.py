@@ -307,6 +307,10 @@ async def test_the_page_is_served_to_browsers_and_what_it_downloads_needs_no_tok
     page = await api.client.get(f"{api.url}/export?device=Pump", headers={"Accept": "text/html,*/*"})
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert "http" not in page.text.replace("http-equiv", ""), "nothing comes from elsewhere"
+    assert "Between cells" in page.text
+    chinese = await api.client.get(f"{api.url}/export", headers={"Accept": "text/html", "Accept-Language": "zh-CN"})
+    assert '<html lang="zh-Hans">' in chinese.text
+    assert "分隔符" in chinese.text
     for name in ("page.js", "page.css"):
         assert f"export/page/{name}" in page.text
         assert (await api.client.get(f"{api.url}/export/page/{name}")).status_code == 200

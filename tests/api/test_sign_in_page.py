@@ -65,6 +65,7 @@ async def test_the_pages_speak_chinese_to_whom_the_browser_or_the_account_says_s
     await owner.execute("UPDATE users SET language = 'zh'")
     await forms.sign_in()
     assert "登录位置" in (await forms.get("/account")).text
+    assert "分隔符" in (await forms.get("/export", headers={"Accept": "text/html"})).text
 
 
 def test_every_text_is_used():

@@ -12,11 +12,12 @@ import pytest
 
 from api.graphql.messages import LANGUAGE, language_of, told
 from api.site.watch import told_in
+from api.transport.browser_errors import ON_FAILURE
 from api.transport.pages.texts import TEXTS, text
 from ddms import languages as module
 from ddms.cli.notifying import files, wishes, words
 from ddms.errors import Sentence
-from ddms.languages import ENGLISH, FOLDER, Language, Product, language_named, languages
+from ddms.languages import ENGLISH, FOLDER, TEXT_IN_HTML, Language, Product, language_named, languages
 from grafana.__main__ import dashboards_in
 from grafana.languages import Language as OfDashboards
 from nginx import __main__ as edge
@@ -24,7 +25,8 @@ from tests.support.languages import LATIN, TECHNICAL, disguised, third_language
 from tests.support.sentences import WORDS, sentences_of_callers
 
 OTHERS = [each for code, each in languages().items() if code != ENGLISH]
-PLACE = re.compile(r"\{\d?\}|%d|\$\{?\w+|`[^`]*`")
+EXPORT = (Path(__file__).parents[2] / "api/static/export/index.html").read_text(encoding="utf-8")
+PLACE = re.compile(r"\{\w*\}|%d|\$\{?\w+|`[^`]*`")
 
 
 class Asked(dict[str, str]):
@@ -59,7 +61,7 @@ def said() -> dict[Product, set[str]]:
     """Return all texts by what is made of them."""
     return {
         Product.MESSAGES: sentences_of_callers().keys() | WORDS,
-        Product.PAGES: set(TEXTS.values()),
+        Product.PAGES: {*TEXTS.values(), *TEXT_IN_HTML.findall(EXPORT), *ON_FAILURE},
         Product.EDGE: of_edge(),
         Product.NOTIFICATIONS: of_notifications(),
         Product.DASHBOARDS: of_dashboards(),
@@ -105,6 +107,8 @@ def test_the_api_and_its_pages_speak_a_third_language(third: Language):
     unknown = "there is no {} {}: it may have been renamed or deleted"
     assert told(Sentence(unknown, "device", "x")) == disguised(unknown).format(disguised("device"), "x")
     assert not [key for key in TEXTS if left(text(key, *["1"] * TEXTS[key].count("{}")).replace("GraphiQL", ""))]
+    page = re.sub("<[^>]*>", "", third.html(Product.PAGES, EXPORT.partition("<body>")[2]).partition('<p id="says"')[0])
+    assert not left(page)
     assert not [
         one for texts in told_in(third).values() for one in (texts.title, texts.cause, texts.action) if left(one)
     ]

@@ -19,6 +19,8 @@ const sentence = (error) => {
   const number = error.reference || error.extensions?.reference;
   return error.message + (number ? ` [${number}]` : "");
 };
+const says = document.querySelector("#says").dataset;
+const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 function tell(text, wrong = false) {
   preview.textContent = page.inert ? "" : text;
   refused.textContent = page.inert ? text : "";
@@ -99,7 +101,7 @@ async function ask() {
   const mine = ++asked;
   download.disabled = true;
   const given = parameters();
-  if (!given.has("device") && !given.has("group") && !given.has("point")) { tell("Choose a device or a group."); return false; }
+  if (!given.has("device") && !given.has("group") && !given.has("point")) { tell(says.choose); return false; }
   tell("…");
   given.set("preview", "1");
   try {
@@ -112,20 +114,19 @@ async function ask() {
       return false;
     }
     const size = answer.rows * (given.get("shape") === "wide" ? 22 + 7 * answer.points : 70);
-    tell(`${answer.filename}: about ${answer.rows.toLocaleString()} rows of ${answer.points} points`
-      + (given.get("format") === "csv" ? `, ${readable(size)}` : "")
-      + (given.get("dialect") === "spreadsheet" && answer.rows > 1048575 ? ". A spreadsheet shows no more than 1,048,576 rows: choose a coarser level or a shorter range" : "")
-      + (answer.rows ? "." : ". Nothing was read in this time."));
+    const rows = answer.rows.toLocaleString(document.documentElement.lang);
+    tell([put(says.about, { file: answer.filename, rows, points: answer.points }) + (given.get("format") === "csv" ? ` (${readable(size)}).` : "."),
+      given.get("dialect") === "spreadsheet" && answer.rows > 1048575 && says.large, !answer.rows && says.nothing].filter(Boolean).join(" "));
     download.disabled = false;
     return true;
   } catch (error) {
-    if (mine === asked) tell(`DDMS cannot be reached (${error.message}): try again.`, true);
+    if (mine === asked) tell(put(says.unreached, { why: error.message }), true);
     return false;
   }
 }
 
 const readable = (bytes) => {
-  const units = ["bytes", "kB", "MB", "GB"];
+  const units = ["B", "kB", "MB", "GB"];
   let place = 0;
   while (bytes >= 1000 && place < 3) { bytes /= 1000; place += 1; }
   return `${bytes.toPrecision(2).replace(/e\+\d+/, "") * 1} ${units[place]}`;

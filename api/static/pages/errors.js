@@ -1,16 +1,15 @@
 // Tells DDMS what fails in the scripts of a page, and the person by which number that can be named. In old JavaScript, since
 // it is old browsers in which scripts fail; loaded before all others.
 (function () {
-  var reports = 0, chinese = /^zh/i.test(document.documentElement.lang === 'en' ? navigator.language || '' : document.documentElement.lang);
+  var reports = 0, lang = document.documentElement.lang === 'en' ? navigator.language || '' : document.documentElement.lang;
+  var says = 'SAYS';  // by language, put in by the API: what failed, and that DDMS does not answer
+  var told = says[lang.slice(0, 2).toLowerCase()] || says.en;
   function tell(number) {
     var bar = document.getElementById('ddms-failed') || document.createElement('p');
-    var text = chinese
-      ? '此页面发生了错误。请重新加载；如果再次发生，请将报障编号告知负责人：'
-      : 'Something on this page failed. Load it again; if that does not help, tell whoever runs DDMS this number: ';
     bar.id = 'ddms-failed';
     bar.setAttribute('role', 'alert');
     bar.style.cssText = 'position:fixed;left:0;right:0;bottom:0;margin:0;padding:12px 16px;z-index:9999;background:#b3122b;color:#fff;font:16px/1.5 sans-serif';
-    bar.textContent = text + (number || (chinese ? '（DDMS 未应答）' : '(DDMS does not answer)'));
+    bar.textContent = told[0] + ' ' + (number || told[1]);
     (document.body || document.documentElement).appendChild(bar);
   }
   function report(kind, message, source, line, column) {
