@@ -23,6 +23,7 @@ from grafana.jobs import jobs
 from grafana.languages import Language, known
 from grafana.storage import storage
 from grafana.wall import wall, wall_alarms, wall_groups, wall_values
+from grafana.way import kept
 
 FOLDER = Path(__file__).parent / "dashboards"
 BOARDS = {
@@ -56,13 +57,11 @@ def dashboards() -> dict[str, str]:
 
 def dashboards_in(language: Language) -> dict[str, str]:
     """Return the dashboards in a language."""
-    return {
-        f"{name}{language.suffix}.json": json.dumps(
-            make(language), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False
-        )
-        + "\n"
+    boards = {
+        name: json.dumps(make(language), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)
         for name, make in BOARDS.items()
     }
+    return {f"{name}{language.suffix}.json": kept(name, board) + "\n" for name, board in boards.items()}
 
 
 def outdated() -> list[str]:

@@ -45,6 +45,7 @@ from grafana.panels import (
     url,
 )
 from grafana.trends import compare_variable, qualities, states, timeline, trend, unit_variable
+from grafana.way import remember_fleet
 
 # With its key where the name alone names several: Grafana shows one choice of each text only.
 POINT_CHOICES = """
@@ -236,5 +237,6 @@ def device(language: Language) -> dashboard.Dashboard:
     limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
     show_notes(board, language, len(above) + 1, "device_id::text = '$device'")
     board.with_variable(compare_variable(language))
+    remember_fleet(board, language)
     failed = failures.of_buttons(Place(0, 60, 24, 5), language)
     return place_panels(board, [*above, *below, failed])

@@ -31,6 +31,7 @@ from grafana.panels import (
     text_table,
 )
 from grafana.trends import compare_variable, states, trend, unit_variable
+from grafana.way import remember_fleet
 
 _OF_GROUP = "device_id IN (SELECT device_id FROM group_devices WHERE group_id::text = '$group')"
 GROUP_CHOICES = "SELECT group_name AS __text, group_id AS __value FROM groups ORDER BY lower(group_name)"
@@ -139,4 +140,5 @@ def group(language: Language) -> dashboard.Dashboard:
     limits.show_alarms(board, language, len(panels), _CHOSEN_KEYS, whose=True, drawn="urgent")
     show_notes(board, language, len(panels), _OF_GROUP)
     board.with_variable(compare_variable(language))
+    remember_fleet(board, language)
     return place_panels(board, panels)

@@ -28,6 +28,7 @@ from grafana.panels import (
     text_table,
 )
 from grafana.trends import compare_variable, qualities, timeline, trend, unit_variable
+from grafana.way import remember_fleet
 
 _CHOSEN = "point_id::text = any (array[${points:sqlstring}]::text[])"
 _NAMED = """SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device_id, point) > 1 THEN ' · ' || key ELSE '' END AS __text,
@@ -113,6 +114,7 @@ def history(language: Language) -> dashboard.Dashboard:
     limits.show_alarms(board, language, 1, _CHOSEN, whose=True)
     show_notes(board, language, 1, _CHOSEN)
     board.with_variable(compare_variable(language))
+    remember_fleet(board, language)
     heat, days = heat_variables(language, POINTS_CHOSEN)
     board.with_variable(heat).with_variable(days)
     below = heat_map(Place(0, 35, 24, 11), language)

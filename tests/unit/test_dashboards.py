@@ -148,18 +148,24 @@ def test_links_keep_the_time_range():
         assert all("&from=${__from:date:iso}&to=${__to:date:iso}" in url for url in exports)
 
 
-def test_what_is_seen_together_leads_to_its_parts_and_back():
+def test_what_is_seen_together_leads_to_its_parts_and_back_and_keeps_what_was_chosen():
+    fleet = "${state:queryparam}&${search:queryparam}"
+    trends = f"{fleet}&${{compare:queryparam}}&${{alarms:queryparam}}"
     urls = {name: re.findall(r'"url": "([^"]+)"', json.dumps(board)) for name, board in BOARDS.items()}
     for tongue in ("", "-zh"):
-        device = f"/d/ddms-device{tongue}?var-device=${{__data.fields.device_id}}&${{__url_time_range}}"
-        for name in ("fleet", "group", "history"):
-            assert device in urls[f"{name}{tongue}.json"]
-        assert (
-            f"/d/ddms-group{tongue}?var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
-            in urls[f"fleet{tongue}.json"]
-        )
-        assert f"/d/ddms-history{tongue}?var-devices=${{device}}" in urls[f"device{tongue}.json"]
-        for name in ("device", "group", "history", "api", "audit", "alarms", "alarm-history", "alarm-performance"):
+        of_row = "var-device=${__data.fields.device_id}&${__url_time_range}"
+        assert f"/d/ddms-device{tongue}?{fleet}&{of_row}" in urls[f"fleet{tongue}.json"]
+        group = f"/d/ddms-group{tongue}?{fleet}&var-group=${{__data.fields.group_id}}&${{__url_time_range}}"
+        assert group in urls[f"fleet{tongue}.json"]
+        for name in ("group", "history"):
+            assert f"/d/ddms-device{tongue}?{trends}&{of_row}" in urls[f"{name}{tongue}.json"]
+        assert f"/d/ddms-history{tongue}?{trends}&var-devices=${{device}}" in urls[f"device{tongue}.json"]
+        for name in ("device", "group", "history"):
+            assert f"/d/ddms-fleet{tongue}?{fleet}" in urls[f"{name}{tongue}.json"]
+            variables = {each["name"]: each for each in BOARDS[f"{name}{tongue}.json"]["templating"]["list"]}
+            assert {"compare", "alarms"} <= variables.keys()
+            assert [variables[each]["hide"] for each in ("state", "search")] == [2, 2]
+        for name in ("api", "audit", "alarms", "alarm-history", "alarm-performance"):
             assert f"/d/ddms-fleet{tongue}" in urls[f"{name}{tongue}.json"]
 
 
