@@ -52,7 +52,7 @@ class Language:
         for tail in TAILS:
             if text.endswith(f" {tail}"):
                 return self._said(text.removesuffix(f" {tail}")) + self.of.space + self._said(tail)
-        return self.of.text(Product.DASHBOARDS, text)
+        return self.of.text(Product.DASHBOARDS, text, strict=True)
 
     def table(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Return a table of texts."""

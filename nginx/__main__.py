@@ -106,6 +106,7 @@ WALL = {
 """What the wall says of its data, by its state."""
 NO_SCRIPT = "The wall turns its pages by a script: allow scripts in this browser."
 PANELS = {
+    "closed": "this is not open to you here: the rights of your account say what is",
     "too_many": "too many requests from this address: wait a few seconds",
     "database_away": "the database does not answer: readings are kept and stored later; what stands here is old",
     "unavailable": "DDMS is starting or being updated: try again in a few seconds",
@@ -113,28 +114,30 @@ PANELS = {
 """What Grafana shows in the corner of each panel: in all languages, since a script asks, whose person may not be known."""
 
 
+def _told(language: Language, template: str) -> str:
+    return language.html(Product.EDGE, template, strict=True)
+
+
 def _if(language: Language, condition: str, html: str) -> str:
     return f'<!--# if expr="$ddms_speaks {condition} {language.code}" -->{html}<!--# endif -->'
 
 
 def _page(name: str, spoken: Iterable[Language]) -> str:
-    sections = [
-        (each, f'<section lang="{each.tag}">\n{each.html(Product.EDGE, SECTIONS[name])}\n</section>') for each in spoken
-    ]
+    sections = [(each, f'<section lang="{each.tag}">\n{_told(each, SECTIONS[name])}\n</section>') for each in spoken]
     ordered = [_if(each, condition, html) for condition in ("=", "!=") for each, html in sections]
-    title = _TITLES.get(name) or " / ".join(each.html(Product.EDGE, "«Browser»") for each in spoken)
+    title = _TITLES.get(name) or " / ".join(_told(each, "«Browser»") for each in spoken)
     script = f'\n<script src="/edge/{name}.js"></script>' if name == "browser" else ""
     return _PAGE.format(title=title, sections="\n".join(ordered), script=script)
 
 
 def _wall(spoken: Iterable[Language]) -> str:
     states = [
-        f'<span lang="{each.tag}" data-state="{state}">{each.html(Product.EDGE, f"«{text}»").replace("{}", "<b></b>")}</span>'
+        f'<span lang="{each.tag}" data-state="{state}">{_told(each, f"«{text}»").replace("{}", "<b></b>")}</span>'
         for state, text in WALL.items()
         for each in spoken
     ]
     tongues = json.dumps({each.code: [each.tag, each.suffix] for each in spoken})
-    script = "".join(f'<p lang="{each.tag}">{each.html(Product.EDGE, f"«{NO_SCRIPT}»")}</p>' for each in spoken)
+    script = "".join(f'<p lang="{each.tag}">{_told(each, f"«{NO_SCRIPT}»")}</p>' for each in spoken)
     return _WALL.format(tongues=escape(tongues), states="\n".join(states), script=script)
 
 
@@ -156,7 +159,7 @@ def _configuration(spoken: Iterable[Language]) -> str:
         + _map('"$ddms_speaks $uri"', "ddms_asked",
                [*((f'"{each.code} /grafana/api/dashboards/home"', f"/grafana/api/dashboards/uid/ddms-fleet{each.suffix}") for each in others), ("default", "$request_uri")]),
         "# What panels say.\n"
-        + "".join(_map('""', f"ddms_says_{name}", [("default", _quoted(" / ".join(each.html(Product.EDGE, f"«{text}»") for each in spoken)))]) for name, text in PANELS.items()),
+        + "".join(_map('""', f"ddms_says_{name}", [("default", _quoted(" / ".join(each.text(Product.EDGE, text, strict=True) for each in spoken)))]) for name, text in PANELS.items()),
     ]  # fmt: skip
     return "\n".join(parts)
 

@@ -15,6 +15,8 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+from ddms.errors import Code, DdmsError
+
 FOLDER = Path(__file__).parent
 TEXT_IN_HTML = re.compile("«(.*?)»")
 _LETTER = re.compile("[A-Za-z]")
@@ -60,19 +62,19 @@ class Language:
         return "" if self.code == ENGLISH else f"-{self.code}"
 
     def table(self, product: Product, english: Mapping[str, str]) -> dict[str, str]:
-        """Return a table of English texts by their names in this language; raises LookupError when it lacks one."""
+        """Return a table of English texts by their names in this language."""
         return {name: self.text(product, text) for name, text in english.items()}
 
-    def html(self, product: Product, template: str) -> str:
-        """Return HTML whose English texts stand in «…» with them in this language; raises LookupError when it lacks one."""
-        return TEXT_IN_HTML.sub(lambda text: escape(self.text(product, text[1])), template)
+    def html(self, product: Product, template: str, *, strict: bool = False) -> str:
+        """Return HTML whose English texts stand in «…» with them in this language, as `text` does."""
+        return TEXT_IN_HTML.sub(lambda text: escape(self.text(product, text[1], strict=strict)), template)
 
-    def text(self, product: Product, english: str) -> str:
-        """Return a text; raises LookupError when the language has none."""
+    def text(self, product: Product, english: str, *, strict: bool = False) -> str:
+        """Return a text. What the language lacks stays English; when it is strict, that raises LookupError."""
         found = self.tables[product].get(english)
         if found is None:
             found = english.partition("|")[0]
-            if self.code != ENGLISH and _LETTER.search(found):
+            if strict and self.code != ENGLISH and _LETTER.search(found):
                 raise LookupError(f'ddms/languages/{self.code}.json: "{product}" lacks {json.dumps(english)}')
         return found
 
@@ -92,7 +94,17 @@ _ENGLISH = Language(
 
 
 def read(file: Path) -> Language:
-    """Return the language of a file."""
+    """Return the language of a file; raises SETTINGS with what is wrong with it."""
+    try:
+        return _read(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        sentence = f"{file} is no file of a language: {error}; zh.json beside it has the form"
+        raise DdmsError(Code.SETTINGS, sentence) from error
+
+
+def _read(file: Path) -> Language:
+    if not re.fullmatch("[a-z]{2,3}", file.stem):
+        raise ValueError("its name is a code of ISO 639, such as fr.json")
     content = json.loads(file.read_text(encoding="utf-8"))
     tables = {product: content.pop(product) for product in Product}
     return Language(code=file.stem, tables=tables, **content)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from api.transport.browser_errors import ON_FAILURE
 from api.transport.pages.texts import TEXTS, text
 from ddms import languages as module
 from ddms.cli.notifying import files, wishes, words
-from ddms.errors import Sentence
-from ddms.languages import ENGLISH, FOLDER, TEXT_IN_HTML, Language, Product, language_named, languages
+from ddms.errors import DdmsError, Sentence
+from ddms.languages import ENGLISH, FOLDER, TEXT_IN_HTML, Language, Product, language_named, languages, read
 from grafana.__main__ import dashboards_in
 from grafana.languages import Language as OfDashboards
 from nginx import __main__ as edge
@@ -150,6 +151,29 @@ def test_the_pages_of_the_edge_are_what_the_code_says():
 
 def test_who_speaks_a_language_whose_file_is_gone_is_told_in_english():
     assert language_named("tlh").code == ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("pt-BR.json", "{}", "code of ISO 639"),
+        ("fr.json", "", "Expecting value"),
+        ("fr.json", "[]", "no file of a language"),
+        ("fr.json", "{}", "messages"),
+        ("fr.json", json.dumps({product: {} for product in Product} | {"colour": 1}), "colour"),
+    ],
+)
+def test_a_file_that_is_none_of_a_language_is_refused_with_the_reason(tmp_path, name, content, says):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DdmsError, match=says):
+        read(tmp_path / name)
+
+
+def test_what_a_language_lacks_is_told_in_english_but_stops_what_writes_files(tmp_path):
+    lacking = replace(third_language(tmp_path), tables={product: {} for product in Product})
+    assert lacking.text(Product.PAGES, "Sign in") == "Sign in"
+    with pytest.raises(LookupError, match=r'xx.json: "edge" lacks "Try again"'):
+        lacking.text(Product.EDGE, "Try again", strict=True)
 
 
 def test_the_schema_has_a_language_for_each_file(tmp_path):
