@@ -58,6 +58,7 @@ from api.transport.server_sent_events import EventStreams
 from api.transport.uvicorn_http import HttpProtocol
 from api.transport.uvicorn_websocket import WebSocketProtocol
 from api.transport.websocket import Live, Sockets, end_invalid, end_out_of_sight
+from api.webhooks.courier import Courier
 from ddms.addresses import listen_on
 from ddms.database import open_pool, wait_until_ready
 from ddms.errors import DdmsError
@@ -200,6 +201,7 @@ def create_app(
             parts.scheduler.run,
             memory.give_back_now_and_then,
         ]
+        work += [Courier(settings).run] if jobs is None else []
         work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:

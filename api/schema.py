@@ -50,6 +50,8 @@ from api.site.notices import NoticeQueries
 from api.site.storage import StorageQueries
 from api.site.system import SystemMutations, SystemQueries
 from api.subscriptions.root import Subscription
+from api.webhooks.mutations import WebhookMutations
+from api.webhooks.types import WebhookQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -81,6 +83,7 @@ class Query(
     SessionQueries,
     TokenQueries,
     UserQueries,
+    WebhookQueries,
 ):
     """What can be read."""
 
@@ -108,6 +111,7 @@ class Mutation(
     TestMutations,
     TokenMutations,
     UserMutations,
+    WebhookMutations,
 ):
     """What can be changed."""
 

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from ddms.errors import Code, DdmsError
 from ddms.openid import Provider, is_safe
+from ddms.targets import Targets
 
 PREFIX = "DDMS_"
 _LONGEST_FILE_NAME = 200
@@ -126,6 +127,14 @@ def _proxies(text: str) -> tuple[str, ...]:
     return proxies
 
 
+def _targets(text: str) -> tuple[str, ...]:
+    targets = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in Targets.of(targets).names:
+        if not re.fullmatch(r"(\*|(\*\.)?[\w-]+(\.[\w-]+)*)", name) or name[-1].isdigit():
+            raise ValueError(f"{name!r} is no network such as 10.1.0.0/16, and no name such as hooks.example.com")
+    return targets
+
+
 def _budget(text: str) -> int:
     cost = int(text)
     if cost < 1_000:
@@ -208,6 +217,11 @@ class Settings:
     )
     openid_providers: tuple[Provider, ...] = _setting(
         _providers, (), "Providers that people may sign in by (OpenID Connect), in YAML or JSON; better as a file"
+    )
+    webhook_targets: tuple[str, ...] = _setting(
+        _targets,
+        (),
+        "Where webhooks may lead, separated by commas: networks, and names of hosts that have public addresses; none without it",
     )
     grafana_url: str | None = _setting(
         _http_url, None, "Where the API reaches Grafana, to which it brings what people ask whose rights are limited"

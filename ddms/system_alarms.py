@@ -371,6 +371,21 @@ SELECT 'backups', (copy_error IS NOT NULL)::int, copied_name || ': ' || left(cop
             action=Sentence("Mend what the detail says; the copy is tried again by itself."),
         ),
     ),
+    "webhook_failing": Kind(
+        priority=Priority.MEDIUM,
+        raised=600,
+        cleared=0,
+        measured="""
+SELECT name, coalesce(extract(epoch FROM now() - failing_since), 0), left(last_error, 400) FROM webhooks WHERE enabled""",
+        texts=Texts(
+            title=Sentence("the webhook {} takes nothing", "{}"),
+            cause=Sentence("The detail says how its target answered, or that it did not."),
+            consequence=Sentence("What happens waits for it, and is given up after a day."),
+            action=Sentence(
+                "Mend the target, and try it by testWebhook; what was given up is sent by replayWebhookDeliveries. Disable one that is not needed."
+            ),
+        ),
+    ),
     # A single one is a slip that its person reads out; several are a fault that many meet.
     "errors_unexpected": Kind(
         priority=Priority.LOW,

@@ -77,6 +77,11 @@ ACTIONS = {
     "user.sign_in_locked": "Sign-ins were locked for a while after failures.",
     "user.unlock": "A lock of sign-ins was taken away.",
     "user.update": "An account was changed: name, role, language, groups, whether it is enabled.",
+    "webhook.create": "A target is told over HTTP what happens.",
+    "webhook.delete": "A webhook was deleted with what waited for it.",
+    "webhook.replay": "What a webhook was not told is tried again.",
+    "webhook.test": "A webhook was sent a message to try it.",
+    "webhook.update": "A webhook, or its secret, was changed.",
 }
 """Every action that is recorded, with its meaning; docs/audit.md and the tests hold it to the code."""
 

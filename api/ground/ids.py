@@ -31,6 +31,8 @@ class IdKind(StrEnum):
     SESSION = "ses"
     TOKEN = "tok"  # noqa: S105 - a prefix
     USER = "usr"
+    WEBHOOK = "wh"
+    DELIVERY = "whd"
 
     @property
     def noun(self) -> str:
@@ -55,6 +57,8 @@ _NAMES = {
     IdKind.SESSION: "session",
     IdKind.TOKEN: "token",
     IdKind.USER: "user",
+    IdKind.WEBHOOK: "webhook",
+    IdKind.DELIVERY: "delivery of a webhook",
 }
 
 

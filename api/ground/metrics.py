@@ -108,6 +108,15 @@ JOB_SUCCESS = Gauge(
     "ddms_job_last_success_timestamp_seconds", "When a scheduled job was last done here", ["job"], registry=REGISTRY
 )
 JOB_FAILURES = Counter("ddms_job_failures_total", "Runs of a scheduled job that failed", ["job"], registry=REGISTRY)
+WEBHOOK_DELIVERIES = Counter(
+    "ddms_webhook_deliveries_total",
+    "What became of messages to webhooks: done, failed (tried again), dead",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_WAITING = Gauge(
+    "ddms_webhook_waiting", "Messages that wait to be told to webhooks that are due", registry=REGISTRY
+)
 RETENTION_DUE = Gauge(
     "ddms_retention_due_timestamp_seconds",
     "When the next announced retention run will erase something",

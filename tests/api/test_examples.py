@@ -1,6 +1,7 @@
 """The examples of the reference, run as they stand against a plant on which they are to make sense."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -11,6 +12,7 @@ from api.ground.audit import ACTIONS
 from api.reference import EXAMPLES
 from ddms.alarm_rows import Happening, happen
 from ddms.alarms import Event
+from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
 OPERATIONS = {path.stem: path for path in sorted(EXAMPLES.glob("*.graphql"))}
@@ -23,6 +25,11 @@ WITHOUT_COLLECTOR = {"Mutation.testConnection", "Mutation.testDevice", "Mutation
 MANIFEST = {"versions": {"ddms": "1", "schema": "0042", "postgresql": "17.2", "timescaledb": None, "edition": "plain"},
      "taken_at": "2026-11-27T01:00:00+00:00", "configuration": {"version": 3}, "dashboards": [],
      "tables": [{"name": "readings", "rows": 2, "first": "2026-11-26T01:00:00+00:00", "last": None}]}  # fmt: skip
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, webhook_targets=("hooks.example.com",))
 
 
 @pytest.fixture
@@ -53,6 +60,9 @@ async def plant(api: Api, owner: asyncpg.Connection) -> Api:
         MANIFEST,
     )
     await owner.execute("INSERT INTO restores (backup, database) VALUES ('ddms-1', 'ddms_old')")
+    await owner.execute(
+        "INSERT INTO webhooks (name, url, secret, created_by) VALUES ('Night watch', 'http://127.0.0.1:9/', 'whsec_AAAA', 'ann')"
+    )
     await alarms(owner)
     await owner.execute(
         "INSERT INTO annotations (starts_at, text, created_by) VALUES ('2026-11-02T08:30:00Z', 'filter changed', 'ann')"

@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 def write_certificate(file: Path, days: float, name: str = "plant.example") -> None:
-    """Write a certificate that signs itself and expires in so many days."""
+    """Write a certificate that signs itself and expires in so many days, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -24,4 +24,5 @@ def write_certificate(file: Path, days: float, name: str = "plant.example") -> N
         .not_valid_after(now + timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*pem))

@@ -24,6 +24,8 @@ WORDS = {
     "profile",
     "event of an alarm",
     "annotation",
+    "webhook",
+    "delivery of a webhook",
     "user",
     "restore",
     "device",
