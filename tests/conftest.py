@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Seque
 from pathlib import Path
 
 import asyncpg
+import coverage
 import httpcore2
 import pytest
 
@@ -78,6 +79,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.load)
         if edition and (marker := item.get_closest_marker("edition")) and edition not in marker.args:
             item.add_marker(pytest.mark.skip(reason=f"needs edition {' or '.join(marker.args)}; this one is {edition}"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure what tests of the parts cover, not journeys: being measured takes programs as long again as running."""
+    if _JOURNEYS not in item.path.parents:
+        return (yield)
+    stopped = []  # a worker has two: it is a program that pytest-cov measures, and measures by pytest-cov itself
+    while measured := coverage.Coverage.current():
+        measured.stop()
+        stopped.append(measured)
+    told = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)  # by which coverage reaches the programs that a test starts
+    try:
+        return (yield)
+    finally:
+        for measured in reversed(stopped):
+            measured.start()
+        if told is not None:
+            os.environ["COVERAGE_PROCESS_CONFIG"] = told
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.debian_root import APART, alone, cache, install_debootstrap, run
+from tests.support.debian_root import APART, alone, cache, debian_root, install_debootstrap, run
 from tests.support.servers import PassedOver
 
 REPOSITORY = Path(__file__).parents[2]
@@ -191,12 +191,23 @@ def judge(what: str, said: str, code: int) -> None:
         assert code == 0, f"exit code {code}"
 
 
+def make_roots() -> int:
+    with contextlib.suppress(PassedOver):  # whoever needs one says why there is none
+        debian_root()
+        for release in RELEASES:
+            base(release)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.support.bare", description=__doc__)
     parser.add_argument("commands", nargs="*", choices=(*COMMANDS, []), help="in this order, on one machine")
     parser.add_argument("--release", action="append", choices=RELEASES)
     parser.add_argument("--account", action="append", choices=tuple(HOMES))
+    parser.add_argument("--only-roots", action="store_true", help="make the Debians, the tests' own first; run nothing")
     asked = parser.parse_args()
+    if asked.only_roots:
+        return make_roots()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, by what we start too
     results, failed = [], False
     for release, account in itertools.product(asked.release or RELEASES, asked.account or HOMES):
