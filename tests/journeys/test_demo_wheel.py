@@ -67,7 +67,13 @@ def run(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
 
 def test_the_wheel_holds_each_file_that_the_programs_read(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    folders = ("api/shipped_profiles", "ddms/languages", "api/static/graphiql", "api/static/export", "migrations/versions")
+    folders = (
+        "api/shipped_profiles",
+        "ddms/languages",
+        "api/static/graphiql",
+        "api/static/export",
+        "migrations/versions",
+    )
     wanted = {path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()}
     wanted |= {
         Path("demo/shipped") / path.relative_to(ROOT)
