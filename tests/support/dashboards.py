@@ -58,6 +58,7 @@ INSERT INTO backups (name, state, reason, asked_at, started_at, finished_at, byt
 INSERT INTO backups (name, state, reason, started_at, progress, doing) VALUES ('ddms-3', 'running', 'asked', now(), 0.5, 'reads readings_1m, 5 MB written');
 INSERT INTO restores (backup, database, state, progress) VALUES ('ddms-1', 'again', 'running', 0.5);
 INSERT INTO errors (time, reference, place, code, message, account) VALUES (now() - interval '5 min', '4f7a-2c09', 'button', 'CONFLICT', 'runJob: it runs already', -1);
+INSERT INTO annotations (starts_at, text, created_by) VALUES (now() - interval '5 min', 'Old pump', 'ann');
 ANALYZE readings;
 """
 
