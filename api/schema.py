@@ -41,6 +41,7 @@ from api.points.types import PointQueries
 from api.profiles.mutations import ProfileMutations
 from api.profiles.types import ProfileQueries
 from api.readings.latest import LatestQueries
+from api.readings.mutations import ReadingMutations
 from api.readings.series import SeriesQueries
 from api.retention.deletions import ErasureQueries
 from api.retention.types import RetentionQueries
@@ -104,6 +105,7 @@ class Mutation(
     LimitMutations,
     PointMutations,
     ProfileMutations,
+    ReadingMutations,
     RightsMutations,
     SignInMutations,
     SessionMutations,

@@ -32,6 +32,7 @@ class Reason(IntEnum):
     CLOCK = 1, "the server's clock was set while this was read: the time may be wrong"
     ROUNDED = 2, "the number has more digits than can be computed with: its text has all of them"
     IMPORTED_UNCERTAIN = 3, "imported: the system that it comes from was uncertain of it"
+    MANUAL = 8, "a person wrote it"
     TIMEOUT = 16, "the device did not answer in time"
     REFUSED = 17, "the connection was refused: is the port right, is another master connected?"
     UNREACHABLE = 18, "the address cannot be reached: check network, host name and port"

@@ -61,6 +61,7 @@ ACTIONS = {
     "openid.refuse": "A provider vouched for somebody who has no account or no role here.",
     "openid.sign_in": "A person signed in by a provider.",
     "profile.update": "A profile was changed, and the devices that follow it.",
+    "reading.write": "Somebody wrote readings of a point by hand.",
     "retention.run": "What was expired was erased at once, by the command line.",
     "token.create": "A key was made: an API token, or somebody signed in.",
     "token.revoke": "A key was revoked, or somebody signed out.",

@@ -59,6 +59,11 @@ class Statements:
         self.person = person
         """The limited person for whom they run: the database shows and changes only what is in that person's sight."""
 
+    @property
+    def connection(self) -> Connection:
+        """The connection itself, for what `ddms` does with one; its statements are not timed."""
+        return self._connection
+
     @asynccontextmanager
     async def undone(self) -> AsyncIterator[None]:
         """Take back at the end what is done inside: a dry run does what the real one does, so that it meets what that meets."""

@@ -119,6 +119,9 @@ ASKED = {
     "Mutation.deleteWebhook": 'mutation { deleteWebhook(id: "wh_1") { errors { code } } }',
     "Mutation.testWebhook": 'mutation { testWebhook(id: "wh_1") { errors { code } } }',
     "Mutation.replayWebhookDeliveries": 'mutation { replayWebhookDeliveries(webhook: "wh_1") { errors { code } } }',
+    "Mutation.writeReadings": (
+        'mutation { writeReadings(readings: [{point: "pt_999", time: "2026-11-02T08:00:00Z", value: 4}]) { errors { code } } }'
+    ),
     "Subscription.alarms": "subscription { alarms { kind } }",
     "Subscription.backups": "subscription { backups { kind } }",
     "Subscription.deviceStates": "subscription { deviceStates { kind } }",

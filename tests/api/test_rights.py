@@ -93,6 +93,9 @@ ASKED = {
     "Mutation.deleteWebhook": 'mutation { deleteWebhook(id: "wh_1") { errors { code } } }',
     "Mutation.testWebhook": 'mutation { testWebhook(id: "wh_1") { errors { code } } }',
     "Mutation.replayWebhookDeliveries": 'mutation { replayWebhookDeliveries(webhook: "wh_1") { errors { code } } }',
+    "Mutation.writeReadings": (
+        'mutation { writeReadings(readings: [{point: "%(point)s", time: "2026-11-02T08:00:00Z", value: 4}]) { errors { code } } }'
+    ),
     "Subscription.alarms": 'subscription { alarms(devices: ["%(device)s"]) { kind } }',
     "Subscription.deviceStates": 'subscription { deviceStates(devices: ["%(device)s"]) { kind devices { deviceId } } }',
     "Subscription.jobs": "subscription { jobs { kind } }",

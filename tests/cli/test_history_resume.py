@@ -79,3 +79,17 @@ async def test_an_import_that_runs_is_not_begun_a_second_time(settings, owner, m
     mark = await owner.fetchval("SELECT fingerprint FROM history_imports")
     assert await owner.fetchval("SELECT claim($1)", f"import {mark}")
     assert "is being imported by another program just now" in (await history(settings, "import", file)).error
+
+
+async def test_two_copies_of_a_file_at_once_store_each_reading_once(settings, owner, make_device, tmp_path: Path):
+    points = await add_points(owner, await make_device("Pump 7"), flow="float64", head="float64")
+    await keep_for_ever(owner)
+    lines = [f"{moment(n).isoformat()},Pump 7 / {key},{n}\n" for n in range(5000) for key in points]
+    files = [tmp_path / "plant.csv", tmp_path / "copy.csv"]
+    for file in files:
+        file.write_text("time,tag,value\n" + "".join(lines))
+    both = await asyncio.gather(*(history(settings, "import", file) for file in files))
+    assert [done.code for done in both] == [0, 0], [done.error for done in both]
+    assert sum(done.counted("new") for done in both) == len(lines)
+    assert await owner.fetchval("SELECT count(*) FROM readings") == len(lines)
+    assert await owner.fetchval("SELECT sum(total) FROM rollup_1d") == len(lines)
