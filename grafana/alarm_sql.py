@@ -3,7 +3,7 @@
 
 import re
 
-from grafana import sentences
+from ddms.languages import sentences
 from grafana import texts_alarms as texts
 from grafana.languages import Language
 from grafana.texts import UNITS_OF_TIME

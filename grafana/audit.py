@@ -3,7 +3,8 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import sentences, texts
+from ddms.languages import sentences
+from grafana import texts
 from grafana import texts_audit as words
 from grafana.languages import Language
 from grafana.panels import (

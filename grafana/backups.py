@@ -5,7 +5,8 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import alarm_sql, failures, sentences
+from ddms.languages import sentences
+from grafana import alarm_sql, failures
 from grafana import texts_backups as texts
 from grafana.buttons import button
 from grafana.languages import Language

@@ -3,7 +3,8 @@
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import sentences, texts
+from ddms.languages import sentences
+from grafana import texts
 from grafana import texts_collector as words
 from grafana.fleet import COLLECTORS
 from grafana.languages import Language

@@ -6,7 +6,8 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import failures, limits, named, queries, sentences, standing, texts
+from ddms.languages import sentences
+from grafana import failures, limits, named, queries, standing, texts
 from grafana import texts_plant as words
 from grafana.buttons import button
 from grafana.languages import Language

@@ -4,7 +4,8 @@
 from grafana_foundation_sdk.builders import stat, statetimeline, table
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import queries, sentences, standing, texts
+from ddms.languages import sentences
+from grafana import queries, standing, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.panels import (

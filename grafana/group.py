@@ -5,7 +5,8 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import limits, named, queries, sentences, standing, texts
+from ddms.languages import sentences
+from grafana import limits, named, queries, standing, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.notes import show_notes

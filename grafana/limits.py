@@ -12,7 +12,8 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from grafana import sentences, texts
+from ddms.languages import sentences
+from grafana import texts
 from grafana.languages import Language
 from grafana.panels import ALARM_HISTORY_UID, PRIORITY_COLOURS, SOURCE, Property, Sql
 

@@ -7,9 +7,10 @@ Grafana takes colours from mappings of a dashboard, and names are the plant's. S
 
 from grafana_foundation_sdk.models import dashboard
 
+from ddms.languages.sql import literal
 from ddms.value_names import ValueColor
 from grafana import texts
-from grafana.languages import Language, literal
+from grafana.languages import Language
 from grafana.panels import GREEN, GREY, YELLOW, Property, mappings, thresholds, words_of
 
 _COLOURS = {color.value: color.value for color in ValueColor} | {"grey": GREY}

@@ -6,7 +6,8 @@ nothing, where a cast would fail. `$__interval_ms` is the time that a pixel stan
 how many readings a panel can show.
 """
 
-from grafana import limits, named, sentences, texts
+from ddms.languages import sentences
+from grafana import limits, named, texts
 from grafana.languages import Language
 
 DEVICE_CHOICES = "SELECT device AS __text, device_id AS __value FROM devices ORDER BY lower(device)"

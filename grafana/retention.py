@@ -2,7 +2,8 @@
 
 from grafana_foundation_sdk.builders import table
 
-from grafana import inner_texts, sentences, texts
+from ddms.languages import sentences
+from grafana import inner_texts, texts
 from grafana.languages import Language
 from grafana.panels import (
     MOMENT,

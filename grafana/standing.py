@@ -5,7 +5,8 @@ from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import limits, sentences, texts
+from ddms.languages import sentences
+from grafana import limits, texts
 from grafana import texts_plant as words
 from grafana.languages import Language
 from grafana.panels import (

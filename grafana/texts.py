@@ -1,7 +1,7 @@
 """What several dashboards say, in English: states, columns, variables, links. Other languages are in `ddms/languages`.
 
 What only one kind of dashboards says is beside it: `texts_plant.py`, `texts_alarms.py`, `texts_api.py`, `texts_jobs.py`,
-`inner_texts.py`; what the database says is in `sentences.py`. What stands behind a `|` tells a translator which meaning it is.
+`inner_texts.py`; what the database says is in `ddms/languages/sentences.py`. What stands behind a `|` tells a translator which meaning it is.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """The words of the collectors' dashboard."""
 
-from grafana import sentences
+from ddms.languages import sentences
 from grafana.texts import IF_ASKED, NO_NUMBER, Words
 
 TITLE = "Collectors"

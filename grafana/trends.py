@@ -6,8 +6,9 @@ from grafana_foundation_sdk.builders import statetimeline, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.statetimeline import Options
 
+from ddms.languages import sentences
 from ddms.quality import Reason
-from grafana import limits, queries, sentences, texts
+from grafana import limits, queries, texts
 from grafana.languages import Language
 from grafana.panels import (
     DEVICE_UID,

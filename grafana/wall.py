@@ -12,7 +12,8 @@ from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import common, dashboard
 
-from grafana import limits, queries, sentences, standing, texts
+from ddms.languages import sentences
+from grafana import limits, queries, standing, texts
 from grafana import texts_wall as words
 from grafana.languages import Language
 from grafana.panels import (

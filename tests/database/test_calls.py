@@ -82,19 +82,25 @@ async def test_an_alarm_is_called_by_its_value_with_unit_and_its_limit(owner, ra
 
 async def test_the_same_in_chinese(owner, raised):
     row = await texts(owner, raised, "zh")
-    assert (row["title"], row["word"]) == ("Pump 3：Pressure 高 9.8 bar (限值 8 bar)", "紧急")
+    assert (row["title"], row["word"], row["within"]) == ("Pump 3：Pressure 高 9.8 bar (限值 8 bar)", "紧急", "90 秒")
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Pump 3 does not answer"), ("zh", "Pump 3 无应答")])
-async def test_what_is_said_of_alarms_without_a_limit_is_what_the_programs_say(owner, raised, language, title):
+@pytest.mark.parametrize(
+    ("language", "title", "note"),
+    [
+        ("en", "Pump 3 does not answer", "the device did not answer in time"),
+        ("zh", "Pump 3 无应答", "设备未及时应答"),
+    ],
+)
+async def test_what_is_said_of_alarms_without_a_limit_is_what_the_programs_say(owner, raised, language, title, note):
     await owner.execute(
         "INSERT INTO alarm_texts (source, kind, language, title, cause, consequence, action) VALUES"
         " ('device', 'offline', 'en', '{} does not answer', 'why', '', 'look'), ('device', 'offline', 'zh', '{} 无应答', 'why', '', 'look')"
     )
     alarm = await alarm_of(owner, "device")
-    await does(owner, alarm, Event.RAISED, detail="no answer in time")
+    await does(owner, alarm, Event.RAISED, detail="the device did not answer in time")
     row = await texts(owner, alarm, language)
-    assert (row["title"], row["why"], row["action"], row["note"]) == (title, "why", "look", "no answer in time")
+    assert (row["title"], row["why"], row["action"], row["note"]) == (title, "why", "look", note)
 
 
 @pytest.mark.parametrize(

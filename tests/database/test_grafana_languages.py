@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from grafana import failures, sentences
+from ddms.languages import sentences
+from grafana import failures
 from grafana.__main__ import BOARDS, dashboards
 from grafana.languages import known
 from tests.support.dashboards import FILL, as_grafana_sends

@@ -8,7 +8,8 @@ import pytest
 
 from api.ground.audit import ACTIONS
 from ddms import system_alarms
-from grafana import sentences, texts_audit
+from ddms.languages import sentences
+from grafana import texts_audit
 from grafana.__main__ import BOARDS, dashboards, dashboards_in
 from grafana.languages import Language, known
 from tests.support.languages import LATIN, TECHNICAL, read, third_language

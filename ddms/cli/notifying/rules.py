@@ -11,6 +11,8 @@ from typing import Any
 from ddms.cli.notifying.wishes import Wishes
 from ddms.cli.notifying.words import KINDS, PHRASES, PRIORITIES, WATCH
 from ddms.languages import Product
+from ddms.languages.sentences import detail
+from ddms.languages.sql import Spoken, literal
 
 SOURCE = "ddms-rules"
 """The data source of the rules, uid; it has a session of its own, so that no dashboard holds them up."""
@@ -27,9 +29,9 @@ def rules(wishes: Wishes) -> list[dict[str, Any]]:
     limits = {"critical": wishes.escalate_critical, "high": wishes.escalate_high}
     late = {priority: minutes for priority, minutes in limits.items() if minutes}
     if wishes.escalation and late:
-        cases = " ".join(f"WHEN {_quoted(p)} THEN interval '{minutes} minutes'" for p, minutes in late.items())
+        cases = " ".join(f"WHEN {literal(p)} THEN interval '{minutes} minutes'" for p, minutes in late.items())
         value = f"c.calls AND c.called_since < now() - CASE c.priority {cases} END"
-        where = f"WHERE c.priority IN ({', '.join(map(_quoted, late))})"
+        where = f"WHERE c.priority IN ({', '.join(map(literal, late))})"
         made.append(_rule("ddms-escalated", "DDMS alarm, escalated", "escalated", wishes, _firing(value), where))
     made += [_database(wishes), _standstill(wishes)]
     if wishes.heartbeat_url:
@@ -95,8 +97,8 @@ def _texts(wishes: Wishes) -> str:
 
 
 def _columns(wishes: Wishes) -> dict[str, str]:
-    say = {name: _quoted(words) for name, words in wishes.says(PHRASES).items()}
-    at = f"AT TIME ZONE {_quoted(wishes.time_zone)}"
+    say = {name: literal(words) for name, words in wishes.says(PHRASES).items()}
+    at = f"AT TIME ZONE {literal(wishes.time_zone)}"
     clock = "'YYYY-MM-DD HH24:MI:SS'"
     board = wishes.spoken.suffix
     since = "floor(extract(epoch FROM c.active_since) * 1000)::bigint"
@@ -108,11 +110,11 @@ def _columns(wishes: Wishes) -> dict[str, str]:
         "since": f"to_char(c.active_since {at}, {clock})",
         "now": f"CASE WHEN c.value_now IS NOT NULL THEN concat(c.value_now, ' (', to_char(c.value_time {at}, {clock}), ')') END",
         **{
-            name: f"coalesce(c.{text}, c.texts -> {_quoted(wishes.language)} ->> '{text}')"
+            name: f"coalesce(c.{text}, c.texts -> {literal(wishes.language)} ->> '{text}')"
             for name, text in (("why", "cause"), ("consequence", "consequence"), ("action", "action"))
         },
-        "within": "CASE WHEN c.respond_within_s % 60 = 0 THEN c.respond_within_s / 60 || ' min' ELSE c.respond_within_s || ' s' END",
-        "note": "c.detail",
+        "within": f"CASE WHEN c.respond_within_s % 60 = 0 THEN c.respond_within_s / 60 || {say['minutes']} ELSE c.respond_within_s || {say['seconds']} END",
+        "note": detail(Spoken(wishes.spoken, strict=False), "c.detail"),
         "path_alarm": f"concat('d/ddms-alarms{board}', '?var-device=' || c.device_id)",
         "path_history": f"concat('d/ddms-alarm-history{board}?var-alarm=', c.alarm_id, '&var-device=' || c.device_id, '&from=', {since} - 1800000, '&to=', {since} + 1800000)",
         "path_device": f"CASE WHEN c.device_id IS NOT NULL THEN concat('d/ddms-device{board}?var-device=', c.device_id, '&from=', {since} - 1800000, '&to=', {since} + 1800000) END",
@@ -125,7 +127,7 @@ def _title(wishes: Wishes, say: dict[str, str]) -> str:
     # What is over has no value in its name: the newest is that with which it was cleared.
     value = f"CASE WHEN c.ended IS NULL THEN concat(' ', c.value, ' (', {say['limit']}, ' ', c.threshold, ')') END"
     first_words = "coalesce(nullif(rtrim(left((regexp_split_to_array(c.cause, '[\\r\\n]'))[1], 80), '.。 '), ''), translate(c.limit_key, '_', ' '))"
-    whole = f"replace(c.texts -> {_quoted(wishes.language)} ->> 'title', '{{}}', coalesce(c.device, c.subject, ''))"
+    whole = f"replace(c.texts -> {literal(wishes.language)} ->> 'title', '{{}}', coalesce(c.device, c.subject, ''))"
     return f"""coalesce({whole}, concat(coalesce(c.device, c.subject), {say["colon"]}, CASE
            WHEN c.source = 'device' THEN {say["offline"]}
            WHEN c.source = 'connection' THEN {say["nothing"]}
@@ -138,7 +140,7 @@ def _title(wishes: Wishes, say: dict[str, str]) -> str:
 
 def _ended(say: dict[str, str], at: str) -> str:
     """Return why an alarm calls no more, in few words, or nothing while it does."""
-    named = " ".join(f"WHEN {_quoted(name)} THEN {say[name]}" for name in _ENDS)
+    named = " ".join(f"WHEN {literal(name)} THEN {say[name]}" for name in _ENDS)
     return f"""concat(CASE c.ended {named} END,
            CASE WHEN c.ended = 'suppressed' THEN ' ' || c.suppressed_by
                 WHEN c.ended NOT IN ('cleared', 'withdrawn') THEN concat(' ' || {say["by"]} || ' ' || c.ended_by,
@@ -155,11 +157,7 @@ _ENDS = ("cleared", "withdrawn", "acknowledged", "shelved", "suppressed", "out_o
 
 
 def _case(column: str, words: dict[str, str]) -> str:
-    return f"CASE {column} {' '.join(f'WHEN {_quoted(name)} THEN {_quoted(word)}' for name, word in words.items())} END"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"CASE {column} {' '.join(f'WHEN {literal(name)} THEN {literal(word)}' for name, word in words.items())} END"
 
 
 def _database(wishes: Wishes) -> dict[str, Any]:

@@ -21,6 +21,8 @@ PHRASES = {
     "until": "until",
     "by": "by",
     "colon": ": ",
+    "minutes": " min",
+    "seconds": " s",
 }
 """What SQL puts together into titles and ends."""
 

@@ -2,8 +2,8 @@
 
 import re
 
+from ddms.languages.sql import Spoken, literal
 from ddms.quality import Reason
-from grafana.languages import Language, literal
 
 REASONS = {reason.label: reason.label.replace("_", " ") for reason in Reason} | {"stale": "stale"}
 """Why a reading is as it is, in a word or two."""
@@ -77,7 +77,7 @@ FAILURES = {
 """What is most often the matter when a job or a backup fails: by what its error says, the first that fits."""
 
 
-def told(language: Language, sql: str) -> str:
+def told(language: Spoken, sql: str) -> str:
     """Return SQL that tells the sentences in a text of the database in a language; what it does not know stays as it is."""
     if language.is_english:
         return sql
@@ -88,22 +88,22 @@ def told(language: Language, sql: str) -> str:
     return _matched(language, sql, [" and {} more: "], "{}", r"\d+")
 
 
-def detail(language: Language, sql: str) -> str:
+def detail(language: Spoken, sql: str) -> str:
     """Return SQL that tells in a language what the alarm of a device, a connection or of DDMS itself says beside its name."""
     return _matched(language, told(language, sql), DETAILS, r"\A{}\Z", ".+")
 
 
-def doing(language: Language, sql: str) -> str:
+def doing(language: Spoken, sql: str) -> str:
     """Return SQL that tells in a language what a backup, a verification or a restore does just now."""
     return _matched(language, _matched(language, sql, DOING, r"\A{}", r"\w+"), SIZES, r"{}\Z", r"[\d.]+ \w+")
 
 
-def failing(language: Language, query: str) -> str:
+def failing(language: Spoken, query: str) -> str:
     """Return a query whose column `error` says first in a language what is the matter, where that is known."""
     return query.replace(", error FROM", f", {failure(language)} AS error FROM")
 
 
-def failure(language: Language) -> str:
+def failure(language: Spoken) -> str:
     """Return the SQL of a column `error` that says first in a language what is the matter; what the program met stands behind."""
     if language.is_english:
         return "error"
@@ -114,7 +114,7 @@ def failure(language: Language) -> str:
     return f"CASE {cases} ELSE {told(language, 'error')} END"
 
 
-def _matched(language: Language, sql: str, templates: tuple[str, ...] | list[str], frame: str, value: str) -> str:
+def _matched(language: Spoken, sql: str, templates: tuple[str, ...] | list[str], frame: str, value: str) -> str:
     """Return SQL that puts the sentences of a language in place of English ones, with the values in them."""
     for template in () if language.is_english else templates:
         pattern = frame.format(re.escape(template).replace(r"\{\}", f"({value})").replace(r"\ ", " "))
@@ -123,7 +123,7 @@ def _matched(language: Language, sql: str, templates: tuple[str, ...] | list[str
     return sql
 
 
-def reason(language: Language, sql: str, *, spaced: bool = False) -> str:
+def reason(language: Spoken, sql: str, *, spaced: bool = False) -> str:
     """Return SQL of why a reading is as it is, in a word or two; `sql` is a reason's label, `spaced` when it has lost its underscores."""
     if language.is_english:
         return sql if spaced else f"replace({sql}, '_', ' ')"
