@@ -86,6 +86,7 @@ class CollectorProgram:
                 logger.info("%d connections are polled as they were last known", len(known))
                 self.leases.held = frozenset(known)
                 self.store.alarms.fit(known, None)
+                await self.store.calculate(known, None)
                 self._fit(known, group)
             group.create_task(self.store.run(), name="flush")
             group.create_task(self.store.stay_connected(), name="stay connected")
@@ -217,6 +218,7 @@ class CollectorProgram:
             async with asyncio.timeout(20):
                 wanted = await self._configuration.read(connection, self.leases.held)
                 self.store.alarms.fit(wanted, await self.store.alarms.ask(connection, wanted))
+                await self.store.calculate(wanted, connection)
             self.store.complaints.over("configuration")
         except TROUBLE as error:
             sentence = f"the configuration could not be read, so the last one is kept: {explain(error).message}"

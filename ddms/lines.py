@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ddms.endpoints import Endpoint
+from ddms.expressions import parse
 from ddms.limits import Limit
 from ddms.plan import PolledPoint, RequestLimits
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, as_read
@@ -16,10 +17,13 @@ SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
        d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
        p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
-       p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels
+       p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels, p.expression, p.scale_by, n.inputs, n.input_intervals
   FROM connections c
   JOIN devices d ON d.connection_id = c.id AND (d.enabled OR d.id = $2) AND d.deleted_at IS NULL
   JOIN points p ON p.device_id = d.id AND p.enabled
+  LEFT JOIN LATERAL (
+       SELECT array_agg(coalesce(i.input_id, 0) ORDER BY i.place) AS inputs, array_agg(coalesce(q.interval_s, 0) ORDER BY i.place) AS input_intervals
+         FROM point_inputs i LEFT JOIN points q ON q.id = i.input_id WHERE i.point_id = p.id) n ON p.expression <> '' OR p.scale_by <> ''
  WHERE $1::int IS NULL OR c.id = $1
  ORDER BY c.id, d.id, p.id
 """
@@ -53,11 +57,12 @@ class LineSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionConfiguration:
-    """One endpoint, the units behind it and the limits of their points."""
+    """One endpoint, the units behind it, what is calculated of their points, and the limits of all."""
 
     id: int
     line: LineSettings
     units: tuple[Unit, ...]
+    calculated: tuple[PolledPoint, ...] = ()
     limits: tuple[Limit, ...] = ()
 
 
@@ -72,10 +77,14 @@ def of_rows(rows: Iterable[Any]) -> dict[int, ConnectionConfiguration]:
 def _connection(rows: list[Any]) -> ConnectionConfiguration:
     first = rows[0]
     by_device: dict[int, list[Any]] = defaultdict(list)
+    calculated = tuple(point(row) for row in rows if row["expression"])
     for row in rows:
-        by_device[row["device_id"]].append(row)
+        if not row["expression"]:
+            by_device[row["device_id"]].append(row)
     units = tuple(_unit(members) for members in by_device.values())
-    return ConnectionConfiguration(id=first["connection_id"], line=line_settings(first), units=units)
+    return ConnectionConfiguration(
+        id=first["connection_id"], line=line_settings(first), units=units, calculated=calculated
+    )
 
 
 def line_settings(row: Any) -> LineSettings:
@@ -120,7 +129,42 @@ def point(row: Any) -> PolledPoint:
         valid_min=row["valid_min"],
         valid_max=row["valid_max"],
         sentinels=tuple(as_read(where.data_type, number) for number in row["sentinels"]),
+        expression=row["expression"],
+        scale_by=row["scale_by"],
+        inputs=tuple(row.get("inputs") or ()),
+        input_intervals=tuple(row.get("input_intervals") or ()),
     )
+
+
+def linked(points: Iterable[PolledPoint]) -> list[PolledPoint]:
+    """Return points of one device with their inputs found among themselves; those of other devices are not there, which 0 says."""
+    points = list(points)
+    by_key = {point.key: point for point in points}
+    found = []
+    for point in points:
+        named = parse(point.expression or point.scale_by).references if point.expression or point.scale_by else ()
+        read = [None if one.device else by_key.get(one.key) for one in named]
+        found.append(
+            replace(
+                point,
+                inputs=tuple(one.id if one else 0 for one in read),
+                input_intervals=tuple(one.interval_s if one else 0 for one in read),
+            )
+            if named
+            else point
+        )
+    return found
+
+
+def with_inputs(chosen: Iterable[PolledPoint], points: Iterable[PolledPoint]) -> list[PolledPoint]:
+    """Return points of one device, followed by those of its `points` that they are computed of."""
+    by_key = {point.key: point for point in points}
+    found = list(chosen)
+    for point in found:
+        named = parse(point.expression or point.scale_by).references if point.expression or point.scale_by else ()
+        needed = [by_key[one.key] for one in named if one.device is None and one.key in by_key]
+        found += [one for one in dict.fromkeys(needed) if one not in found]
+    return found
 
 
 def row_of(point: PolledPoint) -> dict[str, Any]:
@@ -142,6 +186,8 @@ def row_of(point: PolledPoint) -> dict[str, Any]:
         "valid_min": point.valid_min,
         "valid_max": point.valid_max,
         "sentinels": list(point.sentinels),
+        "expression": point.expression,
+        "scale_by": point.scale_by,
     }
 
 

@@ -16,7 +16,10 @@ from ddms.registers import Field, Layout, Register, RegisterTable, layout
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PolledPoint:
-    """One measured value: where it lies, how it is decoded, when it is read and stored (see the table `points`)."""
+    """One measured value: where it lies, how it is decoded, when it is read and stored (see the table `points`).
+
+    `inputs` are the ids of the points that `expression` or `scale_by` names, in their order, `input_intervals` how often each is read.
+    """
 
     id: int
     key: str
@@ -29,6 +32,15 @@ class PolledPoint:
     valid_min: float | None = None
     valid_max: float | None = None
     sentinels: tuple[float, ...] = ()
+    expression: str = ""
+    scale_by: str = ""
+    inputs: tuple[int, ...] = ()
+    input_intervals: tuple[int, ...] = ()
+
+    @property
+    def is_calculated(self) -> bool:
+        """Whether it is computed of its inputs, and lies nowhere."""
+        return self.register.table is RegisterTable.CALCULATED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,11 +97,19 @@ def block_of(points: Sequence[PolledPoint]) -> Block:
 
 
 def plan(points: Iterable[PolledPoint], limits: RequestLimits) -> tuple[Poll, ...]:
-    """Plan the requests of one unit: fastest interval first, tables and addresses in order."""
+    """Plan the requests of one unit: fastest interval first, tables and addresses in order.
+
+    What scales others is read as often as they are, so that it comes with the same request where it can.
+    """
     polls: list[Poll] = []
-    waiting = sorted(points, key=_place)
-    for interval in sorted({point.interval_s for point in waiting}):
-        mine = [point for point in waiting if point.interval_s == interval]
+    waiting = sorted((point for point in points if not point.is_calculated), key=_place)
+    scaled = [(number, point.interval_s) for point in waiting if point.scale_by for number in point.inputs]
+    needed: dict[int, int] = {}
+    for number, interval in scaled:
+        needed[number] = min(interval, needed.get(number, interval))
+    every = {point: min(point.interval_s, needed.get(point.id, point.interval_s)) for point in waiting}
+    for interval in sorted({*every.values()}):
+        mine = [point for point in waiting if every[point] == interval]
         if not mine:  # all of them ride with faster ones
             continue
         runs = _runs(mine, limits)

@@ -56,6 +56,10 @@ class Reason(IntEnum):
     NOT_A_NUMBER = 66, "the registers do not hold a finite number"
     IMPORTED_BAD = 67, "imported: the system that it comes from called it bad"
     NO_VALUE = 68, "the registers hold no value of this type: a digit above 9, or a date that there is not"
+    INPUT_BAD = 69, "an input of the calculation is bad, or the register that it is scaled by"
+    INPUT_STALE = 70, "an input of the calculation is not read: is it disabled, is its device polled?"
+    DIVISION_BY_ZERO = 71, "the calculation divides by zero"
+    OVERFLOW = 72, "the calculation gives no number: too large, or the root of a negative one"
 
     @property
     def quality(self) -> Quality:

@@ -22,12 +22,13 @@ MAX_BITS = 2_000
 
 
 class RegisterTable(StrEnum):
-    """The four tables of Modbus; the function code is the one that reads it (Modbus V1.1b3, section 6)."""
+    """The four tables of Modbus; the function code is the one that reads it (Modbus V1.1b3, section 6). And none, of what is calculated."""
 
     COIL = "coil"
     DISCRETE_INPUT = "discrete_input"
     INPUT = "input"
     HOLDING = "holding"
+    CALCULATED = "calculated"
 
     @property
     def function(self) -> int:
@@ -255,6 +256,8 @@ class Register:
 
     def problem(self) -> tuple[str, str] | None:
         """Return the field that is wrong and a sentence that says what to do, or None."""
+        if self.table is RegisterTable.CALCULATED:
+            return "register_table", "what is calculated lies in no register: name one of the other tables"
         if not 0 <= self.address < ADDRESSES:
             if (meant := manual_address(self.table, self.address)) is not None:
                 return "address", Sentence(

@@ -13,6 +13,7 @@ from ddms.plan import Block, PolledPoint, RequestLimits, plan, split, without_ga
 from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
 MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing so far is left alone
+_MOMENT = 1_000_000_000_000  # when all of a trial is read, in microseconds: any time long after 0 will do
 _LIMITS = ("max_words", "max_bits", "max_gap")
 _LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
@@ -23,6 +24,8 @@ _LEFT_OUT: dict[str, Any] = {
     "valid_min": None,
     "valid_max": None,
     "sentinels": [],
+    "expression": "",
+    "scale_by": "",
 }
 """What an API of the version before says nothing of."""
 
@@ -32,7 +35,7 @@ async def test_connection(
 ) -> dict[str, Any]:
     """Read the points of a request of the kind `test_connection`; it may name the limits of the device's requests."""
     del report  # it is over in a moment
-    points = [lines.point(_LEFT_OUT | {"id": i} | p) for i, p in enumerate(parameters["points"])]
+    points = lines.linked(lines.point(_LEFT_OUT | {"id": i} | p) for i, p in enumerate(parameters["points"], 1))
     limits = RequestLimits(**{name: parameters[name] for name in _LIMITS if name in parameters})
     return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000, limits)
 
@@ -53,6 +56,7 @@ async def read_once(
     if trial.has_answered:
         for block in trial.silent:
             await trial.part(block, Reason.TIMEOUT)
+    trial.compute(points)
     return {"requests": trial.requests, "values": [trial.values[point.id] for point in points]}
 
 
@@ -65,15 +69,17 @@ class _Trial:
         self.values: dict[int, dict[str, Any]] = {}
         self.silent: list[Block] = []
         self.has_answered = False
+        self._arrays = PointArrays()
+        self._answers: list[tuple[Block, bytes | None, Reason]] = []
         self._failure: Reason | None = None  # why the line itself cannot be used, or the unit is taken for dead
 
     async def read(self, block: Block) -> None:
         """Read a block, and its parts when it is refused."""
         if self._failure is not None:
-            self.values |= _values(block, None, self._failure)
+            self._take(block, None, self._failure)
             return
         data, reason = await _request(self._link, self._unit_id, block, self._timeout, self.requests)
-        self.values |= _values(block, data, reason)
+        self._take(block, data, reason)
         if reason not in UNIT_FAILURES:
             self.has_answered = True
         elif reason is Reason.TIMEOUT:
@@ -90,9 +96,25 @@ class _Trial:
             parts = split(block) or ()
         for part in parts:
             data, found = await _request(self._link, self._unit_id, part, self._timeout, self.requests)
-            self.values |= _values(part, data, found)
+            self._take(part, data, found)
             if found is reason or found in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
                 await self.part(part, found)
+
+    def _take(self, block: Block, data: bytes | None, reason: Reason) -> None:
+        self._answers.append((block, data, reason))
+        self.values |= _values(block, data, reason, self._arrays)
+
+    def compute(self, points: list[PolledPoint]) -> None:
+        """Compute what depends on other points, now that all are read: first what registers scale."""
+        arrays, calculated = self._arrays, [point for point in points if point.is_calculated]
+        if any(point.scale_by for point in points):
+            for answer in self._answers:
+                self.values |= _values(*answer, arrays)
+        arrays.calculate(calculated, 0)
+        if arrays.calculated is not None:
+            arrays.calculated.wake()
+            found = {int(reading["point_id"]): reading for reading in decode([], arrays).readings}
+            self.values |= {point.id: _value(point, None, found[point.id]) for point in calculated if point.id in found}
 
 
 async def _request(
@@ -126,23 +148,32 @@ def _words(data: bytes | None, *, is_bits: bool, count: int) -> list[int] | None
     return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
 
 
-def _values(block: Block, data: bytes | None, reason: Reason) -> dict[int, dict[str, Any]]:
+def _values(block: Block, data: bytes | None, reason: Reason, arrays: PointArrays) -> dict[int, dict[str, Any]]:
     """Judge a block as the collector would: scaled, with sentinels and ranges turned into reasons."""
-    arrays = PointArrays()
     block.slots = arrays.place(block.points, interval_s=1)
-    batch = decode([(block, 0, data, reason)], arrays)
-    raw = None if data is None else block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
+    arrays.texts.clear()
+    batch = decode([(block, _MOMENT, data, reason)], arrays)
+    raw = (
+        [None] * len(block.points)
+        if data is None
+        else block.layout.decode(np.frombuffer(data, np.uint8).reshape(1, -1))[0]
+    )
     texts = {text.point_id: text.text for text in batch.texts}
     return {
-        point.id: {
-            "key": point.key,
-            "raw": None if raw is None else _number(raw[column]),
-            "value": _number(reading["value"]),
-            "text": texts.get(point.id),
-            "reason": (why := reason_of(int(reading["quality"]))).label,
-            "explanation": why.explanation,
-        }
-        for column, (point, reading) in enumerate(zip(block.points, batch.readings, strict=True))
+        point.id: _value(point, number, reading, texts.get(point.id))
+        for point, number, reading in zip(block.points, raw, batch.readings, strict=True)
+    }
+
+
+def _value(point: PolledPoint, raw: float | None, reading: Any, text: str | None = None) -> dict[str, Any]:
+    why = reason_of(int(reading["quality"]))
+    return {
+        "key": point.key,
+        "raw": None if raw is None else _number(raw),
+        "value": _number(reading["value"]),
+        "text": text,
+        "reason": why.label,
+        "explanation": why.explanation,
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.storing.calculated import Calculated, Cells, Scalers
 from ddms.codings import shortest
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
@@ -58,6 +59,8 @@ _ARRAYS: dict[str, tuple[Any, Any]] = {
     "nothing": (np.int16, Reason.NOT_A_NUMBER),
     "is_short": (np.bool_, False),
     "has_sentinels": (np.bool_, False),
+    "cell": (np.int32, -1),
+    "scaler": (np.int32, -1),
     "stored_time": (np.int64, np.iinfo(np.int64).min // 2),
     "stored_value": (np.float64, np.nan),
     "stored_quality": (np.int16, -1),
@@ -88,6 +91,10 @@ class PointArrays:
     nothing: NDArray[np.int16]
     is_short: NDArray[np.bool_]
     has_sentinels: NDArray[np.bool_]
+    cell: NDArray[np.int32]
+    """Where its newest value is kept because others are computed of it; -1: nowhere."""
+    scaler: NDArray[np.int32]
+    """Which of `scalers` its value is multiplied by; -1: by none."""
     stored_time: NDArray[np.int64]
     stored_value: NDArray[np.float64]
     stored_quality: NDArray[np.int16]
@@ -96,16 +103,35 @@ class PointArrays:
         self.texts: dict[int, tuple[str | None, int]] = {}
         self.lines: dict[int, tuple[Decimal, Decimal]] = {}
         self.sentinels = np.empty((0, _MOST_SENTINELS))
+        self.cells = Cells()
+        self.scalers = Scalers(self.cells)
+        self.calculated: Calculated | None = None
         for name, (dtype, _) in _ARRAYS.items():
             setattr(self, name, np.empty(0, dtype))
         self._places: dict[int, tuple[int, PolledPoint, int]] = {}
         self._used = 0
 
+    def calculate(self, points: Sequence[PolledPoint], clock: int) -> None:
+        """Go on with these calculated points; `clock` is the time, in microseconds UTC, from when on their inputs are waited for."""
+        if not points and self.calculated is None:
+            return
+        slots = np.concatenate([self.place([point], point.interval_s) for point in points]) if points else []
+        self.calculated = Calculated(self.cells, points, slots, clock, self.calculated) if points else None
+        self.cells.is_followed = bool(points)
+        self._note_cells()
+
+    def _note_cells(self) -> None:
+        for number, cell in self.cells.take_new():
+            if (known := self._places.get(number)) is not None:
+                self.cell[known[0]] = cell
+
     def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
         if self._used + len(points) > len(self.point_id):
             self._grow(max(2 * len(self.point_id), self._used + len(points), 1024))
-        return np.array([self._slot(point, interval_s) for point in points], np.intp)
+        slots = np.array([self._slot(point, interval_s) for point in points], np.intp)
+        self._note_cells()
+        return slots
 
     def _grow(self, size: int) -> None:
         more = size - len(self.point_id)
@@ -127,6 +153,9 @@ class PointArrays:
 
     def _fill(self, slot: int, point: PolledPoint, interval_s: int) -> None:
         self.point_id[slot] = point.id
+        self.cell[slot] = self.cells.of.get(point.id, -1)
+        if point.scale_by:
+            self.scaler[slot] = self.scalers.add(point, interval_s)
         data_type = point.register.data_type
         self.factor[slot], self.addend[slot], self.divisor[slot] = line = _line(point.scale, point.offset)
         if data_type.is_long:
@@ -166,11 +195,16 @@ def decode(answers: Sequence[Answer], points: PointArrays) -> Batch:
         for once in _rounds(answers):
             for layout, group in _by_layout(once).items():
                 flat = _flatten(layout, group)
+                if flat.long and points.scalers:  # of what is scaled by a register nobody wrote all digits
+                    own = {place: n for place, n in flat.long.items() if points.scaler[flat.slots[place]] < 0}
+                    flat = flat._replace(long=own)
                 parts.append(_judge(points, flat))
                 if layout.text_columns:
                     texts += [text for answer in group for text in _texts(answer, points)]
                 if layout.long_columns:
                     texts += _digits(layout, points, flat, parts[-1])
+            if points.calculated is not None:
+                parts += _calculate(points, points.calculated)
     readings = parts[0] if len(parts) == 1 else np.concatenate(parts or [np.empty(0, READINGS)])
     return Batch(readings, texts)
 
@@ -180,7 +214,7 @@ def _rounds(answers: Sequence[Answer]) -> Iterable[Sequence[Answer]]:
     # A block that was split shares points with its halves, so the turn is that of its first point.
     keys = [answer[0].points[0].id for answer in answers]
     if len(set(keys)) == len(keys):
-        return [answers]
+        return [answers]  # also of none: what is calculated may have heard of other inputs
     rounds: dict[int, list[Answer]] = defaultdict(list)
     turns: dict[int, int] = defaultdict(int)
     for key, answer in zip(keys, answers, strict=True):
@@ -228,10 +262,27 @@ def _flatten(layout: Layout, answers: list[Answer]) -> _Flat:
 
 def _judge(points: PointArrays, flat: _Flat) -> NDArray[Any]:
     """Scale, check sentinels and ranges, and decide what is stored."""
-    slots, times, raw, quality, _ = flat
+    slots, times, raw, answered, long = flat
     value = (raw * points.factor[slots] + points.addend[slots]) / points.divisor[slots]
     if (noisy := points.is_rounded[slots]).any():
         value[noisy] = _rounded(value[noisy])
+    quality = _judged(points, slots, raw, value, answered)
+    for place in long:
+        if quality[place] == Reason.GOOD and Decimal(value[place]) != _exact(points, flat, place):
+            quality[place] = Reason.ROUNDED
+    if points.cells:
+        if points.scalers and (scaled := points.scaler[slots] >= 0).any():
+            own = ~scaled
+            points.cells.note(points.cell[slots[own]], times[own], value[own], quality[own])
+            value[scaled], quality[scaled] = _scaled(points, flat, scaled)
+        points.cells.note(points.cell[slots], times, value, quality)
+    return _kept(points, slots, times, value, quality)
+
+
+def _judged(
+    points: PointArrays, slots: NDArray[Any], raw: NDArray[Any], value: NDArray[Any], quality: NDArray[Any]
+) -> NDArray[np.int16]:
+    """Return the quality of values: of those that were answered, whether they are numbers, in range, and no sentinel."""
     answered = (quality < Reason.TIMEOUT) & ~points.is_text[slots]
     quality = np.where(answered & ~np.isfinite(value), points.nothing[slots], quality)
     outside = (value < points.low[slots]) | (value > points.high[slots])
@@ -241,9 +292,36 @@ def _judge(points: PointArrays, flat: _Flat) -> NDArray[Any]:
         equal: NDArray[np.bool_] = np.equal(raw[told][:, np.newaxis], points.sentinels[slots[told]])
         silent = equal.any(axis=1)
         quality[np.flatnonzero(told)[silent]] = Reason.SENTINEL
-    for place in flat.long:
-        if quality[place] == Reason.GOOD and Decimal(value[place]) != _exact(points, flat, place):
-            quality[place] = Reason.ROUNDED
+    return quality
+
+
+def _scaled(points: PointArrays, flat: _Flat, scaled: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return values and qualities of what registers scale, by what these registers hold now."""
+    slots, times, raw, answered = (part[scaled] for part in flat[:4])
+    by = points.scalers.factors(points.scaler[slots], times)
+    value = raw * points.factor[slots] * by.value / points.divisor[slots] + points.addend[slots] / points.divisor[slots]
+    value = _rounded(value)
+    usable = by.quality < Reason.TIMEOUT
+    quality = _judged(points, slots, raw, np.where(usable, value, 0.0), answered)
+    waits = (quality < Reason.TIMEOUT) | (quality == Reason.OUT_OF_RANGE)
+    return value, np.where(waits & (~usable | (quality < by.quality)), by.quality, quality)
+
+
+def _calculate(points: PointArrays, calculated: Calculated) -> list[NDArray[Any]]:
+    """Return the readings of what is calculated and due, one kind of expression after the other."""
+    parts = []
+    for slots, times, term in calculated.due():
+        value = _rounded(term.value)
+        quality = _judged(points, slots, value, value, term.quality)
+        points.cells.note(points.cell[slots], times, value, quality)
+        parts.append(_kept(points, slots, times, value, quality))
+    return parts
+
+
+def _kept(
+    points: PointArrays, slots: NDArray[Any], times: NDArray[Any], value: NDArray[Any], quality: NDArray[Any]
+) -> NDArray[Any]:
+    """Return readings; remember those that are stored."""
     value[quality >= Reason.TIMEOUT] = np.nan
     stored = _is_stored(points, slots, times, value, quality)
     kept = np.flatnonzero(stored)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+import time
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from collector.storing.spool import Spool, SpoolFullError, SpoolUnreadableError
 from ddms import VERSION
 from ddms.database import SESSION_SECONDS, TROUBLE, Connection, check_schema, connect, explain, explained
 from ddms.errors import Code, DdmsError
+from ddms.lines import ConnectionConfiguration
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
 from ddms.settings import Settings
@@ -40,11 +42,17 @@ RECONNECT_SECONDS = 5.0
 SPOOL_INTERVAL = 1.0  # seconds between two batches while they go to the disk
 GATHER_SECONDS, GATHER_MOST = 0.02, 0.1  # until nothing came for so long; no answer waits longer for others
 SEEN_SECONDS = 10.0
+OTHERS_SECONDS = 0.9
 LATE_SECONDS, TOLD_FOR = 15.0, timedelta(hours=1)
 
 logger = logging.getLogger("ddms.collector")
 
 CLAIM_NAME = "-- ddms:claim_name\nSELECT claim('collector ' || $1)"
+# In microseconds, as the collector counts; a NULL is NaN.
+READ_NEWEST = """-- ddms:read_newest_inputs
+SELECT point_id, (extract(epoch FROM time) * 1000000)::bigint, coalesce(value, 'NaN'), quality FROM latest
+ WHERE point_id = ANY ($1::int[]) AND time > now() - interval '1 day'
+"""
 REGISTER_COLLECTOR = """-- ddms:register_collector
 INSERT INTO collectors (name, version) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence
@@ -95,6 +103,9 @@ class Store:
         self._replay = Replay(settings, spool, self.statistics, self.complaints)
         spool.on_lost = self._lost
         self._registered = False
+        self._calculated: list[PolledPoint] = []
+        self._others: list[int] = []
+        self._others_asked = 0.0
 
     @property
     def connected(self) -> bool:
@@ -153,6 +164,31 @@ class Store:
         """Return the slots of the points of a block."""
         return self._points.place(points, interval_s)
 
+    async def calculate(self, lines: Mapping[int, ConnectionConfiguration], connection: Connection | None) -> None:
+        """Go on with the calculated points of these lines; without a connection nothing is known but what is read from now on."""
+        points = [point for line in lines.values() for point in line.calculated]
+        if points != self._calculated:
+            self._calculated = points
+            self._points.calculate(points, time.time_ns() // 1000)
+        ours = {point.id for line in lines.values() for unit in line.units for point in unit.points}
+        ours |= {point.id for point in points}
+        self._others = sorted(self._points.calculated.inputs() - ours) if self._points.calculated else []
+        if connection is not None and (unknown := self._points.cells.unknown()):
+            for row in await connection.fetch(READ_NEWEST, unknown):
+                self._points.cells.remember(*row)
+
+    async def _hear_of_others(self) -> None:
+        """Ask for the newest readings of inputs that other collectors poll."""
+        if not self._others or self._connection is None or monotonic() - self._others_asked < OTHERS_SECONDS:
+            return
+        self._others_asked = monotonic()
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                for row in await self._connection.fetch(READ_NEWEST, self._others):
+                    self._points.cells.hear(*row)
+        except TROUBLE as error:
+            self._disconnect(error)
+
     # -- flush
 
     async def run(self) -> None:
@@ -175,6 +211,7 @@ class Store:
     async def flush(self) -> None:
         """Store what is pending, in the database or else in the spool."""
         self._pending.clear()
+        await self._hear_of_others()
         answers, self._answers = self._answers, []
         start = monotonic()
         batch = decode(answers, self._points)

@@ -145,7 +145,8 @@ async def _stored(settings: Settings, name: str, chosen: tuple[str, ...]) -> Ask
     finally:
         await connection.close()
     if chosen:
-        points = [_chosen(points, number, text) for number, text in enumerate(dict.fromkeys(chosen), 1)]
+        asked = [_chosen(points, number, text) for number, text in enumerate(dict.fromkeys(chosen), 1)]
+        points = lines.with_inputs(asked, points)
     elif not points:
         raise DdmsError(Code.NOT_FOUND, f"{row['name']!r} has no points: give --point, such as holding:0:uint16")
     limits = RequestLimits(max_words=row["max_words"], max_bits=row["max_bits"], max_gap=row["max_gap"])

@@ -1,0 +1,10 @@
+"""Points that are calculated of others, and points that a register of their device scales."""
+
+from migrations.sql import run_file
+
+revision = "0055"
+down_revision = "0054"
+
+
+def upgrade() -> None:
+    run_file("0055_calculated_points")
