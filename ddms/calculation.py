@@ -32,10 +32,10 @@ def compute(program: Program, inputs: list[Term], size: int) -> Term:
             if step.operation == "number":
                 stack.append(Term(np.float64(step.number), np.int16(0)))
             elif step.operation == "input":
-                stack.append(inputs[step.count])
+                stack.append(inputs[step.place])
             else:
-                terms = stack[-step.count :]
-                del stack[-step.count :]
+                terms = stack[-step.terms :]
+                del stack[-step.terms :]
                 stack.append(_finite(_OPERATIONS[step.operation](*terms)))
         value = np.broadcast_to(stack[0].value, size) + 0.0  # also of -0.0 a 0
         quality = np.broadcast_to(stack[0].quality, size).astype(np.int16)

@@ -8,6 +8,7 @@ are called. How it is computed is in `ddms.calculation`.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from ddms import inputs
@@ -33,10 +34,11 @@ class Reference(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a program: put a `number`, or the input of this `place`, on the stack; or let an operation take `count` from it."""
+    """One step of a program: put a number, or the input of a place, on the stack; or let an operation take so many `terms` from it."""
 
     operation: str
-    count: int = 0
+    terms: int = 0
+    place: int = 0
     number: float = 0.0
 
 
@@ -86,7 +88,8 @@ def _tokens(text: str) -> Iterator[_Token]:
     place, end = 0, len(text.rstrip())
     while place < end:
         match = _TOKEN.match(text, place)
-        assert match is not None and match.lastgroup is not None  # noqa: S101 - any character is a sign
+        assert match is not None  # noqa: S101 - any character is a sign
+        assert match.lastgroup is not None  # noqa: S101 - as each is in a group
         word = match[match.lastgroup]
         if match.lastgroup == "word" and word.lower() in {*_WORDS, *FUNCTIONS}:
             word = word.lower()  # as spreadsheets write them
@@ -190,7 +193,7 @@ class _Parser:
             raise ValueError(
                 Sentence("it names more than {} points: make points of its parts, and add those up", MOST_INPUTS)
             )
-        self.steps.append(Step("input", place))
+        self.steps.append(Step("input", place=place))
 
     def _take(self, sign: str) -> None:
         if self._token.text != sign:
@@ -242,7 +245,7 @@ def renamed(text: str, change: Callable[[Reference], Reference]) -> str:
     """Return an expression with other names for its points, all else as it was written."""
     parts, done = [], 0
     tokens = list(_tokens(text))
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         if token.kind == "reference":
             before = _reference(token.text)
         elif token.kind == "word" and token.text not in _WORDS and after.text != "(":

@@ -21,7 +21,7 @@ from api.files.table import Table
 from api.files.yaml import OF_CALLERS, Limits, Node, dump, load, plain
 from api.graphql.payloads import snake
 from api.limits.types import LIMIT_FIELDS, LimitInput
-from api.points.types import POINT_FIELDS, PointInput
+from api.points.types import CALCULATED, POINT_FIELDS, PointInput
 from api.points.value_names import as_cell
 from ddms.endpoints import Endpoint
 from ddms.errors import DdmsError, Sentence
@@ -145,7 +145,8 @@ class _Reading:
         """Read a point; None when it has mistakes."""
         before = len(self.finder)
         found = values(cells, self.of_points, self.finder)
-        for name in _POINT_STAND_IN:
+        is_calculated = "expression" in cells and not cells["expression"].is_empty
+        for name in ("key",) if is_calculated else _POINT_STAND_IN:
             if name not in cells or cells[name].is_empty:
                 self.finder.add(place, name, "this is needed")
         if len(self.finder) == before:
@@ -157,7 +158,8 @@ class _Reading:
         """Check the cells of a point that could be read, although others could not."""
         unread = {name for name, cell in cells.items() if name not in found and not cell.is_empty}
         unread |= {name for name in _POINT_STAND_IN if name not in found}
-        for path, sentence in PointInput(**(_POINT_STAND_IN | found)).problems():
+        stand_in = {"key": "key"} if "expression" in found else _POINT_STAND_IN
+        for path, sentence in PointInput(**(stand_in | found)).problems():
             name = snake(path)
             alone = name in _CHECKED_ALONE or (name == "address" and not 0 <= found.get(name, 0) < ADDRESSES)
             if name in found and (alone or unread <= _CHECKED_ALONE):
@@ -436,11 +438,16 @@ def _write_csv(devices: list[DeviceInput], connections: Connections) -> str:
 
 def _rows(point: PointInput) -> Iterator[dict[str, Any]]:
     """Give a row for each limit of a point, or one."""
-    own = {name: getattr(point, name) for name in POINT_FIELDS}
+    own = {name: getattr(point, name) for name in fields_of(point)}
     if not point.limits:
         yield own
     for limit in point.limits or ():
         yield own | {column: getattr(limit, name) for column, name in LIMIT_COLUMNS.items()}
+
+
+def fields_of(point: PointInput) -> list[str]:
+    """Return what is written of a point: of a calculated one no register."""
+    return [name for name in POINT_FIELDS if not (point.expression and name in CALCULATED)]
 
 
 def _cell(value: Any) -> Any:
@@ -460,7 +467,7 @@ def _write_yaml(devices: list[DeviceInput], connections: Connections) -> str:
     if connections:
         tree["connections"] = [{"endpoint": endpoint, **settings} for endpoint, settings in connections.items()]
     tree["devices"] = [
-        plain(d, OWN_FIELDS) | {"points": [plain_point(p, POINT_FIELDS) for p in d.points]} for d in devices
+        plain(d, OWN_FIELDS) | {"points": [plain_point(p, fields_of(p)) for p in d.points]} for d in devices
     ]
     return dump(tree)
 

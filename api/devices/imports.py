@@ -24,6 +24,7 @@ from api.ground.database import Row, Statements
 from api.ground.limits import MOST_COST
 from api.limits.store import Limits, limits_of_devices, settled
 from api.limits.types import LIMIT_FIELDS, LimitInput, by_key
+from api.points.inputs import problems, refuse_lost, refuse_used
 from api.points.types import LIST_POINTS, POINT_FIELDS, PointInput
 from api.points.value_names import as_cell
 from api.profiles.followed import Followed, followed
@@ -223,8 +224,8 @@ async def import_devices(
         await _add_profiles(statements, contents.entries, stored, pay)
         steps = await aside(plan, contents.entries, stored, prune=prune)
         await aside(_notice, steps, stored)
-        for step in steps:
-            await _apply(statements, actor, step)
+        numbers = [await _apply(statements, actor, step) for step in steps]
+        await _settle(statements, dict(zip(numbers, steps, strict=True)))
         changes = [change for step in steps for change in step.changes]
         for connection in contents.connections.values():
             changes += await _connect(statements, actor, connection)
@@ -313,20 +314,37 @@ async def _profile(statements: Statements, name: str) -> Followed | DdmsError:
         return error
 
 
-async def _apply(statements: Statements, actor: Actor, step: Step) -> None:
+async def _settle(statements: Statements, steps: dict[int, Step]) -> None:
+    """Look up what is calculated, now that all devices are there; all mistakes are told."""
+    await refuse_used(statements, [number for number, step in steps.items() if step.after is None])
+    finder = Finder()
+    for wrong in await problems(statements, [number for number, step in steps.items() if step.after]):
+        step = steps.get(wrong.device)
+        keys = [point.key for point in step.after.points] if step and step.after else []
+        if step is None or step.entry is None or wrong.key not in keys:
+            raise DdmsError(Code.INVALID, wrong.sentence)
+        finder.add(*step.entry.place_of(f"points.{keys.index(wrong.key)}.{wrong.field}"), wrong.sentence)
+    finder.finish()
+    await refuse_lost(statements)
+
+
+async def _apply(statements: Statements, actor: Actor, step: Step) -> int:
+    """Do a step; return the number of its device."""
+    number = step.before.number if step.before else 0
     try:
-        if step.after is None and step.before:
-            await delete_device(statements, actor, step.before.number, keep_history=True)
-        elif step.after and step.before:
+        if step.after is None:
+            await delete_device(statements, actor, number, keep_history=True, settles=False)
+        elif step.before:
             await store_device(
-                statements, actor, step.before.number, step.before.device, step.after, remove_points=True
+                statements, actor, number, step.before.device, step.after, remove_points=True, settles=False
             )
-        elif step.after:
-            await create_device(statements, actor, step.after)
+        else:
+            number = await create_device(statements, actor, step.after, settles=False)
     except DdmsError as error:
         if step.entry is None or error.code in {Code.UNAVAILABLE, Code.TIMEOUT}:
             raise
         raise stop(*step.entry.place_of(error.field), error.message) from error
+    return number
 
 
 async def _connect(statements: Statements, actor: Actor, wanted: ConnectionEntry) -> list[ImportChange]:

@@ -20,6 +20,7 @@ from api.limits.store import (
     with_those_of_the_profile,
 )
 from api.limits.types import LimitInput
+from api.points.inputs import at, follow_name, refuse_used, settle
 from api.points.types import MOST_POINTS, PointInput
 from api.profiles.followed import followed, mark_points
 from api.retention.deletions import forget
@@ -49,14 +50,14 @@ LOCK_ANY_DEVICE = "-- ddms:lock_any_device\nSELECT version FROM devices WHERE id
 READ_POINTS = "-- ddms:read_points\nSELECT * FROM points WHERE device_id = $1 ORDER BY id"
 PUT_POINTS = """-- ddms:put_points
 INSERT INTO points AS p (device_id, key, name, unit, register_table, address, data_type, bit, length, byte_order, scale,
-       value_offset, counter, modulus, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, value_names, enabled)
+       value_offset, scale_by, expression, counter, modulus, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, value_names, enabled)
 SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (key text, name text, unit text, register_table text, address int,
-       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, counter boolean, modulus float8, interval_s int,
+       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, scale_by text, expression text, counter boolean, modulus float8, interval_s int,
        deadband float8, heartbeat_s int, valid_min float8, valid_max float8, sentinels float8[], value_names jsonb, enabled boolean)
 ON CONFLICT (device_id, key) DO UPDATE SET name = excluded.name, unit = excluded.unit,
        register_table = excluded.register_table, address = excluded.address, data_type = excluded.data_type,
        bit = excluded.bit, length = excluded.length, byte_order = excluded.byte_order, scale = excluded.scale,
-       value_offset = excluded.value_offset, counter = excluded.counter, modulus = excluded.modulus, interval_s = excluded.interval_s, deadband = excluded.deadband,
+       value_offset = excluded.value_offset, scale_by = excluded.scale_by, expression = excluded.expression, counter = excluded.counter, modulus = excluded.modulus, interval_s = excluded.interval_s, deadband = excluded.deadband,
        heartbeat_s = excluded.heartbeat_s, valid_min = excluded.valid_min, valid_max = excluded.valid_max,
        sentinels = excluded.sentinels, value_names = excluded.value_names, enabled = excluded.enabled
 """
@@ -123,7 +124,10 @@ class DeviceInput:
             if not (low <= value <= high if value is not None else name == "retention_days"):
                 yield name, Sentence("it must be from {} to {}", low, high)
         self.trend_point = (self.trend_point or "").strip() or None
+        of_points = [*problems_of_points(self.points)]
         for place, point in enumerate(self.points):
+            if None in {point.register_table, point.address, point.data_type} or point.expression:
+                continue
             if not point.register_table.is_bits and point.register.size > self.max_words:
                 yield (
                     f"points.{place}.{'data_type' if point.length is None else 'length'}",
@@ -138,7 +142,7 @@ class DeviceInput:
             self.groups = self.groups and checked_names(self.groups)
         except DdmsError as error:
             yield "groups", error.message
-        yield from problems_of_points(self.points)
+        yield from of_points
 
     def own(self) -> dict[str, Any]:
         """Return all but the points."""
@@ -204,8 +208,11 @@ def check_trend_point(device: DeviceInput) -> None:
         raise DdmsError(Code.INVALID, sentence, field="trend_point")
 
 
-async def create_device(statements: Statements, actor: Actor, device: DeviceInput) -> int:
-    """Store a checked device with its points and those of its profile; return its number."""
+async def create_device(statements: Statements, actor: Actor, device: DeviceInput, *, settles: bool = True) -> int:
+    """Store a checked device with its points and those of its profile; return its number.
+
+    Without `settles` the caller looks up what is calculated, when all devices are there.
+    """
     if device.profile is not None:
         profile = await followed(statements, device.profile)
         profile.lend_limits(device.points)
@@ -221,6 +228,8 @@ async def create_device(statements: Statements, actor: Actor, device: DeviceInpu
     await put_limits(statements, number, device.points)
     if device.profile is not None:
         await mark_points(statements, number)
+    if settles:
+        await settle(statements, [number], where=at(number, (point.key for point in device.points)))
     await put_in_groups(statements, actor, number, device.groups or [])
     await audit.record(statements, actor, "device.create", to_id(IdKind.DEVICE, number), after=plain(device))
     return number
@@ -256,8 +265,9 @@ async def store_device(
     after: DeviceInput,
     *,
     remove_points: bool,
+    settles: bool = True,
 ) -> None:
-    """Store a checked device over the one that is there."""
+    """Store a checked device over the one that is there; `settles` as of `create_device`."""
     keys = {point.key for point in after.points}
     missing = [key for key in (p.key for p in before.points) if key not in keys]
     if missing and not remove_points:
@@ -285,6 +295,11 @@ async def store_device(
     changed = [point for point in after.points if known.get(point.key) != point]
     await put_points(statements, number, changed)
     await put_limits(statements, number, changed, before.points)
+    followers: list[int] = []
+    if before.name != after.name:
+        followers = await follow_name(statements, actor, number, before.name, after.name)
+    if settles:
+        await settle(statements, [number, *followers], where=at(number, (point.key for point in after.points)))
     follows = after.profile is not None and any(point.limits for point in changed)
     if before.profile != after.profile or follows:
         await mark_points(statements, number)
@@ -305,7 +320,9 @@ async def put_points(statements: Statements, number: int, points: list[PointInpu
         await statements.value(PUT_POINTS, number, [point.row() for point in points])
 
 
-async def delete_device(statements: Statements, actor: Actor, number: int, *, keep_history: bool) -> int | None:
+async def delete_device(
+    statements: Statements, actor: Actor, number: int, *, keep_history: bool, settles: bool = True
+) -> int | None:
     """Delete a device, hiding it only or with its history; that is erased in the background: return the erasure's number.
 
     One that was deleted with its history kept can be deleted again without.
@@ -315,6 +332,8 @@ async def delete_device(statements: Statements, actor: Actor, number: int, *, ke
     before = await read_device(statements, number)
     if locked is None or before is None:
         raise unknown(number)
+    if settles:
+        await refuse_used(statements, [number], "id")
     if keep_history:
         await statements.value(HIDE_DEVICE, number)
     else:

@@ -8,12 +8,13 @@ from ddms.registers import ByteOrder, DataType, RegisterTable
 describe_enum(
     RegisterTable,
     name="RegisterTable",
-    description="The four tables of Modbus.",
+    description="The four tables of Modbus, and none.",
     values={
         "COIL": "Coils, one bit each, function 1; a manual's 00001 is address 0.",
         "DISCRETE_INPUT": "Discrete inputs, one bit each, function 2; a manual's 10001 is address 0.",
         "INPUT": "Input registers, 16 bits each, function 4; a manual's 30001 is address 0.",
         "HOLDING": "Holding registers, 16 bits each, function 3; a manual's 40001 is address 0.",
+        "CALCULATED": "None: the point is calculated of others, by its `expression`.",
     },
 )
 describe_enum(

@@ -38,6 +38,14 @@ class PointChanges:
     byte_order: ByteOrder | None = field(default=strawberry.UNSET, description="The order of its bytes.")
     scale: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset; not 0.")
     offset: float | None = field(default=strawberry.UNSET, description="value = raw × scale + offset.")
+    scale_by: str | None = field(
+        default=strawberry.UNSET,
+        description="By what registers of the same device it is multiplied besides; empty: by none.",
+    )
+    expression: str | None = field(
+        default=strawberry.UNSET,
+        description="What is computed of other points; a register that is given takes it away.",
+    )
     counter: bool | None = field(default=strawberry.UNSET, description="Whether it counts up, as a meter does.")
     modulus: float | None = field(
         default=strawberry.UNSET,

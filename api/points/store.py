@@ -14,13 +14,17 @@ from api.limits.store import (
     refuse_dangling,
     with_those_of_the_profile,
 )
-from api.points.types import MOST_POINTS, POINT_FIELDS, PointInput
+from api.points.inputs import at, follow_key, refuse_lost, settle
+from api.points.types import CALCULATED, MOST_POINTS, POINT_FIELDS, PointInput
 from api.profiles.followed import mark_points
 from api.retention.deletions import forget
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.registers import RegisterTable
 
 READ_KEYS = "-- ddms:read_point_keys\nSELECT key, id FROM points WHERE device_id = $1"
-FIND_POINT = "-- ddms:find_point\nSELECT * FROM points WHERE id = $1"
+FIND_POINT = """-- ddms:find_point
+SELECT p.*, d.name AS device_name FROM points p JOIN devices d ON d.id = p.device_id WHERE p.id = $1
+"""
 FIND_POINTS = (
     "-- ddms:find_points\nSELECT id, device_id, key FROM points WHERE id = any($1::int[]) ORDER BY device_id, id"
 )
@@ -54,6 +58,7 @@ async def create_points(statements: Statements, actor: Actor, device: int, point
     await put_points(statements, device, points)
     await put_limits(statements, device, points)
     await mark_points(statements, device)
+    await settle(statements, [device], where=at(device, (point.key for point in points)))
     await statements.value(TOUCH_DEVICE, device)
     after = {"points": [point.audited() for point in points]}
     await audit.record(statements, actor, "point.create", to_id(IdKind.DEVICE, device), after=after)
@@ -70,15 +75,21 @@ async def change_point(statements: Statements, actor: Actor, number: int, change
     await _lock(statements, device)
     before = await _point(statements, number)  # nobody changes it from here on
     values = {name: getattr(before, name) for name in (*POINT_FIELDS, "limits")}
+    changes = _of_one_kind(changes)
     after = _checked(PointInput(**values | changes), limits_are_given="limits" in changes)
     if after == before:
         return after
+    followers: list[int] = []
     if after.key != before.key:
         await statements.value(RENAME_KEY, number, after.key)
+        names = row["device_name"], before.key, after.key
+        followers = await follow_key(statements, actor, number, device, names)
     if any(limit.reference_key for limit in after.limits or ()):
         keys = {row["key"] for row in await statements.rows(READ_KEYS, device)}
         check_references([after], keys, where="")
     await put_points(statements, device, [after])
+    if followers or {"key", "expression", "scale_by", "data_type"} & changes.keys():
+        await settle(statements, [device, *followers])
     if "limits" in changes:
         await put_limits(statements, device, [after], [before])
     if after.key != before.key or "limits" in changes:
@@ -91,6 +102,15 @@ async def change_point(statements: Statements, actor: Actor, number: int, change
         before={name: old[name] for name in different}, after={name: new[name] for name in different},
     )  # fmt: skip
     return after
+
+
+def _of_one_kind(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes with what follows from them: what gets an expression has no register, and the other way round."""
+    if changes.get("expression"):
+        return CALCULATED | {"bit": None, "length": None} | changes
+    if changes.get("register_table", RegisterTable.CALCULATED) is not RegisterTable.CALCULATED:
+        return {"expression": ""} | changes
+    return changes
 
 
 def _checked(point: PointInput, *, limits_are_given: bool) -> PointInput:
@@ -123,6 +143,7 @@ async def delete_points(statements: Statements, actor: Actor, points: list[int])
         await audit.record(statements, actor, "point.delete", to_id(IdKind.DEVICE, device), before={"points": keys})
     await statements.value(DELETE_POINTS, points)
     await refuse_dangling(statements, list(by_device), "ids")
+    await refuse_lost(statements, "ids")
     named = ", ".join(row["key"] for row in found[:10]) + (", …" if found[10:] else "")
     await forget(statements, actor, points, subject=f"points: {named}")
 

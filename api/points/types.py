@@ -21,6 +21,7 @@ from api.limits.types import AlarmLimit, LimitInput, limits_of, own_problems
 from api.points.value_names import ValueName, ValueNameInput
 from ddms import inputs, value_names
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.expressions import Reference, parse
 from ddms.limits import faults
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
@@ -70,6 +71,13 @@ class Point:
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
+    scale_by: str = field(
+        description="By what registers the value is multiplied besides, `10 ** w_sf`; empty: by none."
+    )
+    expression: str = field(
+        description="Of a calculated point: what is computed, over points of the same device by their keys and of others as "
+        '`"Pump 1".flow`; empty for one that is read.'
+    )
     counter: bool = field(
         description="Whether it counts up, as a meter does: `series` then has its increase and its rate."
     )
@@ -154,9 +162,21 @@ class PointInput:
     key: str = field(
         description="A short name, unique in the device: lower-case letters, digits and `_`, a letter first."
     )
-    register_table: RegisterTable = field(description="The table it is read from.")
-    address: int = field(description="Protocol address, counted from 0: a manual's holding register 40001 is 0.")
-    data_type: DataType = field(description="What its bits mean.")
+    register_table: RegisterTable = field(
+        default=None,
+        graphql_type=RegisterTable | None,
+        description="The table it is read from; needed, unless it has an expression.",
+    )
+    address: int = field(
+        default=None,
+        graphql_type=int | None,
+        description="Protocol address, counted from 0: a manual's holding register 40001 is 0; needed, unless it has an expression.",
+    )
+    data_type: DataType = field(
+        default=None,
+        graphql_type=DataType | None,
+        description="What its bits mean; needed, unless it has an expression.",
+    )
     name: str = field(default="", description="A name for people; the key when left out.")
     unit: str = field(default="", description="Unit of the value, `m³/h`, at most 24 characters.")
     bit: int | None = field(
@@ -168,6 +188,16 @@ class PointInput:
     byte_order: ByteOrder = field(default=ByteOrder.ABCD, description="The order of its bytes.")
     scale: float = field(default=1.0, description="value = raw × scale + offset; not 0.")
     offset: float = field(default=0.0, description="value = raw × scale + offset.")
+    scale_by: str = field(
+        default="",
+        description="By what registers of the same device the value is multiplied besides: `10 ** w_sf` where a power of ten is in the "
+        "point `w_sf`, `1 / divisor`, `ct_ratio * pt_ratio`; an expression, at most 2,000 characters.",
+    )
+    expression: str = field(
+        default="",
+        description="Makes it a calculated point: `volts * amperes / 1000`, `if(running, power / flow, 0)`. It names points of the same device by "
+        'their keys, and of others as `"Pump 1".flow`; at most 2,000 characters and 100 points.',
+    )
     counter: bool = field(
         default=False, description="Whether it counts up, as a meter does: `series` then has its increase and its rate."
     )
@@ -218,6 +248,10 @@ class PointInput:
         yield from inputs.spell(self, "unit", partial(inputs.name, least=0, most=24))
         self.name = self.name or self.key
         yield from inputs.spell(self, "key", inputs.key)
+        if lacking := [*self._lacks()]:
+            yield from lacking
+            return
+        yield from self._expressions()
         for name, (low, high) in _RANGES.items():
             if not low <= getattr(self, name) <= high:
                 yield name, Sentence("it must be from {} to {}", low, high)
@@ -227,13 +261,53 @@ class PointInput:
             yield "valid_max", "validMax must be above validMin"
         yield from self._counts()
         yield from self._range()
-        if problem := self.register.problem():
+        if not self.expression and (problem := self.register.problem()):
             yield problem
         else:
             yield from self._sentinels()
             yield from self._names()
         if self.limits:
             yield from self.problems_of_limits()
+
+    def _lacks(self) -> Iterator[tuple[str, str]]:
+        """Give which fields of its register it lacks; what is calculated has none."""
+        self.expression, self.scale_by = self.expression.strip(), self.scale_by.strip()
+        for name, stand_in in CALCULATED.items():
+            if self.expression and getattr(self, name) is None:
+                setattr(self, name, stand_in)
+            elif getattr(self, name) is None:
+                yield name, "this is needed, unless the point has an expression"
+        if self.register_table is RegisterTable.CALCULATED and not self.expression:
+            yield "expression", "a calculated point has an expression over other points, as `volts * amperes`"
+
+    def _expressions(self) -> Iterator[tuple[str, str]]:
+        if self.expression:
+            for name, usual in _OF_CALCULATED.items():
+                if getattr(self, name) != usual:
+                    yield name, "what is calculated has none of this: leave it out, or write it into the expression"
+        if self.scale_by and self.data_type.is_text:
+            yield "scale_by", "a text is not scaled"
+        for name in ("expression", "scale_by"):
+            if getattr(self, name):
+                yield from ((name, sentence) for sentence in self._problems_of(name))
+
+    def _problems_of(self, name: str) -> Iterator[str]:
+        try:
+            named = parse(getattr(self, name)).references
+        except ValueError as error:
+            yield error.args[0]
+            return
+        if not named:
+            yield "it names no point: write the key of one, as `flow_rate`"
+        if Reference(self.key) in named:
+            yield "it names the point itself: name the points that it is made of"
+        if name == "scale_by" and any(one.device is not None for one in named):
+            yield "a value is scaled by registers of the same device: name them by their keys"
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The points that it is computed of or scaled by; it was checked."""
+        return parse(self.expression or self.scale_by).references if self.expression or self.scale_by else ()
 
     def _counts(self) -> Iterator[tuple[str, str]]:
         if not self.counter:
@@ -286,7 +360,7 @@ class PointInput:
                 yield name, "a limit is a finite number: leave it out for none"
         if self.data_type.is_text and limits != {"valid_min": None, "valid_max": None}:
             yield "valid_min" if self.valid_min is not None else "valid_max", "a text has no valid range"
-        elif span := value_span(self.data_type, self.scale, self.offset):
+        elif not self.scale_by and (span := value_span(self.data_type, self.scale, self.offset)):
             low, high = span
             if (self.valid_min is not None and self.valid_min > high) or (
                 self.valid_max is not None and self.valid_max < low
@@ -311,13 +385,14 @@ class PointInput:
             other_keys=other_keys,
             span=self._span(),
             data_type=self.data_type,
-            is_scaled=(self.scale, self.offset) != (1, 0),
+            is_scaled=(self.scale, self.offset, self.scale_by) != (1, 0, ""),
         ):
             yield f"limits.{fault.place}.{fault.field}", fault.sentence
 
     def _span(self) -> tuple[float, float]:
         """Return its smallest and its largest valid value."""
-        low, high = value_span(self.data_type, self.scale, self.offset) or (-math.inf, math.inf)
+        span = None if self.scale_by else value_span(self.data_type, self.scale, self.offset)
+        low, high = span or (-math.inf, math.inf)
         return (
             low if self.valid_min is None else max(low, self.valid_min),
             high if self.valid_max is None else min(high, self.valid_max),
@@ -360,6 +435,15 @@ class PointInput:
 COLUMNS = {"interval_seconds": "interval_s", "heartbeat_seconds": "heartbeat_s", "offset": "value_offset"}
 """Where a column has another name than the field."""
 POINT_FIELDS = tuple(f.name for f in fields(PointInput) if f.name != "limits")
+CALCULATED: dict[str, Any] = {
+    "register_table": RegisterTable.CALCULATED,
+    "address": 0,
+    "data_type": DataType.FLOAT64,
+}
+"""What a calculated point has in place of its register."""
+_OF_CALCULATED = CALCULATED | {
+    "bit": None, "length": None, "byte_order": ByteOrder.ABCD, "scale": 1.0, "offset": 0.0, "scale_by": "", "sentinels": [],
+}  # fmt: skip
 _LARGEST = 1.7e308
 _NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {
     kind for kind in DataType if kind.is_text or kind.is_time

@@ -5,14 +5,14 @@ from contextlib import nullcontext
 from dataclasses import replace
 from importlib.resources import files
 
-from api.devices.files import cells_of, place_of, plain_point, read_points
+from api.devices.files import cells_of, fields_of, place_of, plain_point, read_points
 from api.files.cells import readers, values
 from api.files.mistakes import Finder, Place
 from api.files.yaml import OF_FILES, Limits, Node, dump, load, plain
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.limits.store import limits_of_profiles
-from api.points.types import POINT_FIELDS, PointInput
+from api.points.types import PointInput
 from api.profiles.store import OWN_FIELDS, ProfileMap, change_profile, create_profile, differences, read_profile
 from api.profiles.types import LIST_PROFILE_POINTS, LIST_PROFILES, problems
 from api.profiles.wanted import Change
@@ -81,7 +81,7 @@ def _plain_point(point: PointInput) -> dict[str, object]:
     empty = PointInput(key="", register_table=point.register_table, address=0, data_type=point.data_type)
     told = [
         n
-        for n in POINT_FIELDS
+        for n in fields_of(point)
         if n in {"address", "register_table", "data_type"} or getattr(point, n) != getattr(empty, n)
     ]
     return plain_point(replace(point, limits=point.limits or None), told)

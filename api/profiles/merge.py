@@ -12,6 +12,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.ids import IdKind, to_id
+from api.points.inputs import settle
 from api.points.types import COLUMNS, POINT_FIELDS
 from api.profiles.merge_limits import bring_limits, differing_limits
 from api.profiles.wanted import Change, Wanted
@@ -20,7 +21,7 @@ from ddms.errors import Code, DdmsError, Sentence
 
 COLUMN_NAMES = tuple(COLUMNS.get(name, name) for name in POINT_FIELDS)
 _TOGETHER = (
-    ("register_table", "address", "data_type", "bit", "length", "byte_order"),
+    ("register_table", "address", "data_type", "bit", "length", "byte_order", "expression"),
     ("valid_min", "valid_max"),
     ("counter", "modulus"),
 )
@@ -123,6 +124,7 @@ async def bring(
         await forget(statements, actor, gone, subject=f"{len(gone)} points that left the profile")
     await statements.value(WRITE_POINTS, devices, after.points, before and before.points)
     await bring_limits(statements, devices, after, before)
+    await settle(statements, devices, where=lambda _: "points")
     touched = sorted({change.device_number for change in changes if change.device_number is not None})
     told = devices if before is None else touched
     were = {row["id"]: row["profile_id"] for row in await statements.rows(LIST_PROFILES_OF, told)}

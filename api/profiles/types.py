@@ -18,6 +18,7 @@ from api.ground.database import Database, Row
 from api.ground.ids import IdKind, from_id, to_id
 from api.limits.store import limits_of_profiles, references
 from api.limits.types import ProfileLimit
+from api.points.inputs import problems_within
 from api.points.types import POINT_FIELDS, PointInput
 from api.points.value_names import ValueName
 from api.profiles.store import OWN_FIELDS, ProfileMap
@@ -66,6 +67,8 @@ class ProfilePoint:
     byte_order: ByteOrder = field(description="The order of its bytes.")
     scale: float = field(description="value = raw × scale + offset.")
     offset: float = field(description="value = raw × scale + offset.")
+    scale_by: str = field(description="By what registers the value is multiplied besides; empty: by none.")
+    expression: str = field(description="Of a calculated point: what is computed; empty for one that is read.")
     counter: bool = field(description="Whether it counts up, as a meter does.")
     modulus: float | None = field(
         description="The value at which a counter begins at 0 again; null: as its data type says."
@@ -174,6 +177,8 @@ def problems(profile: ProfileMap) -> Iterator[tuple[str, str]]:
         yield from inputs.spell(profile, name, partial(inputs.text, most=most))
     found = list(problems_of_points(profile.points))
     yield from found or references(profile.points, {point.key for point in profile.points})
+    if not found:
+        yield from problems_within(profile.points)
 
 
 @output_type

@@ -107,10 +107,10 @@ class _Trial:
     def compute(self, points: list[PolledPoint]) -> None:
         """Compute what depends on other points, now that all are read: first what registers scale."""
         arrays, calculated = self._arrays, [point for point in points if point.is_calculated]
-        if any(point.scale_by for point in points):
+        arrays.calculate(calculated, _MOMENT)
+        if calculated or any(point.scale_by for point in points):
             for answer in self._answers:
                 self.values |= _values(*answer, arrays)
-        arrays.calculate(calculated, 0)
         if arrays.calculated is not None:
             arrays.calculated.wake()
             found = {int(reading["point_id"]): reading for reading in decode([], arrays).readings}

@@ -178,7 +178,7 @@ class Calculated:
         self,
         cells: Cells,
         points: Sequence[PolledPoint],
-        slots: NDArray[np.intp],
+        slots: Sequence[int],
         clock: int,
         before: "Calculated | None",
     ) -> None:
@@ -187,7 +187,9 @@ class Calculated:
         order = _ranked(points)
         self._formulas: list[_Formula] = []
         self._points: list[PolledPoint] = []
-        formula_of, row_of, slot_of = [], [], dict(zip((point.id for point in points), slots, strict=True))
+        slot_of = dict(zip((point.id for point in points), slots, strict=True))
+        formula_of: list[int] = []
+        row_of: list[int] = []
         for members in order.values():
             formula = _Formula(cells, parse(members[0].expression).program, members, clock)
             formula.at = np.array([known.get(point.id, clock) for point in members], np.int64)
@@ -218,8 +220,10 @@ class Calculated:
         }
 
     def wake(self) -> None:
-        """Let all be looked at that was not computed of what is known."""
+        """Let all be computed of what is known, whether it is due or not."""
         self._pending[:] = True
+        for formula in self._formulas:
+            formula.at[:] = _NEVER
 
     def inputs(self) -> set[int]:
         """Return the ids of all inputs."""

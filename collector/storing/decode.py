@@ -115,7 +115,7 @@ class PointArrays:
         """Go on with these calculated points; `clock` is the time, in microseconds UTC, from when on their inputs are waited for."""
         if not points and self.calculated is None:
             return
-        slots = np.concatenate([self.place([point], point.interval_s) for point in points]) if points else []
+        slots = [int(self.place([point], point.interval_s)[0]) for point in points]
         self.calculated = Calculated(self.cells, points, slots, clock, self.calculated) if points else None
         self.cells.is_followed = bool(points)
         self._note_cells()
@@ -297,7 +297,7 @@ def _judged(
 
 def _scaled(points: PointArrays, flat: _Flat, scaled: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return values and qualities of what registers scale, by what these registers hold now."""
-    slots, times, raw, answered = (part[scaled] for part in flat[:4])
+    slots, times, raw, answered = flat.slots[scaled], flat.times[scaled], flat.raw[scaled], flat.quality[scaled]
     by = points.scalers.factors(points.scaler[slots], times)
     value = raw * points.factor[slots] * by.value / points.divisor[slots] + points.addend[slots] / points.divisor[slots]
     value = _rounded(value)

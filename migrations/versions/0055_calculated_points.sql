@@ -20,9 +20,11 @@ CREATE TABLE point_inputs (
     point_id    int NOT NULL CONSTRAINT point_inputs_point_fkey REFERENCES points ON DELETE CASCADE,
     place       smallint NOT NULL,
     input_id    int CONSTRAINT point_inputs_input_fkey REFERENCES points ON DELETE SET NULL,
+    reference   text NOT NULL,
     CONSTRAINT point_inputs_pkey PRIMARY KEY (point_id, place)
 );
 CREATE INDEX point_inputs_input_idx ON point_inputs (input_id);
+COMMENT ON COLUMN point_inputs.reference IS 'How the expression names it';
 COMMENT ON TABLE point_inputs IS 'The points that expression or scale_by of a point names, in their order; an input that is null went, which the API refuses';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON point_inputs TO ddms_app;
