@@ -37,7 +37,7 @@ from api.groups.types import GroupQueries
 from api.limits.mutations import LimitMutations
 from api.permissions import enforce
 from api.points.mutations import PointMutations
-from api.points.types import PointQueries
+from api.points.queries import PointQueries
 from api.profiles.mutations import ProfileMutations
 from api.profiles.types import ProfileQueries
 from api.readings.latest import LatestQueries

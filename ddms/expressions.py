@@ -241,6 +241,21 @@ def parse(text: str) -> Expression:
     return _Parser(text).parse()
 
 
+def problems_of(text: str, key: str, *, is_factor: bool = False) -> Iterator[str]:
+    """Give what is wrong with an expression of the point of this key; a factor names points of its own device."""
+    try:
+        named = parse(text).references
+    except ValueError as error:
+        yield error.args[0]
+        return
+    if not named:
+        yield Sentence("it names no point: write the key of one, as `flow_rate`")
+    if Reference(key) in named:
+        yield Sentence("it names the point itself: name the points that it is made of")
+    if is_factor and any(one.device is not None for one in named):
+        yield Sentence("a value is scaled by registers of the same device: name them by their keys")
+
+
 def renamed(text: str, change: Callable[[Reference], Reference]) -> str:
     """Return an expression with other names for its points, all else as it was written."""
     parts, done = [], 0

@@ -41,6 +41,7 @@ class RegisterTable(StrEnum):
         return self in {RegisterTable.COIL, RegisterTable.DISCRETE_INPUT}
 
 
+MODBUS_TABLES = (RegisterTable.COIL, RegisterTable.DISCRETE_INPUT, RegisterTable.INPUT, RegisterTable.HOLDING)
 _FUNCTIONS = {
     RegisterTable.COIL: 1,
     RegisterTable.DISCRETE_INPUT: 2,

@@ -14,11 +14,11 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import SimData, SimDevice
 
-from ddms.registers import RegisterTable
+from ddms.registers import MODBUS_TABLES, RegisterTable
 from demo.inventory import PlantDevice, Spell
 from demo.model import Plant
 
-_TABLES = {table.function: table for table in RegisterTable}
+_TABLES = {table.function: table for table in MODBUS_TABLES}
 
 
 class Units:

@@ -214,6 +214,11 @@ class FieldRequestMutations:
         _check(0 <= unit_from <= unit_to <= 255, "unit ids are a range within 0 to 255", "unitTo")
         _check(0 <= address_from <= address_to < ADDRESSES, "addresses are a range within 0 to 65535", "addressTo")
         _check(bool(tables), "name at least one table", "tables")
+        _check(
+            RegisterTable.CALCULATED not in tables,
+            "what is calculated lies in no register: name one of the other tables",
+            "tables",
+        )
         asked = target | {
             "tables": list(dict.fromkeys(table.value for table in tables)), "unit_from": unit_from,
             "unit_to": unit_to, "address_from": address_from, "address_to": address_to,

@@ -4,24 +4,22 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
+from api.graphql.described import field, input_type, output_type, resolver
 from api.graphql.enums import reason_of
-from api.graphql.pages import After, Before, Connection, Descending, First, Last, Listing, Page
 from api.graphql.together import together
 from api.ground.database import Row
-from api.ground.ids import IdKind, from_id, from_ids, to_id
+from api.ground.ids import IdKind, to_id
 from api.limits.types import AlarmLimit, LimitInput, limits_of, own_problems
 from api.points.value_names import ValueName, ValueNameInput
 from ddms import inputs, value_names
 from ddms.errors import Code, DdmsError, Sentence
-from ddms.expressions import Reference, parse
+from ddms.expressions import Reference, parse, problems_of
 from ddms.limits import faults
 from ddms.quality import Quality, Reason, quality_of
 from ddms.registers import ByteOrder, DataType, Register, RegisterTable, sentinel, value_span
@@ -287,22 +285,10 @@ class PointInput:
                     yield name, "what is calculated has none of this: leave it out, or write it into the expression"
         if self.scale_by and self.data_type.is_text:
             yield "scale_by", "a text is not scaled"
-        for name in ("expression", "scale_by"):
-            if getattr(self, name):
-                yield from ((name, sentence) for sentence in self._problems_of(name))
-
-    def _problems_of(self, name: str) -> Iterator[str]:
-        try:
-            named = parse(getattr(self, name)).references
-        except ValueError as error:
-            yield error.args[0]
-            return
-        if not named:
-            yield "it names no point: write the key of one, as `flow_rate`"
-        if Reference(self.key) in named:
-            yield "it names the point itself: name the points that it is made of"
-        if name == "scale_by" and any(one.device is not None for one in named):
-            yield "a value is scaled by registers of the same device: name them by their keys"
+        if self.expression:
+            yield from (("expression", problem) for problem in problems_of(self.expression, self.key))
+        if self.scale_by:
+            yield from (("scale_by", problem) for problem in problems_of(self.scale_by, self.key, is_factor=True))
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -455,65 +441,3 @@ _RANGES: dict[str, tuple[float, float]] = {
     "scale": (-_LARGEST, _LARGEST),
     "offset": (-_LARGEST, _LARGEST),
 }
-
-
-class PointOrder(StrEnum):
-    """By what points are listed."""
-
-    CREATED = "created"
-    KEY = "key"
-    NAME = "name"
-
-
-describe_enum(
-    PointOrder,
-    name="PointOrder",
-    description="By what points are listed.",
-    values={
-        "CREATED": "By when they were added: nothing moves when one is renamed.",
-        "KEY": "By key.",
-        "NAME": "By name; upper and lower case are the same.",
-    },
-)
-POINTS: Listing[Point] = Listing(
-    "points",
-    """
-SELECT p.*, lower(p.name) AS by_name, l.time AS latest_time, l.value AS latest_value, l.text AS latest_text, l.quality AS latest_quality
-  FROM points p JOIN devices d ON d.id = p.device_id LEFT JOIN latest l ON l.point_id = p.id
- WHERE d.deleted_at IS NULL AND ($1::int[] IS NULL OR p.id = any($1)) AND ($2::int IS NULL OR p.device_id = $2)
-   AND ($3::text IS NULL OR position(lower($3) IN lower(p.name || ' ' || p.key)) > 0)
-   AND ($4::boolean IS NULL OR (p.enabled AND d.enabled) = $4)
-""",
-    parameters=4,
-    orders={PointOrder.CREATED: ("id", "int"), PointOrder.KEY: ("key", "text"), PointOrder.NAME: ("by_name", "text")},
-)
-
-
-@strawberry.type
-class PointQueries:
-    """Queries about points."""
-
-    @resolver
-    async def points(
-        self,
-        info: Info,
-        *,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        ids: Annotated[
-            list[strawberry.ID] | None, argument("Only these, at most 1,000; one that is unknown is left out.")
-        ] = None,
-        device: Annotated[strawberry.ID | None, argument("Only those of this device.")] = None,
-        text: Annotated[str | None, argument("Only those with this text in their name or key.")] = None,
-        enabled: Annotated[bool | None, argument("Only those that are read, or that are not.")] = None,
-        order_by: Annotated[PointOrder, argument("Their order.")] = PointOrder.CREATED,
-        descending: Descending = False,
-    ) -> Connection[Point]:
-        """Points of all devices, a page at a time."""
-        page = Page(first=first, after=after, last=last, before=before, order=order_by, descending=descending)
-        chosen = None if ids is None else from_ids(IdKind.POINT, ids, "ids", 1000)
-        of = None if device is None else from_id(IdKind.DEVICE, device, "device")
-        filters = chosen, of, text, enabled
-        return await POINTS.page(info.context.database, page, filters, lambda rows: [Point.of(row) for row in rows])

@@ -13,9 +13,9 @@ from ddms.cli import reach
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import Code, DdmsError
 from ddms.lines import LineSettings
-from ddms.registers import RegisterTable
+from ddms.registers import MODBUS_TABLES
 
-_TABLES = [table.value for table in RegisterTable]
+_TABLES = [table.value for table in MODBUS_TABLES]
 _SHOWN = 12
 
 
