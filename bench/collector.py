@@ -1,6 +1,7 @@
 """What polling costs: 1,000 units on 50 endpoints, 10 registers each second, beside Telegraf on the same plant.
 
-`DDMS_TEST_DATABASE_URL=… python -m bench.collector [--telegraf PATH] [--seconds N]`. CPU is the program's own (user
+`DDMS_TEST_DATABASE_URL=… python -m bench.collector [--telegraf PATH] [--seconds N]`; with `--calculated` what calculated
+points, registers that scale others and names on a tenth of the points cost, and nothing else. CPU is the program's own (user
 and system), per request of 10 registers; PostgreSQL and the plant are other processes.
 """
 
@@ -11,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,8 +35,10 @@ async def fresh_database(server: str, name: str) -> str:
     return url
 
 
-async def fill(url: str, *, endpoints: int = ENDPOINTS, units: int = UNITS, registers: int = REGISTERS) -> None:
-    """Make devices of `registers` uint16 points each, read each second."""
+async def fill(
+    url: str, *, endpoints: int = ENDPOINTS, units: int = UNITS, registers: int = REGISTERS, changes: Sequence[str] = ()
+) -> None:
+    """Make devices of `registers` uint16 points each, read each second; then change them by these statements."""
     connection = await asyncpg.connect(url)
     await connection.execute(
         "INSERT INTO connections (endpoint) SELECT 'tcp://127.0.0.1:' || ($1::int + e) FROM generate_series(0, $2::int - 1) e",
@@ -49,7 +53,52 @@ async def fill(url: str, *, endpoints: int = ENDPOINTS, units: int = UNITS, regi
         SELECT d.id, 'r' || a, 'Register ' || a, 'holding', a, 'uint16', 1 FROM devices d, generate_series(0, $1::int - 1) a""",
         registers,
     )
+    for statement in changes:
+        await connection.execute(statement)
     await connection.close()
+
+
+# A point of each ten becomes another: each device keeps as many.
+CALCULATE = """
+WITH made AS (
+    UPDATE points SET register_table = 'calculated', address = 0, data_type = 'float64', expression = 'if(r1 > 0, r0 / r1, 0) * 100'
+     WHERE key = 'r9' RETURNING id, device_id)
+INSERT INTO point_inputs (point_id, place, input_id, reference)
+SELECT m.id, CASE q.key WHEN 'r1' THEN 0 ELSE 1 END, q.id, q.key FROM made m JOIN points q ON q.device_id = m.device_id AND q.key IN ('r0', 'r1')
+"""
+SCALE = """
+WITH made AS (UPDATE points SET scale_by = '10 ** -r1' WHERE key = 'r9' RETURNING id, device_id)
+INSERT INTO point_inputs (point_id, place, input_id, reference)
+SELECT m.id, 0, q.id, q.key FROM made m JOIN points q ON q.device_id = m.device_id AND q.key = 'r1'
+"""
+NAME = """UPDATE points SET value_names = '{"0": {"name": "Off"}, "7": {"name": "Running", "color": "green"}}' WHERE key = 'r8'"""
+VARIANTS = {
+    "10 points that are read": (),
+    "9 that are read, one of them with names, 1 calculated": (CALCULATE, NAME),
+    "10 that are read, 1 of them scaled by another": (SCALE,),
+}
+
+
+def measure_calculated(server: str, seconds: int, rounds: int = 3) -> None:
+    """Measure the variants in turns, so that each meets the same machine; print the mean of the rounds, and each."""
+    found: dict[str, list[dict[str, float]]] = {label: [] for label in VARIANTS}
+    with tempfile.TemporaryDirectory() as name, plant(PORT, ENDPOINTS):
+        for _ in range(rounds):
+            for label, statements in VARIANTS.items():
+                url = asyncio.run(fresh_database(server, "ddms_bench"))
+                asyncio.run(fill(url, changes=statements))
+                found[label].append(measure_ddms(url, seconds, 1.0, Path(name)))
+    plain = sum(r["µs/request"] for r in found["10 points that are read"]) / rounds
+    print(f"\n{ENDPOINTS * UNITS} units on {ENDPOINTS} endpoints, each second, a flush each 1 s")
+    print(
+        "| each device has | µs CPU a request | each round | × | MiB | readings/s | bad |\n|---|---|---|---|---|---|---|"
+    )
+    for label, results in found.items():
+        cost = [r["µs/request"] for r in results]
+        mean = sum(cost) / rounds
+        rest = [sum(r[column] for r in results) / rounds for column in ("MiB", "readings/s", "bad")]
+        told = ", ".join(f"{one:.0f}" for one in cost)
+        print(f"| {label} | {mean:.1f} | {told} | {mean / plain:.2f} | {rest[0]:.0f} | {rest[1]:.0f} | {rest[2]:.0f} |")
 
 
 async def count(url: str, since: float, until: float) -> tuple[int, int]:
@@ -180,8 +229,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--telegraf", default=shutil.which("telegraf"))
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--calculated", action="store_true", help="what calculated points cost, and nothing else")
     arguments = parser.parse_args()
     server = os.environ["DDMS_TEST_DATABASE_URL"]
+    if arguments.calculated:
+        return measure_calculated(server, arguments.seconds)
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name, plant(PORT, ENDPOINTS):
         folder = Path(name)
@@ -194,7 +246,7 @@ def main() -> None:
             for label, database in (("Telegraf, discarding", None), ("Telegraf into PostgreSQL", url)):
                 results[label] = measure_telegraf(arguments.telegraf, database, arguments.seconds, folder)
     _print_costs(results)
-    print_lateness(server, max(arguments.seconds, 70))
+    return print_lateness(server, max(arguments.seconds, 70))
 
 
 def _print_costs(results: dict[str, dict[str, float]]) -> None:
