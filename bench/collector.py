@@ -67,7 +67,7 @@ INSERT INTO point_inputs (point_id, place, input_id, reference)
 SELECT m.id, CASE q.key WHEN 'r1' THEN 0 ELSE 1 END, q.id, q.key FROM made m JOIN points q ON q.device_id = m.device_id AND q.key IN ('r0', 'r1')
 """
 SCALE = """
-WITH made AS (UPDATE points SET scale_by = '10 ** -r1' WHERE key = 'r9' RETURNING id, device_id)
+WITH made AS (UPDATE points SET scale_by = '10 ** -(r1 % 3)' WHERE key = 'r9' RETURNING id, device_id)
 INSERT INTO point_inputs (point_id, place, input_id, reference)
 SELECT m.id, 0, q.id, q.key FROM made m JOIN points q ON q.device_id = m.device_id AND q.key = 'r1'
 """

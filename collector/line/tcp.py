@@ -181,7 +181,11 @@ class TcpLine(asyncio.Protocol):
             self._transaction = transaction = self._transaction % 0xFFFF + 1  # never 0, which some return always
             self._waiting[transaction] = exchange
             exchange.transaction, exchange.request, exchange.sent = transaction, request, now
-            self._transport.write(_FRAME.pack(transaction, request.tail))
+            try:
+                self._transport.write(_FRAME.pack(transaction, request.tail))
+            except RuntimeError:  # uvloop's, for a connection that was lost before we heard of it
+                self._transport = None
+                self._fail_all(Reason.CLOSED)
 
     # -- time
 
