@@ -18,27 +18,30 @@ _POWERS_OF_TEN = np.array([float(f"1e{power}") for power in range(-308, 309)])
 
 
 class Term(NamedTuple):
-    """Values, and the quality codes that they have; a constant is a single one."""
+    """Values, and the quality codes that they have; a single code is that of all."""
 
     value: Any
     quality: Any
 
 
-def compute(program: Program, inputs: list[Term], size: int) -> Term:
-    """Return what a program makes of its inputs, arrays of `size` values; NaN where the quality is bad."""
+def compute(program: Program, numbers: Array, inputs: list[Term]) -> Term:
+    """Return what a program makes of its numbers and inputs; NaN where the quality is bad.
+
+    `numbers` has a row for each point, and a column for each number of the program; inputs are arrays as long as it has rows.
+    """
     stack: list[Term] = []
     with np.errstate(all="ignore"):
         for step in program:
             if step.operation == "number":
-                stack.append(Term(np.float64(step.number), np.int16(0)))
+                stack.append(Term(numbers[:, step.place], np.int16(0)))
             elif step.operation == "input":
                 stack.append(inputs[step.place])
             else:
                 terms = stack[-step.terms :]
                 del stack[-step.terms :]
                 stack.append(_finite(_OPERATIONS[step.operation](*terms)))
-        value = np.broadcast_to(stack[0].value, size) + 0.0  # also of -0.0 a 0
-        quality = np.broadcast_to(stack[0].quality, size).astype(np.int16)
+        value = np.broadcast_to(stack[0].value, len(numbers)) + 0.0  # also of -0.0 a 0
+        quality = np.broadcast_to(stack[0].quality, len(numbers)).astype(np.int16)
     value[quality >= Reason.TIMEOUT] = np.nan
     return Term(value, quality)
 
@@ -78,10 +81,10 @@ def _divided(function: Callable[[Any, Any], Any]) -> Callable[[Term, Term], Term
 def _power(base: Term, exponent: Term) -> Term:
     quality = _fault(_worst(base, exponent), (base.value == 0) & (exponent.value < 0), Reason.DIVISION_BY_ZERO)
     value = np.power(base.value, exponent.value)
-    if np.ndim(base.value) == 0 and base.value == 10:  # exactly, as 0.001 is written
-        whole = np.nan_to_num(np.clip(exponent.value, -308, 308))
-        exact = _POWERS_OF_TEN[np.asarray(whole, np.intp) + 308]
-        value = np.where(whole == exponent.value, np.where(whole == np.rint(whole), exact, value), value)
+    if (tens := base.value == 10).any():  # exactly, as 0.001 is written
+        whole = np.rint(np.nan_to_num(np.clip(exponent.value, -308, 308)))
+        exact = _POWERS_OF_TEN[whole.astype(np.intp) + 308]
+        value = np.where(tens & (whole == exponent.value), exact, value)
     return Term(value, quality)
 
 

@@ -1,8 +1,8 @@
 """Expressions over points, as people write them: read into programs, never run as code of anything. Pure.
 
 `if(running, power / flow, 0)` names points of the same device by their keys; `"Meter 7".power` one of another device. A
-program is the expression in postfix, its inputs by number: devices of one profile have the same program, whatever they
-are called. How it is computed is in `ddms.calculation`.
+program is the expression in postfix, its inputs and constants by number: devices of one profile have the same program,
+whatever they are called, and so have those that differ in numbers only. How it is computed is in `ddms.calculation`.
 """
 
 import re
@@ -34,21 +34,21 @@ class Reference(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a program: put a number, or the input of a place, on the stack; or let an operation take so many `terms` from it."""
+    """One step of a program: put the number or the input of a place on the stack; or let an operation take so many `terms` from it."""
 
     operation: str
     terms: int = 0
     place: int = 0
-    number: float = 0.0
 
 
 Program = tuple[Step, ...]
 
 
 class Expression(NamedTuple):
-    """An expression that was read: its program, and the points that are its inputs, in the order of their places."""
+    """An expression that was read: its program, its numbers, and the points that are its inputs, in the order of their places."""
 
     program: Program
+    numbers: tuple[float, ...]
     references: tuple[Reference, ...]
 
 
@@ -106,6 +106,7 @@ class _Parser:
         self._next = 0
         self._depth = 0
         self.steps: list[Step] = []
+        self.numbers: list[float] = []
         self.references: dict[Reference, int] = {}
 
     @property
@@ -116,7 +117,7 @@ class _Parser:
         self._expression(0)
         if self._token.kind != "end":
             raise self._unexpected()
-        return Expression(tuple(self.steps), tuple(self.references))
+        return Expression(tuple(self.steps), tuple(self.numbers), tuple(self.references))
 
     def _expression(self, least: int) -> None:
         self._depth += 1
@@ -141,7 +142,8 @@ class _Parser:
             number = float(int(token.text, 16)) if token.text[:2] in {"0x", "0X"} else float(token.text)
             if number > LARGEST:
                 raise ValueError(Sentence("{} is more than a number can be", inputs.shortened(token.text, 20)))
-            self.steps.append(Step("number", number=number))
+            self.steps.append(Step("number", place=len(self.numbers)))
+            self.numbers.append(number)
         elif token.text in {"-", "+"}:
             self._expression(_SIGN)
             if token.text == "-":

@@ -102,52 +102,74 @@ def _lasts(point: PolledPoint, interval_s: int) -> list[int]:
     ]
 
 
+class _Table:
+    """What is computed by one program: a row for each point, with its numbers, its inputs' cells and how long these are believed."""
+
+    def __init__(self, program: Program, members: Sequence[tuple[tuple[float, ...], list[int], list[int]]]) -> None:
+        self.program = program
+        numbers, cells, lasts = zip(*members, strict=True)
+        self.numbers = np.array(numbers, np.float64).reshape(len(members), -1)
+        self.cells: Ints = np.array(cells, np.int64)
+        self.lasts: Ints = np.array(lasts, np.int64)
+
+    def compute(self, cells: Cells, rows: NDArray[np.intp], now: Ints) -> Term:
+        """Compute some rows, of these times."""
+        return compute(self.program, self.numbers[rows], cells.terms(self.cells[rows], self.lasts[rows], now))
+
+
 class Scalers:
     """What multiplies values of points: expressions over registers of the same device."""
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
-        self._programs: dict[Program, int] = {}
-        self._program: list[int] = []
-        self._inputs: list[tuple[list[int], list[int]]] = []
+        self._members: dict[Program, list[tuple[tuple[float, ...], list[int], list[int]]]] = {}
+        self._numbers: list[tuple[int, int]] = []
+        self._tables: list[_Table] | None = None
+        self._places = np.empty((0, 2), np.int64)
 
     def __bool__(self) -> bool:
-        return bool(self._inputs)
+        return bool(self._numbers)
 
     def add(self, point: PolledPoint, interval_s: int) -> int:
         """Return the number of what scales a point that is read every `interval_s` seconds."""
-        program = parse(point.scale_by).program
-        self._program.append(self._programs.setdefault(program, len(self._programs)))
-        self._inputs.append((self._cells.add(point.inputs), _lasts(point, interval_s)))
-        return len(self._inputs) - 1
+        program, numbers, _ = parse(point.scale_by)
+        members = self._members.setdefault(program, [])
+        self._numbers.append(([*self._members].index(program), len(members)))
+        members.append((numbers, self._cells.add(point.inputs), _lasts(point, interval_s)))
+        self._tables = None
+        return len(self._numbers) - 1
 
     def factors(self, numbers: NDArray[np.int32], now: Ints) -> Term:
         """Return what multiplies values that were read at these times; one of 0 is none: no device means it."""
+        tables = self._fit() if self._tables is None else self._tables
+        places = self._places[numbers]
         found = Term(np.ones(len(numbers)), np.zeros(len(numbers), np.int16))
-        which = np.array([self._program[number] for number in numbers.tolist()])
-        programs = list(self._programs)
-        for program in np.unique(which).tolist():
-            rows = np.flatnonzero(which == program)
-            inputs = [self._inputs[number] for number in numbers[rows].tolist()]
-            cells, lasts = (np.array(part, np.int64).reshape(len(rows), -1) for part in zip(*inputs, strict=True))
-            term = compute(programs[program], self._cells.terms(cells, lasts, now[rows]), len(rows))
+        for number in np.unique(places[:, 0]).tolist():
+            rows = np.flatnonzero(places[:, 0] == number)
+            term = tables[number].compute(self._cells, places[rows, 1], now[rows])
             found.value[rows] = term.value
             found.quality[rows] = np.where(term.value == 0, Reason.INPUT_BAD, term.quality)
         return found
 
+    def _fit(self) -> "list[_Table]":
+        self._places = np.array(self._numbers, np.int64)
+        self._tables = [_Table(program, members) for program, members in self._members.items()]
+        return self._tables
 
-class _Formula:
-    """Calculated points of one program and one rank: a row each, with a column for each input."""
+
+class _Formula(_Table):
+    """Calculated points of one program and one rank, and when each is due."""
 
     def __init__(self, cells: Cells, program: Program, points: Sequence[PolledPoint], clock: int) -> None:
-        self.program = program
-        shape = len(points), -1
-        self.cells = np.array([cells.add(point.inputs) for point in points], np.int64).reshape(shape)
-        self.lasts = np.array([_lasts(point, point.interval_s) for point in points], np.int64).reshape(shape)
-        intervals = np.array([point.input_intervals for point in points], np.int64).reshape(shape)
+        members = [
+            (parse(point.expression).numbers, cells.add(point.inputs), _lasts(point, point.interval_s))
+            for point in points
+        ]
+        super().__init__(program, members)
+        intervals = np.array([point.input_intervals for point in points], np.int64)
         own = np.array([point.interval_s for point in points], np.int64)
         self.waited = intervals <= own[:, np.newaxis]
-        fastest = np.minimum(own, intervals.min(axis=1, initial=own.max())) if self.cells.size else own
+        fastest = np.minimum(own, intervals.min(axis=1))
         self.turn = (own - fastest / 2) * _SECOND
         self.patience = own * (_SECOND * 3 // 2)
         self.at = np.full(len(points), clock, np.int64)
@@ -242,8 +264,7 @@ class Calculated:
             formula = self._formulas[number]
             rows, now = formula.due(self._cells, self._row_of[places])
             if len(rows):
-                terms = self._cells.terms(formula.cells[rows], formula.lasts[rows], now)
-                yield self._slots[first - self._row_of[first] + rows], now, compute(formula.program, terms, len(rows))
+                yield self._slots[first - self._row_of[first] + rows], now, formula.compute(self._cells, rows, now)
                 self._wake()
             first = last
         pending[:] = False

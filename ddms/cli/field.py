@@ -17,7 +17,7 @@ from ddms.errors import Code, DdmsError
 from ddms.lines import LineSettings
 from ddms.plan import PolledPoint, RequestLimits
 from ddms.quality import Reason
-from ddms.registers import ByteOrder, DataType, Register, RegisterTable, manual_address
+from ddms.registers import MODBUS_TABLES, ByteOrder, DataType, Register, RegisterTable, manual_address
 from ddms.settings import Settings
 
 FIND_DEVICE = """-- ddms:find_read_device
@@ -32,7 +32,7 @@ FIND_POINTS = "-- ddms:find_points\nSELECT * FROM points WHERE device_id = $1 OR
 _KNOWN = (
     "TABLE is one of {}; ADDRESS a whole number; TYPE one of {} (a string with its length, string/8, a bit with its number, bit/3); "
     "ORDER one of {}"
-).format(*(", ".join(member.value for member in kind) for kind in (RegisterTable, DataType, ByteOrder)))
+).format(*(", ".join(member.value for member in kind) for kind in (MODBUS_TABLES, DataType, ByteOrder)))
 
 
 class Asked(NamedTuple):

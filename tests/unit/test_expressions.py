@@ -17,7 +17,7 @@ def value(text: str, **points: float | Reason) -> float | Reason:
         Term(np.array([0.0 if isinstance(of, Reason) else float(of)]), np.array([of if isinstance(of, Reason) else 0], np.int16))
         for of in (points[one.key] for one in expression.references)
     ]  # fmt: skip
-    found = compute(expression.program, terms, 1)
+    found = compute(expression.program, np.array([expression.numbers]), terms)
     return Reason(found.quality[0]) if found.quality[0] else float(found.value[0])
 
 
@@ -102,4 +102,4 @@ def test_a_rename_changes_names_and_nothing_else():
 
 
 def test_devices_of_one_profile_share_their_program():
-    assert parse("u*i/1000").program == parse("volts * amperes / 1000").program != parse("u * u / 1000").program
+    assert parse("u*i/1000").program == parse("volts * amperes / 2").program != parse("u * u / 1000").program
