@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0055"
-down_revision = "0054"
+revision = "0056"
+down_revision = "0055"
 
 
 def upgrade() -> None:
-    run_file("0055_calculated_points")
+    run_file("0056_calculated_points")
