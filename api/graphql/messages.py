@@ -40,7 +40,8 @@ def _weight(text: str | None) -> float:
 
 def told(message: str) -> str:
     """Return a message in the language of the operation; one that is not in its table stays English."""
-    return translated(message, language_named(LANGUAGE.get()))
+    code = LANGUAGE.get()
+    return message if code == ENGLISH else translated(message, language_named(code))
 
 
 def translated(message: str, language: Language) -> str:
