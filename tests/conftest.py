@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "load: all but tests/unit: what talks to real parts in real time; .ci/run may repeat it alone"
     )
+    config.addinivalue_line("markers", "unmeasured: tries many cases of what others cover: coverage is not asked of it")
     idle = config.option.collectonly or config.option.help or config.option.version
     if idle or hasattr(config, "workerinput"):
         return
@@ -84,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure what tests of the parts cover, not journeys: being measured takes programs as long again as running."""
-    if _JOURNEYS not in item.path.parents:
+    if _JOURNEYS not in item.path.parents and not item.get_closest_marker("unmeasured"):
         return (yield)
     stopped = []  # a worker has two: it is a program that pytest-cov measures, and measures by pytest-cov itself
     while measured := coverage.Coverage.current():

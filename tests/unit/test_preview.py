@@ -77,6 +77,7 @@ def limits(dice: random.Random):
     yield Limit(kind=LimitKind.VALUE, alarm_values=(42, 46, 54), inverted=dice.random() < 0.5, **common)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(60))
 def test_the_preview_finds_what_the_collector_finds(seed):
     dice = random.Random(seed)
@@ -100,6 +101,7 @@ def each_second(dice: random.Random, size: int) -> tuple[Values, Values]:
     return every, Values(every.times[stored], every.values[stored])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(40))
 def test_what_a_deadband_kept_from_being_stored_was_compared_too(seed):
     dice = random.Random(seed)

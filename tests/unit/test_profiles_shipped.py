@@ -1,5 +1,6 @@
 """The profiles that come with DDMS: every file is whole, and decodes known words to known values."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ddms.registers import ADDRESSES, Field, layout
 FILES = sorted(shipped())
 
 
+@functools.cache
 def profile(name: str) -> ProfileMap:
     (found,) = read(shipped()[name])
     return found
