@@ -18,7 +18,7 @@ def chinese(message: str) -> str:
 
 def test_each_chinese_sentence_is_chinese_with_chinese_signs():
     for sentence, translation in languages()["zh"].tables[Product.MESSAGES].items():
-        assert re.search("[\u4e00-\u9fff]", translation), sentence
+        assert re.search("[\u4e00-\u9fff]", translation) or sentence == "webhook", sentence
         done = translation.format(*(f"<{place}>" for place in range(sentence.count("{}"))))
         assert not re.search(
             "[,;:] |[a-z]: ", re.sub("`[^`]*`|<.>|removePoints: true|[a-z]+: [A-Z][a-z]+", "", done)
