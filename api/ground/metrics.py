@@ -115,7 +115,7 @@ WEBHOOK_DELIVERIES = Counter(
     registry=REGISTRY,
 )
 WEBHOOK_WAITING = Gauge(
-    "ddms_webhook_waiting", "Messages that wait to be told to webhooks that are due", registry=REGISTRY
+    "ddms_webhook_waiting", "Messages that wait to be told to webhooks, counted once a minute", registry=REGISTRY
 )
 RETENTION_DUE = Gauge(
     "ddms_retention_due_timestamp_seconds",

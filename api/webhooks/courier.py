@@ -26,7 +26,7 @@ from ddms.settings import Settings
 CHANNEL = "ddms_webhooks"
 """Who changes a target or wakes its dead says so here."""
 WEBHOOKS = "webhooks"
-LOOK_SECONDS, FORGET_SECONDS, KEPT_DAYS = 2.0, 3600.0, 14
+LOOK_SECONDS, GATHER_SECONDS, COUNT_SECONDS, KEPT_DAYS = 2.0, 0.05, 60.0, 14
 DELAYS = (5, 15, 60, 300, 900, 1800)
 """Seconds until a target that failed is tried again, by how often it did; then each hour. A fifth more or less."""
 LAST_DELAY = 3600
@@ -34,8 +34,7 @@ REFUSED_FOR_GOOD, REFUSALS = {400, 413, 415, 422}, 3
 """Answers that speak of the message and not of the target: so many of them, and the next message has its turn."""
 
 FIND_DUE = """-- ddms:find_due_webhooks
-SELECT w.id, (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.state = 'waiting') AS waiting
-  FROM webhooks w WHERE w.enabled AND coalesce(w.next_at <= now(), true)
+SELECT w.id FROM webhooks w WHERE w.enabled AND coalesce(w.next_at <= now(), true)
    AND EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.state = 'waiting')
 """
 # What is due when its target could not be told for a day is not tried one by one.
@@ -43,10 +42,11 @@ EXPIRE = """-- ddms:expire_deliveries
 UPDATE webhook_deliveries d SET state = 'dead', error = coalesce(d.error, w.last_error) FROM webhooks w
  WHERE w.id = d.webhook_id AND w.id = $1 AND d.state = 'waiting' AND d.expires_at < now() AND w.failing_since IS NOT NULL
 """
+# After the one before, so that what is done need not be looked through.
 READ_NEXT = """-- ddms:read_next_delivery
 SELECT d.id, d.event, d.body, d.attempts, w.url, w.failures, array_remove(array[w.secret, CASE WHEN w.old_until > now() THEN w.old_secret END], NULL) AS keys
   FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
- WHERE w.id = $1 AND w.enabled AND d.state = 'waiting' ORDER BY d.id LIMIT 1
+ WHERE w.id = $1 AND w.enabled AND d.state = 'waiting' AND d.id > $2 ORDER BY d.id LIMIT 1
 """
 NOTE_ATTEMPT = """-- ddms:note_delivery
 UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, tried_at = now(), status = $3, error = $4, seconds = $5
@@ -58,6 +58,7 @@ UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_si
 NOTE_WELL = """-- ddms:note_webhook_well
 UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_error = NULL WHERE id = $1 AND failing_since IS NOT NULL
 """
+COUNT_WAITING = "-- ddms:count_waiting_deliveries\nSELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'"
 FORGET = "-- ddms:forget_deliveries\nDELETE FROM webhook_deliveries WHERE created_at < now() - make_interval(days => $1) AND state <> 'waiting'"
 
 logger = logging.getLogger("api.webhooks")
@@ -107,7 +108,7 @@ class _Round:
     def __init__(self, settings: Settings, database: Database, wake: asyncio.Event) -> None:
         self._settings, self._database, self._wake = settings, database, wake
         self._telling: dict[int, asyncio.Task[None]] = {}
-        self._forget_at = 0.0
+        self._count_at = 0.0
 
     async def run(self, goes_on: Callable[[], bool]) -> None:
         async with self._database.connection() as statements:
@@ -117,7 +118,8 @@ class _Round:
                 self._wake.clear()
                 behind = await self._queue(feed)
                 await self._tell()
-                await self._forget()
+                await self._keep_house()
+                await asyncio.sleep(GATHER_SECONDS)  # what comes in a burst is queued together
                 if not behind:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):
@@ -134,7 +136,6 @@ class _Round:
     async def _tell(self) -> None:
         """Begin to tell each target that is due and is not being told."""
         due = await self._database.rows(FIND_DUE)
-        WEBHOOK_WAITING.set(sum(row["waiting"] for row in due))
         for number in {row["id"] for row in due} - self._telling.keys():
             task = self._telling[number] = asyncio.create_task(self._told(number))
             task.add_done_callback(partial(self._ended, number))
@@ -149,7 +150,9 @@ class _Round:
         sender = Sender(self._settings.webhook_targets)
         try:
             await self._database.value(EXPIRE, number)
-            while row := await self._database.row(READ_NEXT, number):
+            before = 0
+            while row := await self._database.row(READ_NEXT, number, before):
+                before = row["id"]
                 outcome = await sender.send(row["url"], row["keys"], row["event"], row["body"].encode())
                 if not await self._noted(number, row, outcome):
                     return
@@ -172,8 +175,10 @@ class _Round:
             logger.warning("the webhook wh_%s fails: %s", number, outcome.error)
         return False
 
-    async def _forget(self) -> None:
+    async def _keep_house(self) -> None:
+        """Forget what is old, and tell the metrics how much waits, now and then."""
         now = asyncio.get_running_loop().time()
-        if now >= self._forget_at:
-            self._forget_at = now + FORGET_SECONDS
+        if now >= self._count_at:
+            self._count_at = now + COUNT_SECONDS
             await self._database.value(FORGET, KEPT_DAYS)
+            WEBHOOK_WAITING.set(await self._database.value(COUNT_WAITING))

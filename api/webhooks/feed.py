@@ -21,11 +21,11 @@ _VISIBLE = "transaction >= $1::text::xid8 AND {0}.transaction < pg_snapshot_xmax
 QUEUE_EVENTS = f"""-- ddms:queue_events
 WITH alarm AS MATERIALIZED (
     SELECT e.*, 'aev_' || e.id AS event_key FROM alarm_events e
-     WHERE e.{_VISIBLE.format("e")} AND NOT 'aev_' || e.id = any($3::text[]) ORDER BY e.id LIMIT $2
+     WHERE e.{_VISIBLE.format("e")} AND 'aev_' || e.id <> all($3::text[]) ORDER BY e.id LIMIT $2
 ), state AS MATERIALIZED (
     SELECT c.*, 'dst_' || c.device_id || '_' || (extract(epoch FROM c.time) * 1000000)::bigint AS event_key FROM device_state_changes c
      WHERE c.{_VISIBLE.format("c")}
-       AND NOT 'dst_' || c.device_id || '_' || (extract(epoch FROM c.time) * 1000000)::bigint = any($3::text[]) ORDER BY c.time LIMIT $2
+       AND 'dst_' || c.device_id || '_' || (extract(epoch FROM c.time) * 1000000)::bigint <> all($3::text[]) ORDER BY c.time LIMIT $2
 ), told AS (
     SELECT w.id AS webhook_id, e.event_key, e.recorded_at AS at, e.id AS place, 'alarm.' || e.event AS type, {_TIME.format("e.recorded_at")} AS timestamp,
            jsonb_build_object('alarmId', 'alm_' || e.alarm_id, 'event', e.event, 'state', e.state, 'priority', e.priority, 'kind', e.kind, 'source', a.source,

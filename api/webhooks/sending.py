@@ -8,11 +8,15 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 import asyncio
 import hmac
 import secrets
+import socket
 import ssl
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any
@@ -55,6 +59,26 @@ class _Refused(Exception):  # noqa: N818 - the address is
     """An address that may not be spoken to."""
 
 
+_NAMES = ThreadPoolExecutor(16, "webhook-names")
+"""A look-up that hangs cannot be ended: it holds up no thread that others wait for."""
+
+
+async def _addresses(host: str) -> list[str]:
+    """Return the addresses of a host, each once."""
+    with suppress(ValueError):
+        return [str(ip_address(host))]
+    found = await asyncio.get_running_loop().run_in_executor(
+        _NAMES, partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+    )
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whose certificates are believed: read once, since that takes a while."""
+    return ssl.create_default_context()
+
+
 class _Guarded(httpcore2.AnyIOBackend):
     """Connects to allowed addresses only: what is checked is what is connected to."""
 
@@ -64,8 +88,7 @@ class _Guarded(httpcore2.AnyIOBackend):
 
     async def connect_tcp(self, host: str, port: int, *arguments: Any, **named: Any) -> httpcore2.AsyncNetworkStream:
         """Look a name up, and connect to the first address that is allowed and answers; of forbidden ones none is tried."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        addresses = await _addresses(host)
         for address in addresses:
             if not self._targets.may_reach(host, ip_address(address.partition("%")[0])):
                 raise _Refused(address)
@@ -82,7 +105,7 @@ class Sender:
 
     def __init__(self, targets: Iterable[str]) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trust(),
             max_connections=1,
             keepalive_expiry=30.0,
             network_backend=_Guarded(Targets.of(targets)),
@@ -103,7 +126,7 @@ class Sender:
             error = Sentence("{} is not among DDMS_WEBHOOK_TARGETS", str(refused))
         except TimeoutError:
             error = Sentence("no answer in {} s", f"{SECONDS:.0f}")
-        except (OSError, ssl.SSLError, UnicodeError, *_BROKEN) as broken:
+        except Exception as broken:  # noqa: BLE001 - whatever a target does is its own failure
             error = f"{type(broken).__name__}: {broken}"[:_ANSWER_BYTES].rstrip(": ")
         return Outcome(status=status, error=error, seconds=time.monotonic() - began)
 
@@ -126,11 +149,6 @@ class Sender:
                 return response.status, Sentence("it leads elsewhere ({}), which is not followed", response.status)
             said = (await _begun(response, _ANSWER_BYTES)).decode("utf-8", "replace").strip()
             return response.status, f"{response.status} {said}".strip()[:_ANSWER_BYTES]
-
-
-_BROKEN = (
-    httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, httpcore2.ProxyError,
-)  # fmt: skip
 
 
 async def _begun(response: httpcore2.Response, most: int) -> bytes:

@@ -140,7 +140,7 @@ async def test_a_failing_target_is_tried_again_in_order_and_what_is_given_up_can
     receiver.answer = says(500, body=b"out of order")
     await alarmed(owner, Event.RAISED, Event.CLEARED)
     first = (await receiver.wait(1))[0].event
-    await until(owner, "failures = 1 FROM webhooks")
+    await until(owner, "failures = 1 AND (SELECT count(*) FROM webhook_deliveries) = 2 FROM webhooks")
     (listed,) = await api.ask(LIST, "admin")
     assert (listed["waiting"], listed["lastError"], listed["lastDelivery"]["attempts"]) == (2, "500 out of order", 1)
     assert listed["nextAttemptAt"] is not None
