@@ -231,7 +231,7 @@ async def follow_key(
         is_meant = row["device_id"] == device if one.device is None else one.device.lower() == name.lower()
         return one._replace(key=new) if is_meant and one.key == old else one
 
-    await _refuse_unseen(statements, device, old, "key")
+    await _refuse_unseen(statements, device, new, "key")  # it has the new one by now
     return await _follow(statements, actor, change, point=point)
 
 

@@ -14,6 +14,7 @@ from ddms.quality import UNIT_FAILURES, Reason, reason_of
 
 MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing so far is left alone
 _MOMENT = 1_000_000_000_000  # when all of a trial is read, in microseconds: any time long after 0 will do
+_IN_A_CIRCLE = {"value": np.nan, "quality": Reason.INPUT_STALE}  # what is not saved yet may be
 _LIMITS = ("max_words", "max_bits", "max_gap")
 _LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
@@ -114,7 +115,7 @@ class _Trial:
         if arrays.calculated is not None:
             arrays.calculated.wake()
             found = {int(reading["point_id"]): reading for reading in decode([], arrays).readings}
-            self.values |= {point.id: _value(point, None, found[point.id]) for point in calculated if point.id in found}
+            self.values |= {point.id: _value(point, None, found.get(point.id, _IN_A_CIRCLE)) for point in calculated}
 
 
 async def _request(

@@ -245,7 +245,7 @@ class Calculated:
         """Let all be computed of what is known, whether it is due or not."""
         self._pending[:] = True
         for formula in self._formulas:
-            formula.at[:] = _NEVER
+            formula.at[:] = 2 * _NEVER  # long before an input that was never read
 
     def inputs(self) -> set[int]:
         """Return the ids of all inputs."""
