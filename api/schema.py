@@ -24,6 +24,7 @@ from api.backups.store import BackupQueries
 from api.connections.mutations import ConnectionMutations
 from api.connections.plan import PlanQueries
 from api.connections.types import ConnectionQueries
+from api.devices.availability import AvailabilityQueries
 from api.devices.imports import ImportMutations
 from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
@@ -40,9 +41,11 @@ from api.points.mutations import PointMutations
 from api.points.queries import PointQueries
 from api.profiles.mutations import ProfileMutations
 from api.profiles.types import ProfileQueries
+from api.readings.combined import CombinedQueries
 from api.readings.latest import LatestQueries
 from api.readings.mutations import ReadingMutations
 from api.readings.series import SeriesQueries
+from api.readings.values import ValueQueries
 from api.retention.deletions import ErasureQueries
 from api.retention.types import RetentionQueries
 from api.site.configuration import ConfigurationMutations, ConfigurationQueries
@@ -60,7 +63,9 @@ class Query(
     AlarmQueries,
     AnnotationQueries,
     AuditQueries,
+    AvailabilityQueries,
     BackupQueries,
+    CombinedQueries,
     ConfigurationQueries,
     ConnectionQueries,
     DeviceQueries,
@@ -85,6 +90,7 @@ class Query(
     TokenQueries,
     UserQueries,
     WebhookQueries,
+    ValueQueries,
 ):
     """What can be read."""
 

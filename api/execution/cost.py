@@ -37,6 +37,7 @@ from strawberry.types.field import StrawberryField
 
 from api.graphql.context import Context
 from api.ground.limits import MOST_COST, PAGE_SIZE
+from api.ground.prices import is_of_hours, priced_points, priced_rows
 from ddms.errors import Sentence
 
 Arguments: TypeAlias = Mapping[str, Any]
@@ -46,6 +47,10 @@ _COLUMN, _STATEMENT = 0.01, 10.0
 _LIST = 10  # of a list whose length nobody knows before
 _POINTS = 20  # of a device
 _READ_A_DAY = 86.4  # readings of a point that is read each ten seconds, a hundredth each
+_OF_A_STATE, _OF_A_SKETCH = (
+    50,
+    5,
+)  # of a point and day: what a pump with twelve starts is looked at for, and 24 sketches
 _LIMITS = 2  # of a point
 _COUNTED_A_DAY = 50  # of the journal, which is read once for each part that is asked for
 _ALL_ROWS = 10_000  # of `latest` without a choice
@@ -66,8 +71,28 @@ def _chosen(arguments: Arguments) -> int:
     return _ALL_ROWS if points is None and devices is None else len(points or ()) + _POINTS * len(devices or ())
 
 
+def _of_choice(arguments: Arguments) -> int:
+    return priced_points(*(arguments.get(name) for name in ("points", "devices", "groups", "keys")))
+
+
 def _rows(arguments: Arguments) -> int:
-    return len(arguments["points"]) * _between(arguments.get("maxPoints"), 10_000, 1_000_000)
+    most = _between(arguments.get("maxPoints"), 10_000, 1_000_000)
+    end = arguments.get("to") or datetime.now(UTC)
+    return priced_rows(end - arguments["from"], arguments.get("bucket"), arguments.get("calendar"), most)
+
+
+def _looked_at(arguments: Arguments) -> int:
+    """Return what the database looks at for states and percentiles, beside the rollups that it takes as they are."""
+    each = float(_OF_A_STATE * (arguments.get("state") is not None))
+    if arguments.get("percentiles"):
+        each += _OF_A_SKETCH if arguments.get("calendar") or is_of_hours(arguments.get("bucket")) else _READ_A_DAY
+    return int(_of_choice(arguments) * _days(arguments) * each)
+
+
+def _combined(arguments: Arguments) -> int:
+    days, rows = _days(arguments), _rows(arguments) * _COLUMN
+    each = [_OF_A_STATE * days if term.get("state") else 0 for term in arguments["of"]]
+    return int(sum(_of_choice(term) * (1 + rows + more) for term, more in zip(arguments["of"], each, strict=True)))
 
 
 def _between(given: int | None, usual: int, most: int) -> int:
@@ -98,6 +123,9 @@ def _days(arguments: Arguments) -> float:
 EXTENTS: dict[str, Callable[[Arguments], int]] = {
     "Query.alarmPerformance": lambda arguments: int(_COUNTED_A_DAY * _days(arguments)),
     "Query.alarmPreview": lambda arguments: int(_READ_A_DAY * _days(arguments) * max(1, len(arguments["limits"]))),
+    "Query.combined": _combined,
+    "Query.series": _looked_at,
+    "Query.valuesAt": lambda arguments: _of_choice(arguments) * len(arguments["at"]),
 }
 """What a field costs by the extent of its arguments, beside what is selected of it."""
 LENGTHS: dict[str, Callable[[Arguments], int]] = {
@@ -109,7 +137,11 @@ LENGTHS: dict[str, Callable[[Arguments], int]] = {
     "ModbusConnection.devices": lambda _: _POINTS,
     **dict.fromkeys((f"Mutation.{name}" for name in CHANGES_OF_ALARMS), _alarms),
     "Query.alarmPreview": lambda arguments: len(arguments["limits"]),
-    "Query.series": lambda arguments: len(arguments["points"]),
+    "Query.series": _of_choice,
+    "Query.availability": lambda arguments: _between(arguments.get("first"), 100, 1_000),
+    "Query.valuesAt": lambda arguments: min(10_000, _of_choice(arguments) * len(arguments["at"])),
+    "Combined.values": lambda _: 5,
+    "SeriesColumns.percentiles": lambda _: 3,
     "Query.configurationFields": lambda _: 40,
     "Query.retentionRuns": lambda arguments: _between(arguments.get("first"), 1000, 1000),
     "RetentionPreview.devices": lambda arguments: _between(arguments.get("first"), 1000, 1000),
@@ -129,7 +161,8 @@ ROWS: dict[str, Callable[[Arguments], int]] = {
     "Query.alarmPerformance": lambda arguments: int(_days(arguments) * 144),
     "Query.alarmPreview": lambda arguments: _between(arguments.get("occurrences"), 10, 1000),
     "Query.latest": _chosen,
-    "Query.series": lambda arguments: _rows(arguments) // max(1, len(arguments["points"])),
+    "Query.combined": _rows,
+    "Query.series": _rows,
     "Subscription.alarms": lambda arguments: _between(arguments.get("first"), 500, 2000),
     "Subscription.readings": _chosen,
 }

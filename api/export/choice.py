@@ -29,6 +29,7 @@ PARAMETERS = {
     "bucket": "instead of a level: buckets of PT15M, PT8H, P1W, P1M, P3M, P1Y, those of the time zone",
     "origin": "a time at which a bucket begins: with PT8H and 2026-01-01T06:00 shifts begin at 6, 14 and 22 o'clock",
     "calendar": "instead of a level: buckets of the site's calendar: hour, shift, day, week, month, quarter, year, fiscal_quarter or fiscal_year",
+    "state": "of buckets: what state_seconds and starts are about: > 0, 1..5, a number or the name of a value",
     "shape": "long (a row for each reading), wide (a row for each time, a column for each point) or annotations (what people wrote down of it)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
@@ -114,6 +115,7 @@ class ExportChoice:
     bucket: str | None = None
     origin: datetime | None = None
     calendar: Calendar | None = None
+    state: str | None = None
     shape: FileShape = FileShape.LONG
     step: timedelta | None = None
     timezone: str = ""
@@ -152,6 +154,7 @@ class ExportChoice:
             bucket=values["bucket"][0] if "bucket" in values else None,
             origin=ends.get("origin"),
             calendar=_one_of(Calendar, "calendar", values) if "calendar" in values else None,
+            state=values["state"][0] if "state" in values else None,
             shape=_one_of(FileShape, "shape", values),
             step=_step(values),
             timezone=zone.key if zone else "",
@@ -181,6 +184,12 @@ class ExportChoice:
         check_origin(self.origin)
         if self.origin and not self.length:
             raise DdmsError(Code.INVALID, "raw readings have no buckets: give a bucket to the origin", field="origin")
+        if self.state and not (self.length and self.shape is FileShape.LONG):
+            raise DdmsError(
+                Code.INVALID,
+                "a state is for buckets in the long shape: give a level, a bucket or a calendar",
+                field="state",
+            )
         if self.step and (self.length or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
         self._check_format()

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.export.plan import Exported, ExportPlan
-from api.export.statements import DIGITS, LEVEL_COLUMNS, RAW_COLUMNS, buckets_of, wanted_of
+from api.export.statements import (
+    DIGITS,
+    LEVEL_COLUMNS,
+    RAW_COLUMNS,
+    STATES,
+    WITHOUT_STATES,
+    buckets_of,
+    state_of_point,
+    wanted_of,
+)
 from api.ground.buckets import Calendar
 from ddms.database import Connection
 from ddms.quality import Reason
@@ -27,8 +36,9 @@ SELECT time, coalesce(value, 'NaN') AS value, quality FROM readings WHERE point_
 LEVEL_ROWS = """-- ddms:export_level_rows
 SELECT b.time, coalesce(average, 'NaN'), coalesce(lowest, 'NaN'), coalesce(highest, 'NaN'), coalesce(first, 'NaN'), coalesce(last, 'NaN'),
        count::float8, good, coalesce(weighted, 'NaN'), coalesce(covered, 'NaN'),
-       coalesce(increase, 'NaN'), coalesce(rate, 'NaN'), coalesce(restarts::float8, 'NaN'), worst
-  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6, $8, $7) b
+       coalesce(increase, 'NaN'), coalesce(rate, 'NaN'), coalesce(restarts::float8, 'NaN'),
+       coalesce(deviation, 'NaN'), coalesce(s.in_state, 'NaN'), coalesce(s.entered::float8, 'NaN'), worst
+  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6, $8, $7) b {states} ORDER BY b.time
 """
 SHIFT_NAMES = """-- ddms:export_shift_names
 SELECT starts, name FROM configuration CROSS JOIN LATERAL shift_spans(time_zone, $1, $2)
@@ -120,7 +130,12 @@ class _Writer:
         self._raw = raw
         self._shifts = shifts
         text = pa.string()
-        kinds = {"time": pa.timestamp("us", tz="UTC"), "count": pa.int32(), "restarts": pa.int32()}
+        kinds = {
+            "time": pa.timestamp("us", tz="UTC"),
+            "count": pa.int32(),
+            "restarts": pa.int32(),
+            "starts": pa.int32(),
+        }
         kinds |= dict.fromkeys(("device", "point", "name", "unit", "text", "shift", "quality", "reason"), text)
         names = RAW_COLUMNS if raw else LEVEL_COLUMNS
         self.schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in names])
@@ -179,7 +194,14 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
         found = await connection.fetch(SHIFT_NAMES, choice.from_, choice.to)
         shifts = {to_microseconds(row["starts"]): row["name"] for row in found}
     writer, rows = _Writer(raw=raw, shifts=shifts), 0
-    sql = RAW_ROWS if raw else LEVEL_ROWS
+    places = {
+        "point": "($1::int[])[1]",
+        "buckets": "$4::text::interval, $5, $6",
+        "calendar": "$7",
+        "lows": "$9",
+        "highs": "$10",
+    }
+    sql = RAW_ROWS if raw else LEVEL_ROWS.format(states=STATES.format(**places) if choice.state else WITHOUT_STATES)
 
     async def add(part: _Part) -> None:
         nonlocal rows
@@ -197,8 +219,8 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
             async for part in _texts(connection, point, plan):
                 await add(part)
             continue
-        taken = _Rows(1 if raw else 12)
-        asked = () if raw else (*buckets_of(plan), wanted_of(point))
+        taken = _Rows(1 if raw else 15)
+        asked = () if raw else (*buckets_of(plan), wanted_of(point), *state_of_point(plan, point))
 
         async def take(part: bytes, taken: _Rows = taken, point: Exported = point) -> None:
             taken.take(part)

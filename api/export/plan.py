@@ -9,6 +9,7 @@ from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportC
 from api.ground.buckets import NO_SHIFTS, Calendar, length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
+from api.readings.states import state_of
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.registers import DataType
 from ddms.value_names import Lookup, lookup
@@ -161,6 +162,9 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
         raise DdmsError(Code.INVALID, Sentence("at most {:,} points at once: ask in parts", MOST_POINTS), field="point")
     if choice.shape is FileShape.WIDE or choice.length:
         points = _numbers_only(points, chosen)
+    if choice.state:
+        for point in points:
+            state_of(choice.state, point.value_names, f"{point.device} / {point.key}")
     if not points:
         raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
     return _checked(choice, points, _title([name for _, _, name in named], points))

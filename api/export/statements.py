@@ -13,6 +13,7 @@ from api.export.choice import Dialect, FileShape
 from api.export.plan import ANNOTATED, Exported, ExportPlan
 from api.files.spreadsheet import FORMULA, defused
 from api.ground.database import Statements
+from api.readings.states import state_of
 from ddms.quality import Reason
 
 COPY = {"format": "csv", "delimiter": "\x02", "quote": "\x01", "escape": "\x01", "encoding": "utf-8"}
@@ -34,9 +35,10 @@ SELECT {{time}} || $4::text || {_TEXT_CELL.format(text="r.text")}
   FROM (SELECT time AS moment, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """  # noqa: S608 - only the rule of formulas is put in
 LEVEL_LINES = f"""-- ddms:export_level
-SELECT {{time}} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts], $7::text, '')
+SELECT {{time}} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts, deviation, in_state, entered], $7::text, '')
        || $7::text || {_TEXT_CELL.format(text="r.name")} || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
-  FROM (SELECT b.time AS moment, b.* FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10, $12, $11) b) r
+  FROM (SELECT b.time AS moment, b.time, average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts, deviation, s.in_state, s.entered, b.name, worst
+          FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10, $12, $11) b {{states}} ORDER BY b.time) r
 """  # noqa: S608 - only the rule of formulas is put in
 ANNOTATION_LINES = f"""-- ddms:export_annotations
 SELECT {{time}} || $4::text || coalesce({{end}}, '') || $4::text
@@ -45,6 +47,8 @@ SELECT {{time}} || $4::text || coalesce({{end}}, '') || $4::text
           FROM (SELECT * FROM {ANNOTATED}) a LEFT JOIN devices d ON d.id = a.device_id LEFT JOIN points p ON p.id = a.point_id
           LEFT JOIN groups g ON g.id = a.group_id ORDER BY a.starts_at, a.id) r
 """  # noqa: S608 - constants are put in
+WITHOUT_STATES = "CROSS JOIN (SELECT NULL::float8 AS in_state, NULL::int AS entered) s"
+STATES = """LEFT JOIN (SELECT time, in_state, entered FROM series_buckets({point}, $2, $3, {buckets}, '{{in_state,entered}}', {calendar}, {lows}, {highs})) s ON s.time = b.time"""
 WIDE_LINES = """-- ddms:export_wide
 SELECT {time} || $4::text || array_to_string(array_agg(c.value ORDER BY w.place), $4::text, '')
   FROM {grid} AS r (moment) CROSS JOIN unnest($1::int[]) WITH ORDINALITY AS w (id, place)
@@ -73,7 +77,7 @@ LABELS = ("device", "point", "name", "unit")
 RAW_COLUMNS = ("time", *LABELS, "value", "text", "quality", "reason")
 LEVEL_COLUMNS = (
     "time", *LABELS, "average", "lowest", "highest", "first", "last", "count", "good", "time_weighted_average", "covered_seconds",
-    "increase", "rate", "restarts", "shift", "quality", "reason",
+    "increase", "rate", "restarts", "standard_deviation", "state_seconds", "starts", "shift", "quality", "reason",
 )  # fmt: skip
 
 
@@ -127,12 +131,32 @@ def buckets_of(plan: ExportPlan) -> tuple[str | None, str, datetime | None, str 
     return plan.choice.length, plan.choice.timezone, plan.choice.origin, plan.choice.calendar
 
 
+def state_of_point(plan: ExportPlan, point: Exported) -> tuple[list[float], ...]:
+    """Return the ranges of the state that is looked for, as two parameters; none where none is."""
+    if not plan.choice.state:
+        return ()
+    state = state_of(plan.choice.state, point.value_names, f"{point.device} / {point.key}")
+    return [*state.lows], [*state.highs]
+
+
 def wanted_of(point: Exported) -> list[str]:
     """Return what is asked of the buckets of a point."""
     return [*_OF_ALL, *(_OF_COUNTERS if point.is_counter else ())]
 
 
-_OF_ALL = ("average", "lowest", "highest", "first", "last", "count", "good", "worst", "weighted", "covered")
+_OF_ALL = (
+    "average",
+    "lowest",
+    "highest",
+    "first",
+    "last",
+    "count",
+    "good",
+    "worst",
+    "weighted",
+    "covered",
+    "deviation",
+)
 _OF_COUNTERS = ("increase", "rate", "restarts")
 
 
@@ -167,12 +191,24 @@ def _raw(plan: ExportPlan) -> Iterator[Statement]:
 
 def _levels(plan: ExportPlan) -> Iterator[Statement]:
     choice, delimiter = plan.choice, plan.choice.delimiter.character
-    sql = LEVEL_LINES.format(time=_TIMES[choice.dialect])
+    places = {"point": "$1", "buckets": "$8::text::interval, $9, $10", "calendar": "$11", "lows": "$13", "highs": "$14"}
+    states = STATES.format(**places) if choice.state else WITHOUT_STATES
+    sql = LEVEL_LINES.format(time=_TIMES[choice.dialect], states=states)
     ends = _ends(delimiter, 1)
     for point in plan.points:
         span = (point.number, choice.from_, choice.to)
         yield Statement(
-            sql, (*span, _labels(point, delimiter), ends[0], ends, delimiter, *buckets_of(plan), wanted_of(point))
+            sql,
+            (
+                *span,
+                _labels(point, delimiter),
+                ends[0],
+                ends,
+                delimiter,
+                *buckets_of(plan),
+                wanted_of(point),
+                *state_of_point(plan, point),
+            ),
         )
 
 

@@ -4,7 +4,7 @@ The database chooses the level and makes the buckets (the function `series`); wh
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from api.ground import columns
 from api.ground.buckets import EARLIEST, LATEST, NO_SHIFTS, Calendar, check_origin, length_of
 from api.ground.database import Database, Row
+from api.ground.prices import priced_rows
 from api.points.types import Point
+from api.readings.states import State
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
@@ -22,7 +24,6 @@ from ddms.registers import EXACT
 from ddms.stream import to_datetime, to_microseconds
 
 MOST_ROWS = 1_000_000
-MOST_SERIES = 1_000
 USUAL_ROWS = 10_000
 _SECOND = 1_000_000
 _BAD_RETRY = 180 * _SECOND
@@ -33,8 +34,18 @@ SELECT s.point_id, s.level, s.bucket::text AS bucket, extract(epoch FROM s.bucke
        array_send(s.times) AS times, array_send(s.average) AS value, array_send(s.lowest) AS min, array_send(s.highest) AS max,
        array_send(s.first) AS first, array_send(s.last) AS last, array_send(s.count) AS count, array_send(s.good) AS good,
        array_send(s.worst) AS quality, array_send(s.weighted) AS "timeWeightedAverage", array_send(s.covered) AS "coveredSeconds", array_send(s.until) AS until,
-       array_send(s.increase) AS increase, array_send(s.rate) AS rate, array_send(s.restarts) AS restarts, s.names
+       array_send(s.increase) AS increase, array_send(s.rate) AS rate, array_send(s.restarts) AS restarts,
+       array_send(s.deviation) AS "standardDeviation", s.names
   FROM series($1, $2, $3, $4, $5::text::interval, $6, $7, $8, $9) s
+"""
+CHOOSE_STEP = "-- ddms:choose_step\nSELECT series_step($1, $2)::text"
+READ_STATES = """-- ddms:read_states
+SELECT s.point_id, array_send(s.times) AS times, array_send(s.in_state) AS seconds, array_send(s.entered) AS starts
+  FROM series($1, $2, $3, $4, $5::text::interval, $6, '{in_state,entered}', $7, $8, $9, $10) s
+"""
+READ_PERCENTILES = """-- ddms:read_percentiles
+SELECT p.point_id, p.level, array_send(p.times) AS times, p.found
+  FROM series_percentiles($1, $2, $3, $4::text::interval, $5, $6, $7, $8) p
 """
 READ_RAW = """-- ddms:read_raw
 SELECT wanted.id AS point_id, array_send(s.times) AS times, array_send(s.value) AS value, array_send(s.quality) AS quality
@@ -76,8 +87,11 @@ DATABASE_NAMES = {
     "increase": "increase",
     "rate": "rate",
     "restarts": "restarts",
+    "standardDeviation": "deviation",
 }
-OF_COUNTERS = frozenset({"increase", "rate", "restarts"})
+OF_BUCKETS = ("increase", "rate", "restarts", "standardDeviation", "stateSeconds", "starts", "percentiles")
+"""Columns that readings as they are have not."""
+OF_STATES = frozenset({"stateSeconds", "starts"})
 HAS_SHIFTS = "-- ddms:has_shifts\nSELECT shifts <> '[]' FROM configuration"
 
 
@@ -95,7 +109,8 @@ class History:
 
     `times` are microseconds since 1970 UTC; a column that was not asked for is missing. `bucket` is None for readings
     as they are; then `next` is the first time that was cut off. `until` is where each bucket ends: a month is as long as
-    it is, and a day of 25 hours has 25. `names` are those of shifts. `marks` are rows put in where an outage begins.
+    it is, and a day of 25 hours has 25. `names` are those of shifts. `marks` are rows put in where an outage begins. Percentiles are the columns
+    `percentile 95.0`; `percentiles_of` is the level that they were found in.
     """
 
     level: str
@@ -111,6 +126,16 @@ class History:
     names: list[str | None] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     marks: NDArray[np.bool_] | None = None
+    percentiles_of: str | None = None
+
+    def add(self, name: str, times: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Add a column whose rows are of these times; 0 of what is counted, else NaN where there is none."""
+        column = np.full(len(self.times), np.nan if values.dtype.kind == "f" else 0, values.dtype.newbyteorder("="))
+        if len(self.times):
+            places = np.minimum(np.searchsorted(self.times, times), len(self.times) - 1)
+            same = self.times[places] == times
+            column[places[same]] = values[same]
+        self.columns[name] = column
 
     def settled(self) -> list[float]:
         """Return the value of each reading, or of each bucket in which it did not change; else NaN."""
@@ -185,8 +210,6 @@ class HistorySpan:
     ) -> "HistorySpan":
         """Return it, or raise what does not fit."""
         end = end or datetime.now(UTC) + timedelta(seconds=1)
-        if not count:
-            raise DdmsError(Code.INVALID, "give at least one point", field="points")
         if start >= end:
             raise DdmsError(Code.INVALID, "`from` must be before `to`", field="from")
         if start < EARLIEST or end > LATEST:
@@ -220,6 +243,18 @@ class HistorySpan:
             calendar=calendar,
         )
 
+    @property
+    def rows(self) -> int:
+        """How many rows a point has at most."""
+        return priced_rows(self.end - self.start, self.bucket, self.calendar, self.most)
+
+    def shared_by(self, count: int, most: int | None) -> "HistorySpan":
+        """Return it for so many points: what all of them have together is limited."""
+        return HistorySpan.checked(
+            count, self.start, self.end,
+            most=most, bucket=self.bucket, time_zone=self.time_zone, origin=self.origin, raw=self.raw, calendar=self.calendar,
+        )  # fmt: skip
+
 
 def _check_calendar(calendar: Calendar, span: timedelta, share: int, *, others: dict[str, object]) -> None:
     for name, value in others.items():
@@ -247,8 +282,43 @@ def check_zone(name: str) -> None:
     inputs.fit(inputs.zone, name, "timeZone")
 
 
-async def read(database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str]) -> dict[int, History]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What is asked of buckets beside their columns: points by the state that is looked for, and percents."""
+
+    states: dict[State, list[int]] = field(default_factory=dict)
+    percents: tuple[float, ...] = ()
+
+
+async def read(
+    database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str], asked: Asked = Asked()
+) -> dict[int, History]:
     """Read the history of points, by their numbers; `wanted` names columns."""
+    if (asked.states or asked.percents) and span.bucket is None and span.calendar is None:
+        span = replace(span, bucket=await database.value(CHOOSE_STEP, span.end - span.start, span.most))
+    found = await _read(database, points, span, wanted)
+    for state, numbers in asked.states.items():
+        of = (numbers, span.start, span.end, span.most, span.bucket, span.time_zone, span.origin, span.calendar, *state)
+        for row in await database.rows(READ_STATES, *of):
+            history, times = found[row["point_id"]], columns.microseconds(row["times"])
+            history.add("stateSeconds", times, columns.numbers(row["seconds"]))
+            history.add("starts", times, columns.integers(row["starts"]))
+    if asked.percents:
+        numbers = [point.number for point in points if not point.data_type.is_text]
+        buckets = (span.bucket, span.time_zone, span.origin, span.calendar)
+        shares = [percent / 100 for percent in asked.percents]
+        for row in await database.rows(READ_PERCENTILES, numbers, span.start, span.end, *buckets, shares):
+            history, times = found[row["point_id"]], columns.microseconds(row["times"])
+            history.percentiles_of = row["level"]
+            values = np.array(row["found"] or [], np.float64).reshape(len(times), len(asked.percents))
+            for percent, column in zip(asked.percents, values.T, strict=True):
+                history.add(f"percentile {percent}", times, column)
+    return found
+
+
+async def _read(
+    database: Database, points: list[Point], span: HistorySpan, wanted: Iterable[str]
+) -> dict[int, History]:
     if span.calendar is Calendar.SHIFT and not await database.value(HAS_SHIFTS):
         raise DdmsError(Code.INVALID, NO_SHIFTS, field="calendar")
     texts = [point.number for point in points if point.data_type.is_text]

@@ -13,13 +13,16 @@ from api.graphql.described import argument, describe_enum, field, output_type, r
 from api.graphql.scalars import CountColumn, Duration, NumberColumn, QualityColumn, TextColumn, TimeColumn
 from api.graphql.selection import selected_names
 from api.ground.buckets import Calendar
-from api.ground.database import Database
-from api.ground.ids import IdKind, from_ids
-from api.points.types import LIST_POINTS, Point
-from api.readings.history import DATABASE_NAMES, MOST_SERIES, OF_COUNTERS, History, HistorySpan, read
+from api.ground.prices import priced_points
+from api.points.types import Point
+from api.readings.chosen import chosen, pay_for
+from api.readings.history import DATABASE_NAMES, OF_BUCKETS, OF_STATES, Asked, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
+from api.readings.states import states_of
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.value_names import Lookup
+
+MOST_PERCENTILES = 10
 
 
 class SeriesSource(StrEnum):
@@ -70,6 +73,14 @@ class SeriesGap:
         name="from", description="When the next reading was due, or the beginning of what was asked for."
     )
     to: datetime = field(description="When the next one came, or the end of what was asked for.")
+
+
+@output_type
+class SeriesPercentile:
+    """A percentile of each bucket, by nearest rank: the lowest value at or below which so much of the readings lies."""
+
+    percent: float = field(description="Which one: 95.")
+    value: NumberColumn = field(description="The value in each bucket; null where there is none.")
 
 
 @output_type
@@ -131,6 +142,34 @@ class SeriesColumns:
     def restarts(self) -> CountColumn:
         """How often the counter was set back in each bucket (a reset, another meter); from then on it was counted from 0."""
         return CountColumn(self._numbers("restarts"))
+
+    @resolver
+    def state_seconds(self) -> NumberColumn:
+        """For how many seconds of each bucket the value was in `state`, as each value holds (see timeWeightedAverage).
+
+        Exact: rollups whose values are all in the state, or all out of it, are taken whole, the others looked at down to the
+        readings. Where those are erased, a minute counts by its average; a switch stays exact. Empty without `state`.
+        """
+        return NumberColumn(self._numbers("stateSeconds"))
+
+    @resolver
+    def starts(self) -> CountColumn:
+        """How often the value came into `state` in each bucket: a value in it after one that was not. Empty without `state`."""
+        return CountColumn(self._numbers("starts"))
+
+    @resolver
+    def standard_deviation(self) -> NumberColumn:
+        """How far the values of each bucket lie around their average (of the population, each reading counts the same)."""
+        return NumberColumn(self._numbers("standardDeviation"))
+
+    @resolver
+    def percentiles(self) -> list[SeriesPercentile]:
+        """A column for each of the `percentiles` that were asked for, in their order; empty without."""
+        return [
+            SeriesPercentile(percent=float(name.removeprefix("percentile ")), value=NumberColumn(column))
+            for name, column in self.history.columns.items()
+            if name.startswith("percentile ")
+        ]
 
     @resolver
     def shift(self) -> TextColumn:
@@ -219,6 +258,10 @@ class Series:
     continue_from: datetime | None = field(description="The `from` that goes on where this ends; null at the end.")
     count: int = field(description="Number of rows, without those that only mark an outage.")
     gaps: list[SeriesGap] = field(description="Where data are missing.")
+    percentile_source: SeriesSource | None = field(
+        description="What percentiles are made of: the readings, where at most 10,000 are expected that are there still, or where buckets "
+        "are not made of hours; else the sketches that hours and days keep, within 2.5 % of the readings' ranks. Null without percentiles."
+    )
     history: strawberry.Private[History]
 
     @classmethod
@@ -234,6 +277,7 @@ class Series:
             truncated=history.next is not None,
             continue_from=history.next,
             count=len(history.times) - (0 if history.marks is None else int(history.marks.sum())),
+            percentile_source=SeriesSource(history.percentiles_of) if history.percentiles_of else None,
             gaps=[SeriesGap(from_=gap.start, to=gap.end) for gap in history.gaps],
             history=history,
         )
@@ -262,7 +306,15 @@ class SeriesQueries:
         self,
         info: Info,
         *,
-        points: Annotated[list[strawberry.ID], argument("The points, at most 1,000.")],
+        points: Annotated[
+            list[strawberry.ID] | None, argument("These points. With those of devices and groups at most 1,000.")
+        ] = None,
+        devices: Annotated[list[strawberry.ID] | None, argument("The points of these devices.")] = None,
+        groups: Annotated[list[strawberry.ID] | None, argument("The points of the devices in these groups.")] = None,
+        keys: Annotated[
+            list[str] | None,
+            argument("Of devices and groups only the points with these keys; alone, those of all devices."),
+        ] = None,
         from_: Annotated[datetime, strawberry.argument(name="from", description="Beginning, inclusive.")],
         to: Annotated[datetime | None, argument("End, exclusive; now when left out.")] = None,
         max_points: Annotated[
@@ -295,39 +347,56 @@ class SeriesQueries:
                 "weeks, fiscal years, as they are configured."
             ),
         ] = None,
+        state: Annotated[
+            str | None,
+            argument(
+                "What `stateSeconds` and `starts` are about: `> 0`, `>= 5`, `1..5`, `!= 3`, a number or the name of a value, "
+                "`Running`; several with commas between them, of which one must hold."
+            ),
+        ] = None,
+        percentiles: Annotated[
+            list[float] | None, argument("Percentiles of each bucket, 0 (the lowest) to 100 (the highest), at most 10.")
+        ] = None,
         raw: Annotated[
             bool,
             argument("Each reading as it was stored, never in buckets; what is beyond maxPoints is cut off and said."),
         ] = False,
     ) -> list[Series]:
-        """The history of points, in the order in which they are given."""
-        numbers = from_ids(IdKind.POINT, points, "points", MOST_SERIES)
+        """The history of points: as they are given, then those of devices and groups, by device."""
         span = HistorySpan.checked(
-            len(numbers), from_, to,
+            max(1, len(points or ())), from_, to,
             most=max_points, bucket=bucket, time_zone=time_zone, origin=origin, raw=raw, calendar=calendar,
         )  # fmt: skip
-        found = await _points(info.context.database, numbers)
         names = selected_names(info)
+        asked_for = _checked(names, state, percentiles, raw=raw)
+        found = await chosen(info.context.database, points, devices, groups, keys)
+        span = span.shared_by(len(found), max_points)
+        pay_for(info.context, len(found), priced_points(points, devices, groups, keys), span.rows)
         if "samples" in names:
             names |= {"value", "min", "max", "count", "quality"}
         if "valueName" in names:
             names |= {"value", "min", "max"}
-        wanted = DATABASE_NAMES.keys() & names
-        if raw and (asked := sorted(wanted & OF_COUNTERS)):
-            sentence = Sentence("raw readings have no {}: leave out `raw`", asked[0])
-            raise DdmsError(Code.INVALID, sentence, field="raw")
-        histories = await read(info.context.database, found, span, wanted)
+        asked = Asked(states=states_of(state, found) if state and names & OF_STATES else {}, percents=asked_for)
+        histories = await read(info.context.database, found, span, DATABASE_NAMES.keys() & names, asked)
         now = datetime.now(UTC)
         for point in found:
             histories[point.number].find_gaps(point, now)
         return [Series.of(point, histories[point.number]) for point in found]
 
 
-async def _points(database: Database, numbers: list[int]) -> list[Point]:
-    found = {row["id"]: Point.of(row) for row in await database.rows(LIST_POINTS, numbers, None)}
-    for number in numbers:
-        if number not in found:
-            raise DdmsError(
-                Code.NOT_FOUND, Sentence("there is no point pt_{}: it may have been deleted", number), field="points"
-            )
-    return [found[number] for number in numbers]
+def _checked(
+    names: frozenset[str], state: str | None, percentiles: list[float] | None, *, raw: bool
+) -> tuple[float, ...]:
+    """Return the percents that are to be found, or raise what does not fit together."""
+    if raw and (asked := [name for name in OF_BUCKETS if name in names]):
+        raise DdmsError(Code.INVALID, Sentence("raw readings have no {}: leave out `raw`", asked[0]), field="raw")
+    if state is None and (asked := sorted(names & OF_STATES)):
+        sentence = Sentence('{} needs a state: `state: "> 0"`, or the name of a value', asked[0])
+        raise DdmsError(Code.INVALID, sentence, field="state")
+    if percentiles is None and "percentiles" in names:
+        raise DdmsError(Code.INVALID, "say which percentiles: `percentiles: [50, 95]`", field="percentiles")
+    percents = tuple(dict.fromkeys(percentiles or ()))
+    if len(percents) > MOST_PERCENTILES or not all(0 <= percent <= 100 for percent in percents):
+        sentence = Sentence("percentiles are 0 to 100, at most {}", MOST_PERCENTILES)
+        raise DdmsError(Code.INVALID, sentence, field="percentiles")
+    return percents if "percentiles" in names else ()

@@ -154,6 +154,9 @@ async def test_levels_hold_what_their_readings_make(api: Api, owner, refreshed):
         "increase",
         "rate",
         "restarts",
+        "standard_deviation",
+        "state_seconds",
+        "starts",
         "shift",
         "quality",
         "reason",
@@ -169,11 +172,13 @@ async def test_levels_hold_what_their_readings_make(api: Api, owner, refreshed):
         "0.6666666666666666",
         "1.5",
         "40",
-        *[""] * 4,
+        *[""] * 3,
+        "0.5",
+        *[""] * 3,
         "bad",
         "timeout",
     ]
-    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "5", "30", *[""] * 4, "good", ""]
+    assert rows[2][5:] == ["4.5", "3", "6", "6", "3", "2", "1", "5", "30", *[""] * 3, "1.5", *[""] * 3, "good", ""]
     wide = await table(api, point=f"pt_{flow}", level="1m", shape="wide", **during(3))
     assert [row[1] for row in wide[1:]] == ["1.5", "4.5", ""]
 
