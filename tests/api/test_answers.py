@@ -108,7 +108,7 @@ async def test_what_is_no_answer_is_refused_by_its_field(api: Api, owner: asyncp
         (percent, {"points": flows, "percentiles": [101]}, "percentiles", "0 to 100"),
         (percent, {"points": flows, "percentiles": [-0.1]}, "percentiles", "0 to 100"),
         (percent, {"points": flows, "percentiles": [*range(11)]}, "percentiles", "at most 10"),
-        (percent, {"points": flows, "percentiles": [5], "bucket": "PT1S", "from": "2016-01-01T00:00:00Z"}, "bucket", "take longer ones"),
+        (percent, {"points": flows, "percentiles": [5], "bucket": "PT1S", "from": "2016-01-01T00:00:00Z"}, None, "the operation costs up to"),
         (percent, {"points": flows, "percentiles": [5], "from": SPAN["to"], "to": SPAN["from"]}, "from", "before `to`"),
         (COMBINED, {"of": []}, "of", "1 to 10 terms"),
         (COMBINED, {"of": [one, one]}, "of", "own name"),

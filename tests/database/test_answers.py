@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from ddms.quality import Reason
-from tests.database.test_counters import DAY, HOUR, START, Reading, add_counter, roll_up, store
+from tests.support.counted import DAY, HOUR, START, Reading, add_counter, roll_up, store
 
 PACE, GAP = timedelta(seconds=60), timedelta(seconds=190)
 RUNS = ([5e-324], [math.inf])  # > 0
