@@ -225,6 +225,13 @@ def test_a_second_collector_has_another_name_and_is_found_as_the_first_is():
     assert "container_name" not in SERVICES["api"]
 
 
+def test_the_api_has_a_way_out_only_where_it_is_asked_for():
+    assert "outside" not in SERVICES["api"]["networks"]
+    outside = yaml.safe_load((ROOT / "deploy/outside.yaml").read_text())["services"]
+    assert outside == {"api": {"networks": ["outside"]}}  # compose adds them to those of the first file
+    assert "outside" in yaml.safe_load((ROOT / "compose.yaml").read_text())["networks"]
+
+
 def test_nginx_writes_what_is_counted_where_that_is_read():
     (mounted,) = SERVICES["edge"]["volumes"]
     assert f"{mounted}:ro" in SERVICES["nginx"]["volumes"]
