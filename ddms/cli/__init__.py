@@ -39,6 +39,7 @@ _COMMANDS = {
     "probe": "commissioning",
     "scan": "commissioning",
     "plan": "plan",
+    "size": "size",
     "doctor": "doctor",
 }
 _EXIT_USAGE = 2
