@@ -153,7 +153,7 @@ class _Term(NamedTuple):
 _TERM = """term_{n} AS (
     SELECT v.time, {over}(summable(v.value)) AS value, count(v.value)::int AS points
       FROM ({series}) s CROSS JOIN LATERAL unnest(s.times, s.{take}) AS v (time, value)
-     WHERE v.value <> 'NaN' GROUP BY v.time)"""
+     WHERE v.value::float8 <> 'NaN' GROUP BY v.time)"""
 _SERIES = "SELECT times, {take} FROM series({points}, $1, $2, 1000000, $3::text::interval, $4, '{{{take}}}', $5, $6, {lows}, {highs})"
 _NO_VALUE = "CASE WHEN {0}.value IS NULL THEN 'no value' END"
 _RATIO = """CASE WHEN abs({0}.value) < 1e150 AND abs({1}.value) BETWEEN 1e-100 AND 1e150 THEN {2} * ({0}.value / {1}.value) END"""
@@ -230,7 +230,15 @@ class CombinedQueries:
         if (bucket is None) == (calendar is None):
             raise DdmsError(Code.INVALID, "give `bucket` or `calendar`: how long the buckets are", field="bucket")
         span = HistorySpan.checked(
-            1, from_, to, most=None, bucket=bucket, time_zone=time_zone, origin=origin, raw=False, calendar=calendar
+            1,
+            from_,
+            to,
+            most=MOST_ROWS,
+            bucket=bucket,
+            time_zone=time_zone,
+            origin=origin,
+            raw=False,
+            calendar=calendar,
         )
         ratios = ratios or []
         _check_names(of, ratios)

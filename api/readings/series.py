@@ -376,7 +376,9 @@ class SeriesQueries:
             names |= {"value", "min", "max", "count", "quality"}
         if "valueName" in names:
             names |= {"value", "min", "max"}
-        asked = Asked(states=states_of(state, found) if state and names & OF_STATES else {}, percents=asked_for)
+        asked = Asked(
+            states=states_of(state, found) if state is not None and names & OF_STATES else {}, percents=asked_for
+        )
         histories = await read(info.context.database, found, span, DATABASE_NAMES.keys() & names, asked)
         now = datetime.now(UTC)
         for point in found:

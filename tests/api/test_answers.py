@@ -68,12 +68,14 @@ async def test_a_sum_of_a_group_and_what_it_gives_divided_by_another(api: Api, p
     litres = {"name": "litres", "groups": pumps["groups"], "keys": ["total"], "take": "INCREASE"}
     second = {"name": "second", "points": pumps["flows"][1:], "take": "STATE_SECONDS", "state": "> 0"}
     most = {"name": "most", "points": pumps["flows"], "take": "MAX", "over": "MAX"}
+    begun = {"name": "begun", "groups": pumps["groups"], "keys": ["flow"], "take": "STARTS", "state": "> 0"}
     ratio = {"name": "each", "divide": "litres", "by": "second", "times": 60}
-    found = await api.ask(COMBINED, of=[flow, litres, second, most], ratios=[ratio], **SPAN)
+    found = await api.ask(COMBINED, of=[flow, litres, second, most, begun], ratios=[ratio], **SPAN)
     values = {one["name"]: one for one in found["values"]}
     assert values["flow"] | {"value": [20, 10]} == values["flow"]
     assert (values["flow"]["unit"], values["flow"]["points"]) == ("l/min", [2, 2])
     assert (values["litres"]["value"], values["most"]["value"]) == ([590 + 295, 600], [30, 30])
+    assert (values["begun"]["value"], values["begun"]["unit"]) == ([1, 1], "")
     assert (values["each"]["value"], values["each"]["unit"]) == ([885 / 3600 * 60, None], "l/s")
     assert values["each"]["reason"] == [None, "division by zero"]
     assert [at - begin for begin, at in zip(found["time"], found["until"], strict=True)] == [3_600_000] * 2
@@ -97,6 +99,7 @@ async def test_what_is_no_answer_is_refused_by_its_field(api: Api, owner: asyncp
         (state, {"state": "> 0"}, "points", "say which points"),
         (state, {"points": flows}, "state", "needs a state"),
         (state, {"points": flows, "state": "on"}, "state", "'on' is no state: write > 0"),
+        (state, {"points": flows, "state": ""}, "state", "'' is no state"),
         (state, {"points": flows, "state": "5..1"}, "state", "lower number first"),
         (state, {"points": flows, "state": "1," * 40}, "state", "at most 32 parts"),
         (state, {"points": [text], "state": "> 0"}, "state", "is a text"),
@@ -119,6 +122,7 @@ async def test_what_is_no_answer_is_refused_by_its_field(api: Api, owner: asyncp
         (COMBINED, {"of": [one], "bucket": None}, "bucket", "give `bucket` or `calendar`"),
         (COMBINED, {"of": [one], "ratios": [{"name": "b", "divide": "a", "by": "c"}]}, "ratios", "no term is called 'c'"),
         (COMBINED, {"of": [one], "bucket": "PT1S", "from": "2026-03-01T00:00:00Z"}, "bucket", "take longer ones"),
+        (COMBINED, {"of": [one], "from": "1980-01-01T00:00:00Z", "bucket": "PT30M"}, "bucket", "2 points in 81"),
         (VALUES, {"points": flows, "at": []}, "at", "1 to 1,000 times"),
         (VALUES, {"points": flows, "at": ["1900-01-01T00:00:00Z"]}, "at", "between 1970 and 2200"),
     ]:  # fmt: skip
