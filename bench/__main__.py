@@ -21,6 +21,7 @@ NO_BENCHES = {
     "look_pages",
     "look_plant",
     "look_rows",
+    "look_field",
     "look_signals",
     "look_site",
     "plant",

@@ -67,7 +67,7 @@ async def see(asked: argparse.Namespace, server: str, scratch: Path) -> int:
     asked.folder.mkdir(parents=True, exist_ok=True)
     wrong, person = 0, ""
     async with (
-        look_plant.polled(url, asked.devices, asked.days),
+        look_plant.polled(url, asked.devices, asked.days, is_there=bool(look_site.PROMETHEUS)),
         look_site.site(url, scratch) as site,
         browsing(scratch / "browser", "--ignore-certificate-errors", "--hide-scrollbars") as page,
     ):

@@ -18,7 +18,10 @@ ROW, ABOVE = 38, 260
 """Pixels: a step of Grafana's grid, and what stands above the panels."""
 TABLET = 768
 NOTHING = "No data"
-EMPTY_IS_RIGHT = {"Your buttons that failed", "您未成功的操作"}
+EMPTY_IS_RIGHT = {
+    "Your buttons that failed", "您未成功的操作", "Runs that failed", "失败的运行",
+    "Edge: refused by the limits (429)", "边缘：超出限额（429）", "Edge: failed (5xx)", "边缘：失败（500 及以上）",
+}  # fmt: skip
 """Panels that show something only when something went wrong."""
 GRAFANAS_OWN = re.compile(r"/public-dashboards$")
 """What Grafana asks for itself and is answered with 404, which the console shows: whether a dashboard is public, which none may be."""

@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import asyncpg
 import numpy as np
 
 from bench import look_rows
+from bench.look_field import NUMBERED, PUT_BACK, field
 from bench.look_signals import MACHINES, ROLLUP, SEED, Signals, readings, rollups
 from collector.storing.decode import Batch
 from collector.storing.flush import MAKE_INCOMING, STORE_SEEN, flush_batch
@@ -52,16 +53,14 @@ HALLS = (
     "Effluent",
 )
 
-DEVICES = """
-INSERT INTO connections (endpoint) SELECT format('tcp://10.20.%s.%s:502', n / 8, 10 + n % 8) FROM generate_series(0, $1::int - 1) n ORDER BY n
-"""
+DEVICES = f"INSERT INTO connections (endpoint) SELECT {NUMBERED} FROM generate_series(1, $1::int) id ORDER BY id"
 INSERT_DEVICES = """
 INSERT INTO devices (name, description, connection_id, unit_id, enabled)
 SELECT name, place, 1 + (n - 1) / $4::int, 1 + (n - 1) % $4::int, n % 100 <> 61 FROM unnest($1::text[], $2::text[], $3::int[]) AS u (name, place, n) ORDER BY n
 """
 INSERT_POINTS = """
-INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, interval_s, value_names)
-SELECT device, key, name, unit, CASE type WHEN 'bool' THEN 'coil' ELSE 'holding' END, 4 * (number % 10), type, CASE type WHEN 'string' THEN 8 END, $7::int,
+INSERT INTO points (device_id, key, name, unit, register_table, address, data_type, length, interval_s, counter, value_names)
+SELECT device, key, name, unit, CASE type WHEN 'bool' THEN 'coil' ELSE 'holding' END, 4 * (number % 10), type, CASE type WHEN 'string' THEN 8 END, $7::int, type = 'uint32',
        CASE key WHEN 'running' THEN '{"0": {"name": "Stopped"}, "1": {"name": "Running", "color": "green"}}' ELSE '{}' END::jsonb
   FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[]) AS u (device, key, name, unit, type, number) ORDER BY number
 """
@@ -94,10 +93,10 @@ SELECT p.id, CASE WHEN s.state = 'offline' THEN greatest(r.time, s.first_failure
 ON CONFLICT DO NOTHING
 """
 HOLD = f"""
-WITH seen AS (UPDATE collectors SET seen_at = now()),
+WITH seen AS (UPDATE collectors SET seen_at = now() WHERE name = '{COLLECTOR}'),
      texts AS (UPDATE latest l SET time = now() FROM points p JOIN device_states s USING (device_id)
                 WHERE p.id = l.point_id AND p.data_type = 'string' AND s.last_seen > now() - interval '1 min')
-INSERT INTO leases (connection_id, collector, expires_at) SELECT id, '{COLLECTOR}', now() + interval '1 min' FROM connections
+INSERT INTO leases (connection_id, collector, expires_at) SELECT id, '{COLLECTOR}', now() + interval '1 min' FROM connections WHERE endpoint LIKE 'tcp://10.20.%'
     ON CONFLICT (connection_id) DO UPDATE SET expires_at = excluded.expires_at
 """
 YOUNG = (
@@ -128,6 +127,7 @@ async def fill(connection: Connection, devices: int, days: int) -> None:
     await _history(connection, values, dict.fromkeys(STEPS, now - days * DAY), now)
     gateways = -(-devices // UNITS)
     await connection.execute(STATES, gateways)
+    await connection.execute(look_rows.CHANGES)
     await connection.execute(LATEST)
     known = {"$devices": devices, "$days": days, "$gateways": gateways}
     for script in (look_rows.ALARM_STATES, look_rows.JOURNAL, look_rows.TEXTS, look_rows.OFFICE):
@@ -197,22 +197,28 @@ async def _blocks(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield block
 
 
-ANSWERING = "SELECT device_id, state FROM device_states WHERE last_seen > now() - interval '1 day' AND state <> 'offline' AND NOT device_id % 200 = 111"
+ANSWERING = "SELECT device_id, state FROM device_states JOIN devices d ON d.id = device_id JOIN connections c ON c.id = connection_id WHERE last_seen > now() - interval '1 day' AND state <> 'offline' AND NOT device_id % 200 = 111 AND endpoint LIKE 'tcp://10.20.%'"
 
 
 @asynccontextmanager
-async def polled(url: str, devices: int, days: int) -> AsyncIterator[None]:
-    """Store readings of what answers each 10 s, by the collector's own flush, so that nothing grows old meanwhile."""
+async def polled(url: str, devices: int, days: int, *, is_there: bool = False) -> AsyncIterator[None]:
+    """Store readings of what answers each 10 s, by the collector's own flush, so that nothing grows old meanwhile.
+
+    `is_there`: some gateways are served, for a collector to poll.
+    """
     connection = await connect(Settings(database_url=url), "bench")
     await connection.execute(MAKE_INCOMING)
     filled = int((await connection.fetchval(READ_SIZE)).rpartition(" ")[2])
-    task = asyncio.create_task(_poll(connection, signals(devices, days, filled)))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        connection.terminate()
+    values, owner = signals(devices, days, filled), await asyncpg.connect(url)
+    async with field(owner, values, -(-devices // UNITS), UNITS) if is_there else nullcontext():
+        task = asyncio.create_task(_poll(connection, values))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            connection.terminate()
+    await owner.close()
 
 
 async def _poll(connection: Connection, values: Signals) -> None:
@@ -250,6 +256,7 @@ def size(devices: int, days: int) -> str:
 async def refresh(connection: Connection, devices: int, days: int) -> None:
     """Add what was read since an earlier run filled this database or looked at it; what ended meanwhile ends later."""
     filled = int((await connection.fetchval(READ_SIZE)).rpartition(" ")[2])
+    await connection.execute(PUT_BACK)
     last = {
         table: int(await connection.fetchval(LAST.format(table=table, time=name))) for table, (name, _) in STEPS.items()
     }

@@ -24,6 +24,17 @@ UPDATE alarms a SET active = true, acknowledged = false, active_since = now() - 
 UPDATE alarms a SET suppressed_by = c.id, acknowledged = true FROM alarms c, devices d
  WHERE a.source = 'device' AND d.id = a.device_id AND c.source = 'connection' AND c.connection_id = d.connection_id AND c.active;
 """
+# Since when each device is as it is, and trouble that some had in the last day.
+CHANGES = """
+DELETE FROM device_state_changes c WHERE time > (SELECT min(time) FROM device_state_changes o WHERE o.device_id = c.device_id);
+UPDATE device_state_changes c SET state = s.state, time = CASE s.state WHEN 'online' THEN now() - interval '6 days' ELSE coalesce(s.first_failure, now() - interval '5 h') END
+  FROM device_states s WHERE s.device_id = c.device_id;
+INSERT INTO device_state_changes (device_id, time, state)
+SELECT d.id, now() - h.ago * interval '1 min' - d.id % 17 * interval '1 min' + part.after * interval '1 min', part.state
+  FROM devices d JOIN device_states s ON s.device_id = d.id AND s.state = 'online', (VALUES (38), (310), (1100)) h (ago),
+       LATERAL (VALUES (0, CASE WHEN d.id % 3 = 0 THEN 'error' ELSE 'offline' END), (4 + d.id % 9, 'online')) part (after, state)
+ WHERE d.id % 97 = 4 ON CONFLICT DO NOTHING;
+"""
 JOURNAL = """
 SELECT setseed(0.2026);
 CREATE TEMPORARY TABLE happened AS
@@ -52,7 +63,8 @@ INSERT INTO latest (point_id, time, quality, text) SELECT DISTINCT ON (point_id)
     ON CONFLICT (point_id) DO UPDATE SET text = excluded.text;
 """
 OFFICE = """
-INSERT INTO collectors (name, version, started_at, seen_at) VALUES ('hall-north', '0.1.0', now() - interval '9 days', now()), ('hall-south', '0.1.0', now() - interval '2 days', now());
+UPDATE configuration SET shifts = '[{"end": "14:00", "days": [1, 2, 3, 4, 5, 6, 7], "name": "Early", "start": "06:00"}, {"end": "22:00", "days": [1, 2, 3, 4, 5, 6, 7], "name": "Late", "start": "14:00"}, {"end": "06:00", "days": [1, 2, 3, 4, 5, 6, 7], "name": "Night", "start": "22:00"}]';
+INSERT INTO collectors (name, version, started_at, seen_at) VALUES ('hall-north', '0.1.0', now() - interval '9 days', now()), ('hall-south', '0.1.0', now() - interval '2 days', now() - interval '1 h');
 INSERT INTO storage_history (day, at, bytes, readings, disk_bytes, disk_free_bytes)
 SELECT d::date, d, 9e9 + 310e6 * n, 1.2e9 + 86.4e6 * n, 120e9, 95e9 - 320e6 * n FROM generate_series(0, $days - 1) n, LATERAL (SELECT now() - ($days - 1 - n) * interval '1 day' AS d) at;
 INSERT INTO scheduled_jobs (name, schedule, due_at) VALUES ('rollups', 'every 20 s', now() + interval '10 s'), ('retention', '0 2 * * * UTC', now() + interval '6 h'),

@@ -102,7 +102,10 @@ class Signals:
         wave += height * 0.04 * np.sin(t * 1.7 + 11 * phase)
         begun = self.alarming[points]
         wave += np.where((begun > 0) & (t >= begun), 2.6 * height, 0)
-        counter = np.floor((t - self._since) / 3600 * middle + 1000 * phase)
+        hours = (t - self._since) / 3600 + 2.5 * np.sin(
+            t * (6.2832 / 86_400) + phase
+        )  # more by day than by night, never back
+        counter = np.floor(hours * middle + 1000 * (phase + 1))
         switch = np.sin(t * (6.2832 / 7200) + phase) > -0.75
         value = np.where(shape == "wave", np.round(wave, 2), np.where(shape == "counter", counter, middle))
         return np.where(shape == "switch", switch, value)

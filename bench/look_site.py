@@ -18,7 +18,7 @@ from api.ground import signing
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
-from bench import look_plant
+from bench import look_field, look_plant
 from bench.collector import fresh_database
 from bench.latest import free_port, until_ready
 from bench.processes import running
@@ -34,10 +34,11 @@ PROMETHEUS = shutil.which("prometheus")
 CHOSEN = {
     "device": "var-device=13",
     "group": "var-group=1",
+    "consumption": "&".join(f"var-devices={n}" for n in range(3, 64, 4)),
     "history": "var-devices=1&var-devices=13&var-points=$__all",
     "alarm-history": "var-device=13&var-point=121",
 }
-"""What is chosen on dashboards that show little before: a pump on which an alarm stands, and its group."""
+"""What is chosen on dashboards that show little before: a pump on which an alarm stands, and its group; sixteen meters."""
 PEOPLE = "DELETE FROM users WHERE name IN ('look-en', 'look-zh')"
 
 
@@ -86,10 +87,13 @@ async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     for name in [name for name in os.environ if name.startswith("DDMS_") and not name.startswith("DDMS_TEST_")]:
         del os.environ[name]
     limits = {"API_REQUESTS_PER_MINUTE": "6000", "PAGE_REQUESTS_PER_MINUTE": "600000"}
-    with running(sys.executable, "-m", "ddms", "api", env=environment, log=folder / "api.log"), watched(folder, api) as metrics:  # fmt: skip
+    collector, counter = free_port(), free_port()
+    program = running(sys.executable, "-m", "ddms", "api", env=environment, log=folder / "api.log")
+    with program, watched(folder, api=api, collector=collector, edge=counter) as metrics:
         await until_ready(f"http://127.0.0.1:{api}")
         asking = asyncio.create_task(asked(f"http://127.0.0.1:{api}", secret))
-        with edge(folder, api=f"127.0.0.1:{api}", grafana=f"127.0.0.1:{port}", **limits) as front:
+        front_of = edge(folder, api=f"127.0.0.1:{api}", grafana=f"127.0.0.1:{port}", **limits)
+        with front_of as front, measured(folder, url, collector, counter):
             started = grafana.running(folder, front, port, url, PROMETHEUS_URL=metrics)
             await asyncio.to_thread(started.__enter__)
             try:
@@ -119,17 +123,37 @@ async def asked(url: str, secret: str) -> None:
 
 
 @contextlib.contextmanager
-def watched(folder: Path, api: int) -> Iterator[str]:
-    """Let a Prometheus ask the API, where one is installed; give its address."""
+def watched(folder: Path, **ports: int) -> Iterator[str]:
+    """Let a Prometheus ask these programs, where one is installed; give its address."""
     address = f"127.0.0.1:{free_port()}"
     if PROMETHEUS:
-        scrape = f"global: {{scrape_interval: 5s}}\nscrape_configs:\n  - job_name: api\n    static_configs: [{{targets: ['127.0.0.1:{api}']}}]\n"
-        (folder / "prometheus.yml").write_text(scrape)
+        jobs = "".join(
+            f"  - job_name: {job}\n    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+            for job, port in ports.items()
+        )
+        (folder / "prometheus.yml").write_text(f"global: {{scrape_interval: 5s}}\nscrape_configs:\n{jobs}")
         command = [PROMETHEUS, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/prometheus", f"--web.listen-address={address}"]  # fmt: skip
         with running(*command, log=folder / "prometheus.log"):
             yield f"http://{address}"
     else:
         yield f"http://{address}"
+
+
+@contextlib.contextmanager
+def measured(folder: Path, url: str, collector: int, counter: int) -> Iterator[None]:
+    """Run what else a Prometheus asks: the collector of what is really there, and the counter of the edge's requests."""
+    if not PROMETHEUS:
+        yield
+        return
+    environment = {"DDMS_DATABASE_URL": url, "DDMS_COLLECTOR_NAME": look_field.COLLECTOR, "DDMS_COLLECTOR_METRICS_PORT": str(collector),
+                   "DDMS_SPOOL_DIRECTORY": str(folder / "spool"), "DDMS_LOG_LEVEL": "warning"}  # fmt: skip
+    (folder / "spool").mkdir()
+    edge_log = ("-m", "ddms.edge", "--socket", str(folder / "edge-log"), "--port", str(counter))
+    with (
+        running(sys.executable, "-m", "ddms", "collector", env=environment, log=folder / "collector.log"),
+        running(sys.executable, *edge_log, log=folder / "edge.log"),
+    ):
+        yield
 
 
 def missing() -> list[str]:

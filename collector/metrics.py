@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -71,6 +71,8 @@ class CollectorMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
+        who = {"collector": self._store.name, "version": VERSION}
+        yield InfoMetricFamily("ddms_collector", "The collector's name and version", value=who)
         yield from self._of_store()
         tasks = {str(task.configuration.line.endpoint): task for task in self._tasks()}
         connections = {(endpoint,): task.statistics for endpoint, task in tasks.items()}

@@ -171,7 +171,7 @@ def _journal(language: Language) -> table.Panel:
         "event": column(116, wrapText=True),
         "priority": priorities(language),
         "subject": narrow,
-        "value": column(105, wrapText=True),
+        "value": column(150, wrapText=True),
         "actor": column(84, wrapText=True),
         "note": narrow,
     }

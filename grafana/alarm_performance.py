@@ -125,11 +125,11 @@ SELECT {alarm_sql.about(language)} AS subject, s.priority, s.raised_at,
 
 
 def _measures(language: Language) -> table.Panel:
-    shown = text_table(language.says(texts.MEASURES), Place(0, 0, 11, 17), alarm_sql.shortened(measures(language)))
+    shown = text_table(language.says(texts.MEASURES), Place(0, 0, 12, 17), alarm_sql.shortened(measures(language)))
     columns = {
-        "measure": sentence(),
-        "measured": column(105, align="right"),
-        "aim": [*sentence(), Property("custom.width", 115)],
+        "measure": [*sentence(), Property("custom.minWidth", 180)],
+        "measured": column(95, align="right"),
+        "aim": [*sentence(), Property("custom.width", 125)],
         "verdict": coloured(language.table(texts.VERDICTS), VERDICT_COLOURS, 105),
     }
     shown.cell_height(common.TableCellHeight.SM)
@@ -171,7 +171,7 @@ def _shares(language: Language) -> table.Panel:
     columns = {
         "priority": priorities(language),
         "alarms": column(70, unit="locale"),
-        "share": column(70, unit="percentunit", decimals=1),
+        "share": [*column(65, unit="percentunit"), Property("decimals", 1)],
         "target_share": column(60, unit="percentunit"),
         "median_seconds": column(105),
         "p95_seconds": column(100),
@@ -198,7 +198,7 @@ def _worst(language: Language) -> table.Panel:
         "subject": [*sentence(), *_history(language, "${__url_time_range}")],
         "priority": priorities(language),
         "alarms": column(90, unit="locale"),
-        "share": column(90, unit="percentunit", decimals=1),
+        "share": [*column(90, unit="percentunit"), Property("decimals", 1)],
         "repeats": column(100, unit="locale"),
         "fleeting_times": column(90, unit="locale"),
         "standing_seconds": column(130),
@@ -219,7 +219,7 @@ def _floods(language: Language) -> table.Panel:
         "begins": [*column(160, unit=MOMENT), link(language.says(texts.HOW_IT_CAME), journal)],
         "lasted": column(80),
         "alarms": column(65, unit="locale"),
-        "most": column(105, unit="locale"),
+        "most": column(110, unit="locale"),
     }
     shown.cell_height(common.TableCellHeight.SM)
     return name_columns(shown, columns, language.table(texts.COLUMNS))
@@ -259,7 +259,7 @@ def alarm_performance(language: Language) -> dashboard.Dashboard:
     group, device, _ = filters(language)
     for variable in (group, device, _operators(language)):
         board.with_variable(variable)
-    rate = _bars(language, texts.RATE, Place(11, 0, 13, 9), "10 min", (2, 10))
-    daily = _bars(language, texts.DAILY, Place(11, 9, 13, 8), "1 day", (150, 300))
+    rate = _bars(language, texts.RATE, Place(12, 0, 12, 9), "10 min", (2, 10))
+    daily = _bars(language, texts.DAILY, Place(12, 9, 12, 8), "1 day", (150, 300))
     rest = [one(language) for one in (_shares, _floods, _worst, _stale)]
     return place_panels(board, [_measures(language), rate, daily, *rest])

@@ -4,7 +4,7 @@
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
 from grafana_foundation_sdk.builders import stat, table
-from grafana_foundation_sdk.models import dashboard
+from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import alarm_sql, failures, queries
 from grafana import texts_alarms as texts
@@ -191,7 +191,8 @@ def priorities(language: Language, width: int = 84) -> list[Property]:
 
 def _situation(language: Language) -> stat.Panel:
     colours = {texts.OTHERS: ORANGE, texts.CALM: GREEN, texts.ALL_KNOWN: BLUE, texts.CALLING: RED}
-    shown = _strip(situation(language)).text(build.VizTextDisplayOptions().title_size(12).value_size(18))
+    shown = _strip(situation(language)).text(build.VizTextDisplayOptions().title_size(12).value_size(20))
+    shown.orientation(common.VizOrientation.HORIZONTAL)  # one under the other: beside each other they overlapped
     fields = {
         "situation": [beginning({language.says(pair): colour for pair, colour in colours.items()})],
         "since": [Property("noValue", "–")],

@@ -42,6 +42,7 @@ from grafana.panels import (
     worded,
     words_of,
 )
+from grafana.texts import UNITS_OF_TIME
 from grafana.texts_jobs import TITLE as JOBS_TITLE
 
 _VERDICT_COLOURS = {"verified": GREEN, "old": RED, "unverified": YELLOW, "none": RED}
@@ -55,7 +56,7 @@ SIZES = f"""
 SELECT made_at AS time, bytes AS backup_bytes, database_bytes FROM backups WHERE state = 'done' AND made_at {_CHOSEN} ORDER BY made_at
 """
 DURATIONS = f"""
-SELECT made_at AS time, seconds AS backup_seconds, verify_seconds AS verification_seconds FROM backups WHERE state = 'done' AND made_at {_CHOSEN} ORDER BY made_at
+SELECT made_at AS time, seconds / 60 AS backup_seconds, verify_seconds / 60 AS verification_seconds FROM backups WHERE state = 'done' AND made_at {_CHOSEN} ORDER BY made_at
 """
 FAILURES = f"""
 SELECT since, kind, name, error FROM (
@@ -175,7 +176,12 @@ def _sizes(language: Language) -> timeseries.Panel:
 
 
 def _durations(language: Language) -> timeseries.Panel:
-    shown = panel(_points(DURATIONS), language.says(texts.DURATIONS), Place(12, 11, 12, 8), unit="s")
+    shown = panel(
+        _points(DURATIONS),
+        language.says(texts.DURATIONS),
+        Place(12, 11, 12, 8),
+        unit=f"suffix:{language.says(UNITS_OF_TIME['min'])}",
+    )
     return name_columns(shown, {"backup_seconds": [], "verification_seconds": []}, language.table(texts.COLUMNS))
 
 
@@ -192,12 +198,12 @@ def _list(language: Language) -> table.Panel:
     states = {name: texts.STATES[name] for name in ("done", "missing")}
     columns = {
         "made_at": column(160, unit=MOMENT),
-        "state": coloured_text(language.table(states), _STATE_COLOURS, 95),
-        "name": sentence(),
+        "state": coloured_text(language.table(states), _STATE_COLOURS, 75),
+        "name": column(180),
         "bytes": column(80, unit="decbytes"),
-        "seconds": column(85, unit="s"),
+        "seconds": column(85, unit=language.duration),
         "tried": coloured_text(language.table(texts.TRIED), _TRIED_COLOURS, 110),
-        "tried_at": column(160, unit=MOMENT),
+        "tried_at": column(155, unit=MOMENT),
         "flags": sentence(),
         "do_verify": button(
             language.says(texts.VERIFY), "verifyBackup", {"id": "bak_${__data.fields.backup_id}"}, width=72
@@ -224,7 +230,7 @@ def _restores(language: Language) -> table.Panel:
         "name": column(190),
         "database": column(120),
         "state": coloured_text(language.table(texts.STATES), _STATE_COLOURS, 80),
-        "seconds": column(80, unit="s"),
+        "seconds": column(85, unit=language.duration),
         "doing": sentence(),
     }
     shown = text_table(language.says(texts.RESTORES), Place(0, 38, 24, 7), _restores_sql(language))

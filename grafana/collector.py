@@ -3,7 +3,6 @@
 from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard
 
-from ddms.languages import sentences
 from grafana import texts
 from grafana import texts_collector as words
 from grafana.fleet import COLLECTORS
@@ -43,12 +42,10 @@ SELECT d.endpoint, count(*) AS devices, count(*) FILTER (WHERE state = 'online')
 _OVER = "[$__rate_interval]"
 
 
-def overrun(language: Language) -> str:
-    """Return whose polls are skipped, and why."""
-    return f"""
-SELECT device_id, device, overrun_since, late_seconds, {sentences.told(language, "overrun")} AS last_error
-  FROM devices JOIN polling USING (device_id) WHERE overrun_since IS NOT NULL ORDER BY overrun_since
-"""  # noqa: S608 - made of constants only
+OVERRUN = """
+SELECT device_id, device, overrun_since, late_seconds, endpoint
+  FROM devices JOIN polling USING (device_id) WHERE overrun_since IS NOT NULL ORDER BY endpoint, overrun_since
+"""
 
 
 def _rate(name: str, *, by: str = "") -> str:
@@ -57,6 +54,11 @@ def _rate(name: str, *, by: str = "") -> str:
 
 def _mean(seconds: str, times: str, *, by: str = "") -> str:
     return f"{_rate(seconds, by=by)} / ({_rate(times, by=by)} > 0)"
+
+
+def _by_name(expression: str) -> str:
+    """Return what is asked of each collector by its name: Prometheus knows it by its address."""
+    return f"({expression}) * on (instance) group_left (collector) ddms_collector_info"
 
 
 def _most(expression: str) -> str:
@@ -92,12 +94,12 @@ def _collectors(language: Language) -> table.Panel:
 
 def _overrun(language: Language) -> table.Panel:
     place = Place(12, 4, 12, 7)
-    shown = text_table(language.says(words.OVERRUN), place, overrun(language), hidden=["device_id"])
+    shown = text_table(language.says(words.OVERRUN), place, OVERRUN, hidden=["device_id"])
     columns = {
         "device": name_of_device(language),
-        "overrun_since": column(150, unit="dateTimeFromNow"),
-        "late_seconds": column(100, unit="s"),
-        "last_error": sentence(),
+        "overrun_since": column(122, unit="dateTimeFromNow"),
+        "late_seconds": column(85, unit="s"),
+        "endpoint": column(175),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS | words.COLUMNS))
 
@@ -115,22 +117,24 @@ def _lines(language: Language) -> table.Panel:
 
 
 def _connections(language: Language, place: Place) -> table.Panel:
-    by, over = "sum by (endpoint, instance)", "[$__range]"
+    def each(name: str, how: str = "increase") -> str:
+        return f"sum by (endpoint, collector) ({_by_name(f'{how}(ddms_connection_{name}_total[$__range])')})"
+
     shown = by_labels(
         language.says(words.CONNECTIONS),
         place,
-        f"{by} (rate(ddms_connection_requests_total{over}))",
-        f"{by} (increase(ddms_connection_answer_seconds_total{over})) / ({by} (increase(ddms_connection_answers_total{over})) > 0)",
-        f"{by} (increase(ddms_connection_errors_total{over}))",
-        f"{by} (increase(ddms_connection_overruns_total{over}))",
-        f"{by} (increase(ddms_connection_connects_total{over}))",
+        each("requests", "rate"),
+        f"{each('answer_seconds')} / ({each('answers')} > 0)",
+        each("errors"),
+        each("overruns"),
+        each("connects"),
     )
     shown.override_by_name("Time", [Property("custom.hideFrom.viz", True)])
-    count = [Property("decimals", 0)]
+    count = [Property("decimals", 0), Property("noValue", "0")]
     columns = {
         "endpoint": [*sentence(), *named(language.table(words.OTHERS))],
-        "instance": column(190),
-        "Value #A": [*column(120, unit="suffix:/s"), Property("decimals", 1)],
+        "collector": column(190),
+        "Value #A": [*column(120, unit="suffix:/s"), Property("decimals", 2)],
         "Value #B": column(120, unit="s"),
         "Value #C": [*column(120, unit="locale"), *count],
         "Value #D": [*column(120, unit="locale"), *count],
@@ -153,24 +157,27 @@ def _over_time(language: Language) -> list[timeseries.Panel]:
         _most(_mean("ddms_connection_answer_seconds", "ddms_connection_answers", by="endpoint")), "{{endpoint}}"
     )
     spool = [
-        PrometheusSeries("ddms_spool_bytes", f"{{{{instance}}}} · {says(words.SPOOL_BYTES)}"),
+        PrometheusSeries(_by_name("ddms_spool_bytes"), f"{{{{collector}}}} · {says(words.SPOOL_BYTES)}"),
         PrometheusSeries(
-            "ddms_spool_limit_bytes and ddms_spool_bytes > 0", f"{{{{instance}}}} · {says(words.SPOOL_LIMIT)}"
+            _by_name("ddms_spool_limit_bytes and ddms_spool_bytes > 0"),
+            f"{{{{collector}}}} · {says(words.SPOOL_LIMIT)}",
         ),
     ]
     flush = [
         PrometheusSeries(
-            _mean("ddms_collector_flush_seconds", "ddms_collector_flushes", by="instance"),
-            f"{{{{instance}}}} · {says(words.MEAN)}",
+            _by_name(_mean("ddms_collector_flush_seconds", "ddms_collector_flushes", by="instance")),
+            f"{{{{collector}}}} · {says(words.MEAN)}",
         ),
-        PrometheusSeries("ddms_collector_last_flush_seconds", f"{{{{instance}}}} · {says(words.NEWEST)}"),
+        PrometheusSeries(_by_name("ddms_collector_last_flush_seconds"), f"{{{{collector}}}} · {says(words.NEWEST)}"),
     ]
     restless = [
         PrometheusSeries(_rate(f"ddms_connection_{name}"), says(label)) for name, label in words.RESTLESS_LINES.items()
     ]
     states = PrometheusSeries("sum by (state) (ddms_collector_devices)", "{{state}}")
-    memory = PrometheusSeries('process_resident_memory_bytes{job="collector"}', "{{instance}}")
-    cpu = PrometheusSeries('rate(process_cpu_seconds_total{job="collector"}[$__rate_interval])', "{{instance}}")
+    memory = PrometheusSeries(_by_name('process_resident_memory_bytes{job="collector"}'), "{{collector}}")
+    cpu = PrometheusSeries(
+        _by_name('rate(process_cpu_seconds_total{job="collector"}[$__rate_interval])'), "{{collector}}"
+    )
     shown: list[tuple[texts.Words, list[PrometheusSeries], str]] = [
         (says(words.LATENESS), [late], "s"),
         (says(words.ERRORS), [reasons], "suffix:/s"),
@@ -179,11 +186,11 @@ def _over_time(language: Language) -> list[timeseries.Panel]:
         (says(words.KEPT), kept, "suffix:/s"),
         (says(words.STATES), [states], "none"),
         (says(words.FLUSHES), flush, "s"),
-        (says(words.PENDING), [PrometheusSeries("ddms_collector_pending_answers", "{{instance}}")], "none"),
+        (says(words.PENDING), [PrometheusSeries(_by_name("ddms_collector_pending_answers"), "{{collector}}")], "none"),
         (says(words.SPOOL), spool, "bytes"),
-        (says(words.TROUBLES), [PrometheusSeries("ddms_collector_troubles", "{{instance}}")], "none"),
+        (says(words.TROUBLES), [PrometheusSeries(_by_name("ddms_collector_troubles"), "{{collector}}")], "none"),
         (says(words.MEMORY), [memory], "bytes"),
-        (says(words.CPU), [cpu], "none"),
+        (says(words.CPU), [cpu], "percentunit"),
     ]  # fmt: skip
     return [
         lines(text, Place(12 * (number_ % 2), 31 + 8 * (number_ // 2), 12, 8), *series, unit=unit)
@@ -195,7 +202,12 @@ def _named_lines(panels: list[timeseries.Panel], language: Language) -> list[tim
     """Give lines that are called by what a metric's label says the words of the language."""
     for one in panels:
         for name, word in language.table(words.REASONS | texts.STATES).items():
-            one.override_by_name(name, [Property("displayName", word)])
+            colour = (
+                [Property("color", {"mode": "fixed", "fixedColor": STATE_COLOURS[name]})]
+                if name in STATE_COLOURS
+                else []
+            )
+            one.override_by_name(name, [Property("displayName", word), *colour])
     return panels
 
 

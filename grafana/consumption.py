@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """Consumption: what chosen counters counted by hour, shift and day, and in total beside the time before."""
 
+from grafana_foundation_sdk.builders import barchart, table
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
-from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.models import common, dashboard
 
 from grafana import texts
@@ -11,6 +11,7 @@ from grafana import texts_consumption as words
 from grafana.languages import Language
 from grafana.panels import (
     CONSUMPTION_UID,
+    GREY,
     Place,
     Property,
     Sql,
@@ -41,6 +42,10 @@ SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device
   FROM points WHERE {_OF_UNIT} ORDER BY lower(device), point_id
 """
 _IDS = f"array(SELECT point_id FROM points WHERE {_OF_UNIT} AND point_id::text = any (array[${{points:sqlstring}}]::text[]))"
+MOST = 11
+"""So many counters have a colour of their own in a bar; more cannot be told apart."""
+ROWS = 40_000
+"""Of more hours than these `consumption` tells days instead."""
 UNIT = f"SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points WHERE {_OF_UNIT}"
 _FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 
@@ -61,52 +66,81 @@ SELECT p.device_id, p.device, p.point, p.unit, s.total, b.total AS total_before,
 """
 
 
-def by_counter(calendar: str) -> str:
-    """Return what each chosen counter counted in each bucket of a calendar.
+_COUNTED = f"consumption({_IDS}, $__timeFrom(), $__timeTo(), 'day')"
+_RANKED = (
+    "SELECT point_id, row_number() OVER (ORDER BY sum(increase) DESC, point_id) AS rank FROM counted GROUP BY point_id"
+)
 
-    A bucket that began before the chosen time has its bar from there: Grafana draws none that begins outside.
-    """
+
+def by_day(language: Language) -> str:
+    """Return what the chosen counters counted on each day: those that counted most, and the others together."""
+    return f"WITH counted AS MATERIALIZED (SELECT * FROM {_COUNTED}), ranked AS ({_RANKED}) {_of_each('counted', language, '')}"
+
+
+def by_hour(language: Language) -> str:
+    """Return the same by hour; of very many counters, of whose hours there would be too many, only those that counted most."""
+    hours = f"extract(epoch FROM {_TO} - {_FROM}) / 3600"
     return f"""
-SELECT greatest(c.time, {_FROM}) AS time, p.device || ' · ' || p.point AS point, c.increase AS value
-  FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), '{calendar}') c JOIN points p USING (point_id)
- ORDER BY lower(p.device), p.point_id, c.time
+WITH counted AS (SELECT * FROM {_COUNTED}), ranked AS MATERIALIZED ({_RANKED}),
+     asked AS (SELECT array_agg(point_id) AS ids FROM ranked WHERE rank <= {MOST} OR (SELECT count(*) FROM ranked) * {hours} <= {ROWS}),
+     hours AS (SELECT h.* FROM asked, consumption(ids, $__timeFrom(), $__timeTo(), 'hour') h WHERE h.until <= h.time + interval '1 hour')
+{_of_each("hours", language, " HH24:MI")}
+"""
+
+
+def _of_each(counted: str, language: Language, clock: str) -> str:
+    return f"""
+SELECT {_when("c.time", clock)} AS bucket, CASE WHEN rank <= {MOST} THEN p.device || ' · ' || p.point ELSE {language.sql(words.OTHERS)} END AS point, sum(c.increase) AS value
+  FROM {counted} c JOIN ranked USING (point_id) JOIN points p USING (point_id) GROUP BY c.time, 2, least(rank, {MOST} + 1) ORDER BY c.time, least(rank, {MOST} + 1)
 """
 
 
 def by_shift(language: Language) -> str:
-    """Return what the chosen counters counted together in each shift, a series for each shift."""
+    """Return what the chosen counters counted together in each shift, a series for each; where it is told by days instead, nothing."""
     return f"""
-SELECT greatest(c.time, {_FROM}) AS time, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
-  FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), 'shift') c
- GROUP BY c.time, shift ORDER BY min(extract(epoch FROM c.time)::bigint) OVER (PARTITION BY shift), c.time
+SELECT {_when("c.time")} AS bucket, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
+  FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), 'shift') c WHERE shift IS NOT NULL OR until < time + interval '23 hours'
+ GROUP BY c.time, shift ORDER BY c.time
 """
 
 
-def _bars(says: texts.Words, place: Place, sql: str) -> timeseries.Panel:
+def _when(time: str, clock: str = " HH24:MI") -> str:
+    """Return what a bar is called: when it begins, by the site's clock; an hour that comes twice is told from its first."""
+    local, before = (f"({begin} AT TIME ZONE site_time_zone())" for begin in (time, f"({time} - interval '1 hour')"))
+    form = f"CASE WHEN {_TO} - {_FROM} > interval '300 days' THEN 'YYYY-' ELSE '' END || 'MM-DD{clock}'"
+    return f"to_char({local}, {form}) || CASE WHEN {local} = {before} THEN ' ₂' ELSE '' END"
+
+
+def _bars(said: texts.Words, place: Place, sql: str, language: Language) -> barchart.Panel:
+    """Return a bar for each bucket. Not in a chart over time: there all bars are as narrow as the shortest step between two."""
     unit = {
         "configRefId": "unit",
         "mappings": [{"fieldName": "unit", "handlerKey": "unit"}],
         "applyTo": {"id": "byType", "options": "number"},
     }
-    split = {"fields": ["point"], "naming": {"asLabels": True}, "keepFields": False}
+    matrix = {"columnField": "point", "rowField": "bucket", "valueField": "value", "emptyValue": "null"}
     blank = (
-        timeseries.Panel()
+        barchart.Panel()
         .with_target(Sql(sql))
         .with_target(Sql(UNIT, "unit"))
         .with_transformation(dashboard.DataTransformerConfig(id_val="configFromData", options=unit))
-        .with_transformation(dashboard.DataTransformerConfig(id_val="partitionByValues", options=split))
-        .draw_style(common.GraphDrawStyle.BARS)
-        .bar_alignment(common.BarAlignment.AFTER)
-        .bar_width_factor(0.9)
+        .with_transformation(dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=matrix))
+        .orientation(common.VizOrientation.VERTICAL)
+        .stacking(common.StackingMode.NORMAL)
+        .show_value(common.VisibilityMode.NEVER)
+        .x_tick_label_spacing(100)
+        .x_tick_label_max_length(20)
+        .bar_width(0.9)
         .fill_opacity(80)
         .line_width(0)
-        .stacking(build.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
-        .display_name("${__field.labels.point}")
         .min(0)
         .legend(legend())
         .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     )  # fmt: skip
-    return panel(blank, says, place)
+    # What stands where a name has no room, of which else each would be the panel's text for nothing.
+    blank.override_by_name("bucket\\point", [Property("noValue", "\u200b")])
+    blank.override_by_name(language.says(words.OTHERS), [Property("color", {"mode": "fixed", "fixedColor": GREY})])
+    return panel(blank, language.says(said), place)
 
 
 def _totals(language: Language) -> table.Panel:
@@ -116,8 +150,8 @@ def _totals(language: Language) -> table.Panel:
         "device": name_of_device(language),
         "point": sentence(),
         "unit": column(60),
-        "total": [*column(100, unit="none", align="right"), *number],
-        "total_before": [*column(150, unit="none", align="right"), *number],
+        "total": [*column(110, unit="locale", align="right"), *number],
+        "total_before": [*column(130, unit="locale", align="right"), *number],
         "change": [*column(90, unit="percentunit", align="right"), *number],
         "restarts": column(80, unit="none", align="right"),
     }
@@ -144,7 +178,7 @@ def consumption(language: Language) -> dashboard.Dashboard:
     link_languages(board, CONSUMPTION_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)
-    hours = _bars(says(words.HOURS), Place(0, 0, 24, 9), by_counter("hour"))
-    shifts = _bars(says(words.SHIFTS), Place(0, 9, 24, 9), by_shift(language))
-    days = _bars(says(words.DAYS), Place(0, 18, 24, 9), by_counter("day"))
+    hours = _bars(words.HOURS, Place(0, 0, 24, 9), by_hour(language), language)
+    shifts = _bars(words.SHIFTS, Place(0, 9, 24, 9), by_shift(language), language)
+    days = _bars(words.DAYS, Place(0, 18, 24, 9), by_day(language), language)
     return place_panels(board, [hours, shifts, days, _totals(language)])

@@ -135,12 +135,12 @@ def _header(language: Language) -> stat.Panel:
         "out_of_service_until": [Property("unit", "dateTimeFromNow"), Property("noValue", "–")],
     }
     return name_columns(
-        panel(blank, language.says(words.HEADER), Place(0, 0, 13, 4)), fields, language.table(texts.COLUMNS)
+        panel(blank, language.says(words.HEADER), Place(0, 0, 24, 3)), fields, language.table(texts.COLUMNS)
     )
 
 
 def _connection(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.CONNECTION), Place(13, 0, 11, 4), connection(language))
+    shown = text_table(language.says(words.CONNECTION), Place(0, 3, 24, 4), connection(language))
     columns = {
         "endpoint": column(165),
         "unit_id": column(65),
@@ -163,7 +163,7 @@ def _test(language: Language) -> table.Panel:
         "explanation": sentence(),
     }
     return name_columns(
-        text_table(language.says(words.TEST), Place(0, 4, 24, 4), last_test(language)),
+        text_table(language.says(words.TEST), Place(0, 7, 24, 4), last_test(language)),
         columns,
         language.table(texts.COLUMNS),
     )
@@ -171,11 +171,11 @@ def _test(language: Language) -> table.Panel:
 
 def _states(language: Language) -> statetimeline.Panel:
     sql = queries.states("device_id::text = '$device'", troubled=False)
-    return states(language.says(words.DEVICE_STATES), Place(0, 8, 24, 4), sql, language)
+    return states(language.says(words.DEVICE_STATES), Place(0, 11, 24, 4), sql, language)
 
 
 def _latest(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.LATEST), Place(0, 19, 24, 12), latest(language), hidden=["point_id"])
+    shown = text_table(language.says(words.LATEST), Place(0, 22, 24, 12), latest(language), hidden=["point_id"])
     shown.cell_height(common.TableCellHeight.SM)
     # History has numbers only: of another point it shows the whole device.
     trend_of_point = url(HISTORY_UID, language, "devices=${device}", "points=${__data.fields.point_id}")
@@ -191,22 +191,22 @@ def _latest(language: Language) -> table.Panel:
 
 def _trend(language: Language) -> timeseries.Panel:
     sql = queries.trend(language, _CHOSEN, "p.point", "p.point")
-    return trend(language.says(words.TREND), Place(0, 31, 24, 9), sql, TREND_UNIT, language)
+    return trend(language.says(words.TREND), Place(0, 34, 24, 9), sql, TREND_UNIT, language)
 
 
 def _switches(language: Language) -> statetimeline.Panel:
     said = language.says(words.SWITCHES_OVER_TIME)
     sql = named.states(language, "device_id::text = '$device'", said.empty)
-    shown = timeline(said, Place(0, 40, 24, 6), sql, named=True)
+    shown = timeline(said, Place(0, 43, 24, 6), sql, named=True)
     return shown.per_page(25).mappings(named.state_mappings(language))
 
 
 def _quality(language: Language) -> statetimeline.Panel:
-    return qualities(language.says(words.QUALITY_OVER_TIME), Place(0, 46, 24, 9), QUALITY, language)
+    return qualities(language.says(words.QUALITY_OVER_TIME), Place(0, 49, 24, 9), QUALITY, language)
 
 
 def _texts(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.TEXTS), Place(0, 55, 24, 5), received(language))
+    shown = text_table(language.says(words.TEXTS), Place(0, 58, 24, 5), received(language))
     shown.cell_height(common.TableCellHeight.SM)
     columns = {"changed": column(180, unit="dateTimeAsSystem"), "point": column(), "text": sentence()}
     return name_columns(shown, columns, language.table(texts.COLUMNS))
@@ -232,12 +232,12 @@ def device(language: Language) -> dashboard.Dashboard:
     link_languages(board, DEVICE_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)
-    alarms = standing.of_device(Place(0, 12, 24, 7), language)
+    alarms = standing.of_device(Place(0, 15, 24, 7), language)
     above = [_header(language), _connection(language), _test(language), _states(language), alarms, _latest(language)]
     below = [_trend(language), _switches(language), _quality(language), _texts(language)]
     limits.show_alarms(board, language, len(above) + 1, _ALARMED, whose=False)
     show_notes(board, language, len(above) + 1, "device_id::text = '$device'")
     board.with_variable(compare_variable(language))
     remember_fleet(board, language)
-    failed = failures.of_buttons(Place(0, 60, 24, 5), language)
+    failed = failures.of_buttons(Place(0, 63, 24, 5), language)
     return place_panels(board, [*above, *below, failed])

@@ -131,12 +131,11 @@ def _alarms(language: Language) -> stat.Panel:
 
 
 def _collectors(language: Language) -> table.Panel:
-    shown = text_table(language.says(words.COLLECTORS), Place(15, 0, 9, 5), COLLECTORS)
+    shown = text_table(language.says(words.COLLECTORS), Place(15, 0, 9, 5), COLLECTORS, hidden=["version"])
     columns = {
         "state": coloured(language.table(texts.COLLECTOR_STATES), COLLECTOR_COLOURS, 78),
-        "collector": column(105),
-        "seen_at": column(128, unit="dateTimeFromNow"),
-        "version": column(62),
+        "collector": column(),
+        "seen_at": column(145, unit="dateTimeFromNow"),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
@@ -145,7 +144,7 @@ def _offline(language: Language) -> table.Panel:
     shown = text_table(language.says(words.OFFLINE), Place(0, 9, 12, 8), offline(language), hidden=["device_id"])
     columns = {
         "device": name_of_device(language),
-        "offline_seconds": column(150, unit=language.duration, cellOptions={"type": "color-text"}),
+        "offline_seconds": column(110, unit=language.duration, cellOptions={"type": "color-text"}),
         "last_error": sentence(),
     }
     columns["offline_seconds"].append(Property("thresholds", thresholds((None, RED))))
@@ -171,9 +170,9 @@ _ORDER = (
     "shown",
     "trend",
     "alarm_since",
-    "last_seen",
     "offline_seconds",
     "last_error",
+    "last_seen",
 )
 
 
@@ -194,9 +193,10 @@ def _devices(language: Language) -> table.Panel:
         "point": [*sentence(), to_history],
         "shown": [*column(115, align="right"), to_history],
         "trend": sparkline(140),
-        "last_seen": column(135, unit="dateTimeFromNow"),
-        "offline_seconds": column(110, unit=language.duration),
-        "last_error": sentence(),
+        "offline_seconds": column(105, unit=language.duration),
+        # On one line: wrapped, it would make rows of offline devices three times as high as the others.
+        "last_error": [*column(), Property("noValue", "\u00a0"), Property("custom.minWidth", 170)],
+        "last_seen": column(140, unit="dateTimeFromNow"),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 

@@ -18,6 +18,7 @@ from grafana.panels import (
     RED,
     YELLOW,
     Place,
+    Property,
     Sql,
     coloured,
     column,
@@ -35,7 +36,7 @@ from grafana.panels import (
 from grafana.texts_backups import TITLE as BACKUPS_TITLE
 
 DURATIONS = """
-SELECT time, job, seconds FROM job_runs WHERE time BETWEEN $__timeFrom() AND $__timeTo() ORDER BY time
+SELECT time, job, seconds * 1000 AS ms FROM job_runs WHERE time BETWEEN $__timeFrom() AND $__timeTo() ORDER BY time
 """
 FAILURES = """
 SELECT time AS began, job, seconds, error FROM job_runs WHERE error IS NOT NULL AND time BETWEEN $__timeFrom() AND $__timeTo() ORDER BY time DESC LIMIT 200
@@ -69,18 +70,18 @@ SELECT job, CASE job {purposes} END AS purpose, state AS job_state, {due} AS nex
 def _jobs(language: Language) -> table.Panel:
     parameters = {"name": "${__data.fields.job}"}
     columns = {
-        "job": column(90),
-        "purpose": sentence(),
-        "job_state": coloured(language.table(texts.STATES), _COLOURS, 85),
+        "job": column(80),
+        "purpose": [*sentence(), Property("custom.minWidth", 180)],
+        "job_state": coloured(language.table(texts.STATES), _COLOURS, 80),
         "next_start": column(95),
         "do_run": button(language.says(texts.RUN_NOW), "runJob", parameters, width=65),
         "do_pause": button(language.says(texts.PAUSE), "pauseJob", parameters, width=75),
         "do_resume": button(language.says(texts.RESUME), "resumeJob", parameters, width=85),
-        "schedule": column(120),
-        "last_success": column(140),
+        "schedule": column(115),
+        "last_success": column(105),
         "detail": sentence(),
     }
-    shown = text_table(language.says(texts.JOBS), Place(0, 0, 24, 18), _jobs_sql(language))
+    shown = text_table(language.says(texts.JOBS), Place(0, 0, 24, 20), _jobs_sql(language))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
@@ -95,7 +96,7 @@ def _durations(language: Language) -> timeseries.Panel:
         .legend(legend())
         .scale_distribution(build.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
     )
-    return panel(blank, language.says(texts.DURATIONS), Place(0, 18, 12, 10), unit=language.says(texts.SECONDS))
+    return panel(blank, language.says(texts.DURATIONS), Place(0, 20, 12, 10), unit="ms")
 
 
 def _failures(language: Language) -> table.Panel:
@@ -105,7 +106,7 @@ def _failures(language: Language) -> table.Panel:
         "seconds": column(80, unit="s"),
         "error": sentence(),
     }
-    shown = text_table(language.says(texts.FAILURES), Place(12, 18, 12, 10), sentences.failing(language, FAILURES))
+    shown = text_table(language.says(texts.FAILURES), Place(12, 20, 12, 10), sentences.failing(language, FAILURES))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
@@ -115,5 +116,5 @@ def jobs(language: Language) -> dashboard.Dashboard:
     board = new_dashboard(uid, language.says(texts.TITLE), language.says(texts.DESCRIPTION)).time("now-6h", "now")
     board.link(link_to(language.says(BACKUPS_TITLE), BACKUPS_UID, "database", language)).link(link_to_fleet(language))
     link_languages(board, JOBS_UID, language)
-    failed = failures.of_buttons(Place(0, 28, 24, 5), language)
+    failed = failures.of_buttons(Place(0, 30, 24, 5), language)
     return place_panels(board, [*(make(language) for make in (_jobs, _durations, _failures)), failed])

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
+from grafana_foundation_sdk.builders import barchart, heatmap, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
-from grafana_foundation_sdk.builders import heatmap, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
@@ -42,7 +42,7 @@ COLLECTOR_COLOURS = {"running": GREEN, "silent": RED}
 Property = dashboard.DynamicConfigValue
 MOMENT = "time:YYYY-MM-DD HH:mm:ss"
 """The unit of moments in tables. Grafana's own for it adds milliseconds, which are cut off, where all rows are of one minute."""
-P = TypeVar("P", stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel, heatmap.Panel)
+P = TypeVar("P", barchart.Panel, stat.Panel, table.Panel, timeseries.Panel, statetimeline.Panel, heatmap.Panel)
 
 
 class Sql(Builder[Dataquery], Dataquery):

@@ -46,6 +46,8 @@ def lines(
         .span_nulls(span_nulls=False)
         .line_width(1)
         .min(0)
+        # Of what is counted and does not happen: else its axis would go to 100.
+        .axis_soft_max({"suffix:/s": 0.1, "none": 1, "bytes": 1024}.get(unit, 0))
         .fill_opacity(20 if stacked else 0)
         .stacking(build.StackingConfig().mode(mode))
         .show_points(common.VisibilityMode.AUTO)

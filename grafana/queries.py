@@ -117,7 +117,7 @@ def value_now(language: Language, *, coloured: bool = False) -> str:
     """
     shown = latest_shown(language)
     quality = language.word("l.quality", texts.QUALITIES)
-    return f"""CASE l.quality WHEN 'good' THEN {latest_coloured(language) if coloured else shown} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || {shown} || ' · ' || {age(language, "l.time")}
+    return f"""CASE l.quality WHEN 'good' THEN {latest_coloured(language) if coloured else shown} WHEN 'uncertain' THEN '? ' || {shown} WHEN 'stale' THEN '⌛ ' || coalesce({shown} || ' · ', '') || {age(language, "l.time")}
                       WHEN 'none' THEN '–' ELSE '✗ ' || coalesce({sentences.reason(language, "l.reason")}, {quality}) END"""
 
 

@@ -22,6 +22,9 @@ class Button(NamedTuple):
     confirmation: str
 
 
+IMPORT = "`ddms devices export plant.csv` writes the table, fill it in (docs/import.md), `ddms devices import plant.csv` takes it."
+"""How devices, points, groups and limits come into DDMS: both commands work as they stand here, also with nothing in the database."""
+
 FLEET_TITLE = "Fleet"
 FLEET_DESCRIPTION = "All devices: which answer, which do not, and what is wrong now."
 DEVICE_TITLE = "Device"

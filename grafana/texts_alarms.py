@@ -158,9 +158,9 @@ COLUMNS = {
     "measured": "Is",
     "aim": "Good",
     "verdict": "Verdict",
-    "median_seconds": "Acknowledged|after",
+    "median_seconds": "Half within",
     "p95_seconds": "95 % within",
-    "never": "Unacknowledged",
+    "never": "Not at all",
     "share": "Share",
     "repeats": "Chatters",
     "fleeting_times": "Fleeting",
@@ -169,7 +169,7 @@ COLUMNS = {
     "begins": "From",
     "ends": "To",
     "lasted": "Lasted",
-    "most": "Most in 10 min",
+    "most": "In 10 min",
     "raised_at": "Since",
     "still": "\u00a0",
 }
@@ -237,7 +237,7 @@ STOOD = "Alarm stood"
 
 MEASURES = Words("Measures", "What counts is an alarm that called: neither shelved, suppressed nor out of service. Good: up to 150 a day and 1 in 10 minutes for each operator, "
           "less than 1 % of the time in floods, the ten worst less than 5 % of all, nothing that chatters or fleets, fewer than 5 stale.",
-          f"No alarms in this time range. {IF_ASKED}")  # fmt: skip
+          f"No alarms in this time range. Points without limits have none: columns limit and threshold of `ddms devices import plant.csv` (docs/import.md). {IF_ASKED}")  # fmt: skip
 RATE = Words("Alarms in 10 minutes", "For each operator up to 1 is acceptable, 2 can be managed; with more than 10 a flood begins (lines).", f"No alarm called in this time range: good. {IF_ASKED}")  # fmt: skip
 DAILY = Words("Alarms a day", "For each operator up to 150 is acceptable, 300 can be managed (lines). Days are those of UTC.", f"No alarm called in this time range: good. {IF_ASKED}")  # fmt: skip
 SHARES = Words("Priorities", "How the alarms are distributed beside what ISA-18.2 aims at (about 80 % low, 15 % medium, 5 % high, of these few critical), and how fast they were acknowledged.",

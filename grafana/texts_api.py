@@ -57,7 +57,8 @@ WAITING_OPERATIONS = "operations that wait"
 MEMORY = Words("Memory", "Resident memory of each replica.", _NO_METRICS)
 CPU = Words("CPU", "Cores that each replica uses; it can use one.", _NO_METRICS)
 
-_NO_EDGE = "Nobody asked through the edge in this time. (If all of these are empty: does the service `edge` run? docs/monitoring.md)"
+_ALL_EDGE = "(If all panels of the edge are empty: does the service `edge` run? docs/monitoring.md)"
+_NO_EDGE = f"Nobody asked through the edge in this time. {_ALL_EDGE}"
 
 EDGE_REQUESTS = Words(
     "Edge: requests a second",
@@ -66,6 +67,6 @@ EDGE_REQUESTS = Words(
 )
 EDGE_SECONDS = Words("Edge: 99 % within", "From the first byte of a request to the last of its answer, but for the slowest hundredth; without websockets.", _NO_EDGE)  # fmt: skip
 EDGE_STATUS = Words("Edge: answers by status", "All answers by their HTTP status.", _NO_EDGE)
-EDGE_REFUSED = Words("Edge: refused by the limits (429)", "Requests beyond the limit of their address, by place: who they come from is in the edge's log.", f"Nobody was refused. {_NO_EDGE}")  # fmt: skip
-EDGE_FAILED = Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status; 400 of grafana_query are panels that failed.", f"Nothing failed. {_NO_EDGE}")  # fmt: skip
+EDGE_REFUSED = Words("Edge: refused by the limits (429)", "Requests beyond the limit of their address, by place: who they come from is in the edge's log.", f"Nobody was refused in this time. {_ALL_EDGE}")  # fmt: skip
+EDGE_FAILED = Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status; 400 of grafana_query are panels that failed.", f"Nothing failed in this time. {_ALL_EDGE}")  # fmt: skip
 EDGE_BYTES = Words("Edge: sent", "Bytes a second to clients, by place.", _NO_EDGE)

@@ -1,7 +1,7 @@
 """The words of the collectors' dashboard."""
 
 from ddms.languages import sentences
-from grafana.texts import IF_ASKED, NO_NUMBER, Words
+from grafana.texts import IF_ASKED, IMPORT, NO_NUMBER, Words
 
 TITLE = "Collectors"
 DESCRIPTION = "The programs that read the devices: whether polls begin in time, what fails and why, what waits in the spools, how long flushes take."
@@ -11,23 +11,21 @@ _NOTHING = (
     f"Nothing of the kind in this time. {_NO_METRICS.replace('No metrics: does', 'If all panels are empty: does')}"
 )
 
-_NO_DEVICES = f"No devices yet: add some with `ddms devices import`. {IF_ASKED}"
+_NO_DEVICES = f"No devices yet: {IMPORT} {IF_ASKED}"
 
-READINGS = Words("Readings a second", "Readings taken, good and bad, of all collectors together.", NO_NUMBER)
+READINGS = Words("Readings", "Readings taken, good and bad, of all collectors together.", NO_NUMBER)
 BAD = Words("Bad", "Share of the readings that are bad; the reasons are below.", NO_NUMBER)
 LATE = Words("Begin late by", "How long after their time polls begin, the mean.", NO_NUMBER)
-SKIPPED = Words("Skipped polls", "Polls in the chosen time that missed a whole interval: the line is asked for more than it can carry; `ddms plan` shows on what.", NO_NUMBER)  # fmt: skip
-WAITS = Words(
-    "Waits in a spool", "Age of the oldest batch that waits for the database; 0 when nothing does.", NO_NUMBER
-)
+SKIPPED = Words("Skipped polls", "Polls in the chosen time that missed a whole interval: the line is asked for more than it can carry; `ddms plan DEVICE` shows on what.", NO_NUMBER)  # fmt: skip
+WAITS = Words("In a spool", "Age of the oldest batch that waits for the database; 0 when nothing does.", NO_NUMBER)
 LOST = Words("Lost", "Readings in the chosen time that neither database nor spool took, or that the database refused for good.", NO_NUMBER)  # fmt: skip
 COLLECTORS = Words("Collectors", "The programs that read the devices. One that gave no sign for 30 seconds is silent: others take its connections over.",
           f"No collector has run yet: start one with `ddms collector`. {IF_ASKED}")  # fmt: skip
-OVERRUN = Words("Overrun", "Devices whose polls are skipped, because their line takes longer than the intervals allow. `ddms plan` shows what is asked of it.",
+OVERRUN = Words("Overrun", "Devices whose polls are skipped, because their line takes longer than the intervals allow: the panel names the line. `ddms plan DEVICE` shows what is asked of it.",
           f"Every device is polled at its interval. {IF_ASKED}")  # fmt: skip
 LINES = Words("Connections now", "Each endpoint: how its devices do, how fast they answer, by how much polls of the last minute began late at the worst, and how many "
           "devices have polls skipped.", _NO_DEVICES)  # fmt: skip
-CONNECTIONS = Words("Connections in this time", "Each connection and the collector that polls it, by the address at which Prometheus asks it. The first 200 have rows of their own.",
+CONNECTIONS = Words("Connections in this time", "Each connection and the collector that polls it. The first 200 have rows of their own.",
           _NO_METRICS)  # fmt: skip
 LATENESS = Words(
     "Late by", "How long after their time polls begin, of the ten connections that are latest.", _NO_METRICS
@@ -78,7 +76,6 @@ COLUMNS = {
     "overrun_since": "Since",
     "late_seconds": "Late by",
     "overrun": "Overrun",
-    "instance": "Collector",
     "Value #A": "Requests/s",
     "Value #B": "Answers in",
     "Value #C": "Failed",

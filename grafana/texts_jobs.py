@@ -41,8 +41,6 @@ JOBS = Words(
 RUN_NOW = Button("Run", "Run ${__data.fields.job} now? Only owners may.")
 PAUSE = Button("Pause", "Pause ${__data.fields.job}? It does nothing until somebody resumes it. Only owners may.")
 RESUME = Button("Resume", "Let ${__data.fields.job} run again? Only owners may.")
-SECONDS = "suffix: s"
-"""A unit for a logarithmic axis, on which Grafana's own would stand at 16.7 mins and 1.67 mins."""
 DURATIONS = Words(
     "How long runs took",
     "Each run in the chosen time; the newest 500 of each job are kept.",
@@ -59,8 +57,8 @@ COLUMNS = {
     "job_state": "State",
     "schedule": "Schedule",
     "next_start": "Next run in",
-    "last_success": "Last success, ago",
-    "detail": "What it does, or why it failed",
+    "last_success": "Success ago",
+    "detail": "What happens",
     "do_run": "\u00a0",
     "do_pause": "\u00a0\u00a0",
     "do_resume": "\u00a0\u00a0\u00a0",

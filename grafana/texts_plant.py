@@ -1,10 +1,10 @@
 """What the panels of the plant say (fleet, group, device, history)."""
 
-from grafana.texts import IF_ASKED, Button, Words
+from grafana.texts import IF_ASKED, IMPORT, Button, Words
 
-_NO_DEVICES = "No devices yet: add one with `ddms devices import` or the createDevice mutation."
+_NO_DEVICES = f"No devices yet: {IMPORT}"
 
-_NO_DEVICE = f"No such device. {_NO_DEVICES}"
+_NO_DEVICE = f"No such device. If there is none yet: {IMPORT}"
 
 _IF_NO_DEVICES = _NO_DEVICES.replace("No devices yet:", "If there are no devices yet,")
 
@@ -45,7 +45,7 @@ TEST = Words("Last test", "Admins and owners read the device's points once, outs
           "it stands here after the next refresh, and the values below. Every test is in the audit.", _NO_DEVICE)  # fmt: skip
 TEST_NOW = Button("Test now", "Read the points of ${device:text} now, through its collector?")
 LATEST = Words("Latest readings", "The newest reading of each point, its quality, and why it is not good. Too old: a collector should have read it since.",
-          "This device has no points yet: add some with `ddms devices import` or the updateDevice mutation.")  # fmt: skip
+          f"This device has no points yet: {IMPORT}")  # fmt: skip
 _LIMITS = (
     "Dashed lines are limits; where all points have the same, their sides are tinted in the colour of the priority. Bars are alarms of "
     "these points and of their devices, at most 50 of each priority, the longest; one that comes again and again is one bar."
@@ -56,7 +56,7 @@ _NO_READINGS = "No readings of the chosen points in this time range: choose a wi
 TREND = Words("Trend: ${unit}", "Readings as they were taken; in wide ranges the mean of each step, with the lowest (↓) and the highest (↑) as grey lines. "
           f"Outages and bad readings are gaps. {_LIMITS}", _NO_READINGS)  # fmt: skip
 SWITCHES_OVER_TIME = Words("States", "States by their names, switches as on and off, over time; yellow where a step of a wide range holds several.",
-          "No states (points whose values have names) and no switches (coils, discrete inputs, bits) with readings in this time range.")  # fmt: skip
+          "No states and no switches were read in this time range.")  # fmt: skip
 HISTORY_STATES = Words("States", "The chosen points whose values have names, over time; yellow where a step of a wide range holds several.",
           "None of the chosen points has names for its values, or none was read in this time range.")  # fmt: skip
 _QUALITY_EMPTY = "Nothing was read in this time range: choose points above, or a wider range."
@@ -66,14 +66,14 @@ QUALITY_OVER_TIME = Words("Quality", "Green is good, yellow uncertain, red bad w
 TEXTS = Words("Texts", "Texts that the device gave, such as modes and serial numbers: the newest 20 of each point up to the end of the range.",
           "This device has no texts (points of the type string).")  # fmt: skip
 
-_NO_GROUPS = "No groups yet: make one with the createGroup mutation, or by the column groups in `ddms devices import`."
+_NO_GROUPS = f"No groups yet: they come with the devices, in the column groups. {IMPORT}"
 
 GROUPS = Words("Groups", "How many devices of each group are in each state; a name opens the group.", _NO_GROUPS)
 GROUP_COUNTS = Words("${group:text}", "How many devices of the group are in each state. Bad points: of devices that answer.", _NO_GROUPS)  # fmt: skip
 MEMBERS = Words("Devices|list", "The devices of the group, the worst alarm first; a name opens the device in the same time range.",
-          "This group has no devices yet: put some in with the updateGroup mutation (addDevices). " + _NO_GROUPS.replace("No groups yet:", "If there are no groups yet,"))  # fmt: skip
+          f"This group has no devices yet: they come by the column groups of the table of devices. {IMPORT}")  # fmt: skip
 KEY_VALUES = Words("Values now", "The newest value of the twelve points that most members have. ✗: bad, and why. ⌛: a collector should have read it since.",
-          "The devices of this group have no points yet: add some with `ddms devices import` or the updateDevice mutation.")  # fmt: skip
+          f"The devices of this group have no points yet: {IMPORT}")  # fmt: skip
 _ZOOM = "Drag over a part to zoom in; each zoom shows as much detail as the panel has room for."
 _MEANS = (
     "⌀ after a name: means of steps of this length, with the lowest (↓) and the highest (↑) as grey lines; without it each reading. "

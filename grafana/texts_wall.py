@@ -20,9 +20,9 @@ NEWEST = Words("Not acknowledged", "The eight worst alarms that nobody acknowled
 GROUPS = Words("Groups", "Each group by its worst alarm, else by its worst device; grey is as it should be. Of more than 24 groups the worst.", _NO_ANSWER)  # fmt: skip
 VALUES = Words("Values", "The chosen points (/wall?points=12,15), at most 8; without a choice the first that have limits. Coloured while an alarm stands.", _NO_ANSWER)  # fmt: skip
 POINTS = ("Points", "The points shown; without a choice those that have limits")
-NO_DEVICES = "No devices yet: add some with `ddms devices import`"
+NO_DEVICES = "No devices yet: `ddms devices import plant.csv`"
 ALL_ANSWER = "All devices answer"
-NO_LIMITS = "No limits yet: set some with the setLimits mutation"
+NO_LIMITS = "No limits yet: columns limit and threshold of `ddms devices import plant.csv`"
 CALM = "No alarm waits for anybody"
 NO_GROUPS = "No groups yet: make one with the createGroup mutation"
 NO_VALUES = "No points have limits yet: choose points in the address, /wall?points=12,15"

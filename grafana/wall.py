@@ -221,7 +221,7 @@ def _alarms(language: Language) -> list[stat.Panel]:
 
 def _groups(language: Language) -> list[stat.Panel]:
     place = Place(0, 0, 24, _HEIGHT)
-    return [_rows(language.says(words.GROUPS), place, groups(language), "shown", most=MOST_GROUPS, title=52, value=64)]
+    return [_rows(language.says(words.GROUPS), place, groups(language), "shown", most=MOST_GROUPS, title=46, value=54)]
 
 
 def _values(language: Language) -> list[stat.Panel]:

@@ -87,6 +87,7 @@ class Store:
     def __init__(self, settings: Settings, spool: Spool) -> None:
         self.statistics = StoreStatistics()
         self.spool = spool
+        self.name = settings.collector_name
         self._points = PointArrays()
         self._settings = settings
         self._answers: list[Answer] = []

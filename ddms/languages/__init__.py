@@ -51,7 +51,7 @@ class Language:
     region: str
     """By which Grafana tells times like "a minute ago", its `regionalFormat`."""
     duration: str
-    """Grafana's unit for long times: its English ones are "1.5 mins", else hours, minutes and seconds with colons."""
+    """Grafana's unit for long times: hours, minutes and seconds with colons; its own are "7.17 hours", in English."""
     space: str
     """What stands between two sentences."""
     tables: Mapping[Product, Mapping[str, str]] = field(repr=False)
@@ -87,7 +87,7 @@ _ENGLISH = Language(
     tag="en",
     grafana="en-US",
     region="en",
-    duration="s",
+    duration="dtdhms",
     space=" ",
     tables={product: {} for product in Product},
 )

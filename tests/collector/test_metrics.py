@@ -88,6 +88,7 @@ async def test_each_connection_and_each_device_tells_its_requests_errors_times_a
     states = {labels["state"]: value for labels, value in samples["ddms_collector_devices"]}
     assert states == {"online": 1, "error": 1, "offline": 1}
     assert of(samples, "ddms_collector_readings_total") >= 3
+    assert of(samples, "ddms_collector_info", collector=settings.collector_name) == 1
     assert of(samples, "process_cpu_seconds_total") > 0
 
 

@@ -110,6 +110,17 @@ async def test_who_asks_too_much_is_told_so_in_graphqls_own_words_and_grafana_go
     assert set(page) == {200}
 
 
+async def test_a_script_of_grafana_is_asked_for_once_in_each_form_and_what_says_nothing_is_not_kept(narrow: Edge):
+    forms = ("gzip, deflate, br", "br, gzip;q=0.8", "identity", "br, gzip;q=0")
+    async with httpx2.AsyncClient(base_url=narrow.https, verify=narrow.trust()) as client:
+        scripts = [await client.get(f"/grafana/public/build/a.js?{n}", headers={"Accept-Encoding": form}) for n, form in enumerate(forms)]  # fmt: skip
+        told = [(one.headers["Told-Accept-Encoding"], one.headers["Told-Times"]) for one in scripts]
+        assert [form for form, _ in told] == ["gzip", "gzip", "nothing", "nothing"]
+        assert told[0] == told[1] != told[2] == told[3]
+        texts = [(await client.get(f"/grafana/public/x?{n}")).text for n in range(2)]
+    assert texts[0] != texts[1]
+
+
 async def test_while_the_api_is_away_the_client_learns_that_it_may_come_again(narrow: Edge):
     async with at_the_edge(narrow) as client:
         answer = await client.post("/graphql", json={"query": "{ __typename }"})

@@ -1,6 +1,7 @@
 """The real nginx with our configuration, moved to free ports; behind it the real API and a stand-in for Grafana."""
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -136,6 +137,10 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         time.sleep(0.02)
 
 
+_ASKED = itertools.count(1)
+"""How often scripts were asked for."""
+
+
 class _Grafana(BaseHTTPRequestHandler):
     """Answers as Grafana does: a page with its own policy, and what it was asked."""
 
@@ -143,6 +148,11 @@ class _Grafana(BaseHTTPRequestHandler):
         body = f"{self.path} {self.headers['X-Forwarded-For']} {self.headers['X-Forwarded-Proto']}".encode()
         self.send_response(401 if self.path.endswith("/refused") else 200)
         self.send_header("Content-Length", str(len(body)))
+        if self.path.startswith("/grafana/public/build/"):
+            self.send_header("Cache-Control", "public, max-age=31536000")
+            self.send_header("Vary", "Accept-Encoding")
+            self.send_header("Told-Accept-Encoding", self.headers["Accept-Encoding"] or "nothing")
+            self.send_header("Told-Times", str(next(_ASKED)))
         self.send_header("X-Frame-Options", "deny")
         self.send_header("X-Content-Type-Options", "nosniff")
         for name in self.headers:  # what it was told of the person
