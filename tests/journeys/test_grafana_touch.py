@@ -45,6 +45,14 @@ LOADED = (
 )
 
 
+async def loaded(page: Page, uid: str) -> None:
+    """Wait until a dashboard is there and nothing in it loads."""
+    async with asyncio.timeout(300):  # Grafana's first page, cold, on a loaded machine
+        await asyncio.sleep(0.5)
+        while not await page.run(f"location.pathname.includes({json.dumps(uid)}) && {LOADED}"):
+            await asyncio.sleep(0.5)
+
+
 async def measured(
     page: Page, site: Site, uid: str, size: tuple[int, int]
 ) -> dict[str, list[tuple[str, str, int, int]]]:
@@ -52,13 +60,11 @@ async def measured(
     width, height = size
     await page.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=True)
     await page.call("Page.navigate", url=f"{site.front.https}/grafana/d/{uid}")
-    async with asyncio.timeout(300):  # Grafana's first page, cold, on a loaded machine
-        while not await page.run(f"location.pathname.includes({json.dumps(uid)}) && {LOADED}"):
-            await asyncio.sleep(0.5)
+    await loaded(page, uid)
     # Grafana leaves out what nobody sees: the window is as high as the page, but only as wide as the tablet.
     tall = await page.run("document.documentElement.scrollHeight")
     await page.call("Emulation.setDeviceMetricsOverride", width=width, height=tall, deviceScaleFactor=1, mobile=True)
-    await page.until(f"innerHeight == {tall} && {LOADED}")
+    await loaded(page, uid)
     found = await page.run(MEASURE)
     assert found["wider"] == 0, f"{uid} is wider than {width} px"
     by_place: dict[str, list[tuple[str, str, int, int]]] = {}
