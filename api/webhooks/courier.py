@@ -48,16 +48,19 @@ SELECT d.id, d.event, d.body, d.attempts, w.url, w.failures, array_remove(array[
   FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
  WHERE w.id = $1 AND w.enabled AND d.state = 'waiting' AND d.id > $2 ORDER BY d.id LIMIT 1
 """
-NOTE_ATTEMPT = """-- ddms:note_delivery
-UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, tried_at = now(), status = $3, error = $4, seconds = $5
- WHERE id = $1 AND state = 'waiting'
-"""
-NOTE_FAILING = """-- ddms:note_webhook_failing
-UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_since, now()), next_at = now() + $2, last_error = $3 WHERE id = $1
-"""
-NOTE_WELL = """-- ddms:note_webhook_well
-UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_error = NULL WHERE id = $1 AND failing_since IS NOT NULL
-"""
+_NOTE = """WITH told AS (
+    UPDATE webhook_deliveries SET state = $3, attempts = attempts + 1, tried_at = now(), status = $4, error = $5, seconds = $6
+     WHERE id = $2 AND state = 'waiting')"""
+# Not waited for until it is on the disk: if the database dies just then, the message is told once more.
+NOTE_ENDED = f"""-- ddms:note_delivery_ended
+{_NOTE}, well AS (
+    UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_error = NULL WHERE id = $1 AND failing_since IS NOT NULL)
+SELECT set_config('synchronous_commit', 'off', true)
+"""  # noqa: S608 - a constant
+NOTE_FAILED = f"""-- ddms:note_delivery_failed
+{_NOTE}
+UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_since, now()), next_at = now() + $7, last_error = $5 WHERE id = $1
+"""  # noqa: S608 - a constant
 COUNT_WAITING = "-- ddms:count_waiting_deliveries\nSELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'"
 FORGET = "-- ddms:forget_deliveries\nDELETE FROM webhook_deliveries WHERE created_at < now() - make_interval(days => $1) AND state <> 'waiting'"
 
@@ -164,13 +167,11 @@ class _Round:
         refused = outcome.status in REFUSED_FOR_GOOD and row["attempts"] + 1 >= REFUSALS
         state = "done" if outcome.error is None else "dead" if refused else "waiting"
         WEBHOOK_DELIVERIES.labels("failed" if state == "waiting" else state).inc()
-        async with self._database.transaction() as statements:
-            noted = outcome.status, outcome.error and str(outcome.error), outcome.seconds
-            await statements.value(NOTE_ATTEMPT, row["id"], state, *noted)
-            if state != "waiting":
-                await statements.value(NOTE_WELL, number)
-                return True
-            await statements.value(NOTE_FAILING, number, delay(row["failures"]), noted[1])
+        noted = number, row["id"], state, outcome.status, outcome.error and str(outcome.error), outcome.seconds
+        if state != "waiting":
+            await self._database.value(NOTE_ENDED, *noted)
+            return True
+        await self._database.value(NOTE_FAILED, *noted, delay(row["failures"]))
         if not row["failures"]:
             logger.warning("the webhook wh_%s fails: %s", number, outcome.error)
         return False
