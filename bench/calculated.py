@@ -1,7 +1,7 @@
 """What decoding costs with calculated points and with points that registers scale: `python -m bench.calculated [--rounds N]`.
 
 No device and no database: 1,000 answers of 10 registers are decoded, judged and computed in one flush, in turns with and without,
-so that other load meets all alike; the best round is the cost, the median what the machine made of it. `bench.collector
+so that other load meets all alike; what is told is CPU time. `bench.collector
 --calculated` measures the whole collector.
 """
 
@@ -69,11 +69,11 @@ def main() -> None:
                 (block, number * MICROSECONDS + i, sent[20 * i : 20 * i + block.bytes], 0)
                 for i, block in enumerate(blocks)
             ]
-            start = time.perf_counter()
+            start = time.process_time()
             readings = decode(answers, arrays).readings
-            seconds[label].append(time.perf_counter() - start)
+            seconds[label].append(time.process_time() - start)
             assert len(readings) == DEVICES * REGISTERS
-    print("| each of 1,000 devices has | µs an answer, best round | median |\n|---|---|---|")
+    print("| each of 1,000 devices has | µs CPU an answer, best round | median |\n|---|---|---|")
     for label, taken in seconds.items():
         best, median = (1e6 * one / DEVICES for one in (min(taken), statistics.median(taken)))
         print(f"| {label} | {best:.1f} | {median:.1f} |")

@@ -17,13 +17,14 @@ SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
        d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
        p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
-       p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels, p.expression, p.scale_by, n.inputs, n.input_intervals
+       p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels, p.expression, p.scale_by,
+       CASE WHEN p.expression <> '' OR p.scale_by <> '' THEN
+            array(SELECT coalesce(i.input_id, 0) FROM point_inputs i WHERE i.point_id = p.id ORDER BY i.place) END AS inputs,
+       CASE WHEN p.expression <> '' OR p.scale_by <> '' THEN
+            array(SELECT coalesce(q.interval_s, 0) FROM point_inputs i LEFT JOIN points q ON q.id = i.input_id WHERE i.point_id = p.id ORDER BY i.place) END AS input_intervals
   FROM connections c
   JOIN devices d ON d.connection_id = c.id AND (d.enabled OR d.id = $2) AND d.deleted_at IS NULL
   JOIN points p ON p.device_id = d.id AND p.enabled
-  LEFT JOIN LATERAL (
-       SELECT array_agg(coalesce(i.input_id, 0) ORDER BY i.place) AS inputs, array_agg(coalesce(q.interval_s, 0) ORDER BY i.place) AS input_intervals
-         FROM point_inputs i LEFT JOIN points q ON q.id = i.input_id WHERE i.point_id = p.id) n ON p.expression <> '' OR p.scale_by <> ''
  WHERE $1::int IS NULL OR c.id = $1
  ORDER BY c.id, d.id, p.id
 """
@@ -129,11 +130,28 @@ def point(row: Any) -> PolledPoint:
         valid_min=row["valid_min"],
         valid_max=row["valid_max"],
         sentinels=tuple(as_read(where.data_type, number) for number in row["sentinels"]),
-        expression=row["expression"],
-        scale_by=row["scale_by"],
-        inputs=tuple(row.get("inputs") or ()),
-        input_intervals=tuple(row.get("input_intervals") or ()),
+        **_computed(row),
     )
+
+
+def _computed(row: Any) -> dict[str, Any]:
+    """Return what a point is computed of or scaled by; input 0 is one that is not there.
+
+    An expression that this version cannot read, or whose inputs are not those that were looked up, must not stop a collector:
+    its value is bad.
+    """
+    found = {name: row[name] for name in ("expression", "scale_by")}
+    if not any(found.values()):
+        return {}
+    inputs, intervals = (tuple(row.get(name) or ()) for name in ("inputs", "input_intervals"))
+    try:
+        count = len(parse(row["expression"] or row["scale_by"]).references)
+    except ValueError:
+        found = {name: "unreadable" if text else "" for name, text in found.items()}
+        inputs, count = (), 1
+    if not count == len(inputs) == len(intervals):
+        inputs, intervals = (0,) * count, (0,) * count
+    return found | {"inputs": inputs, "input_intervals": intervals}
 
 
 def linked(points: Iterable[PolledPoint]) -> list[PolledPoint]:

@@ -90,7 +90,9 @@ class Cells:
     def terms(self, cells: Ints, lasts: Ints, now: Ints) -> list[Term]:
         """Return inputs of points, a row of `cells` each, with their qualities at these times; each value lasts so many microseconds."""
         quality = np.where(self.quality[cells] >= Reason.TIMEOUT, Reason.INPUT_BAD, self.quality[cells])
-        quality = np.where(now[:, np.newaxis] - self.time[cells] > lasts, Reason.INPUT_STALE, quality)
+        time = self.time[cells]
+        is_stale = (now[:, np.newaxis] - time > lasts) | (time == _NEVER)
+        quality = np.where(is_stale, Reason.INPUT_STALE, quality)
         value = np.where(quality < Reason.TIMEOUT, self.value[cells], 0.0)
         return [Term(value[:, place], quality[:, place].astype(np.int16)) for place in range(cells.shape[1])]
 

@@ -56,9 +56,15 @@ async def test_values_are_calculated_of_registers_of_two_devices_and_spoiled_by_
             ("i", 3),
             ("p", 690.3),
         ]
-        trial = [points[2], calculated("x", '"Meter".p + i'), calculated("y", "z"), calculated("z", "y")]
+        trial = [
+            points[2],
+            calculated("x", '"Meter".p + i'),
+            calculated("y", "z"),
+            calculated("z", "y"),
+            calculated("w", '"Meter".p'),
+        ]
         values = (await api.ask(TEST, endpoint=line, points=trial))["values"]
-        assert [value["reason"] for value in values] == ["GOOD", *["INPUT_STALE"] * 3]
+        assert [value["reason"] for value in values] == ["GOOD", *["INPUT_STALE"] * 4]
         await add(api, "Meter", endpoint=line, points=points)
         await add(api, "Pump", endpoint=other, points=[register("flow", 0), calculated("each", '"Meter".p / flow')])
         await add(api, "Site", endpoint=other, unitId=9, points=[calculated("sum", '"Meter".p + "Pump".flow')])

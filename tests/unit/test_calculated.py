@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from collector.storing.decode import MICROSECONDS, PointArrays, decode
+from ddms import lines
 from ddms.plan import PolledPoint, RequestLimits, plan
 from ddms.quality import Reason
 from ddms.registers import DataType, Register, RegisterTable
@@ -145,6 +146,17 @@ def test_what_was_known_before_the_start_serves_and_what_another_collector_reads
     assert plant.read(3, u0b0=[3]) == {1: 3, 3: 53}
     cells.hear(2, int(3.9 * MICROSECONDS), np.nan, Reason.TIMEOUT)
     assert plant.read(4, u0b0=[3])[3] is BAD
+
+
+@pytest.mark.parametrize("text", ["a ^ b", "a + b + c"])
+def test_what_a_collector_cannot_read_is_bad_and_stops_nothing(text):
+    a = word(1, 0)
+    found = {"id": 2, "inputs": [1], "input_intervals": [1]}
+    made = lines.point(lines.row_of(calculated(2, "a", a)) | found | {"expression": text})
+    by = lines.point(lines.row_of(scaled(3, 1, "a")) | found | {"id": 3, "scale_by": text})
+    plant = Plant((a, by, word(4, 2)), calculates=[made, calculated(5, "a", a)])
+    plant.arrays.calculated.wake()
+    assert plant.read(1, u0b0=[5, 6, 7]) == {1: 5, 3: STALE, 4: 7, 2: STALE, 5: 5}
 
 
 # -- scaled by a register
