@@ -237,3 +237,16 @@ async def test_a_profile_carries_expressions_to_its_devices(api: Api, owner: asy
     assert ("Pump", "p", "expression", "u * i", "u * i / 1000") in [
         tuple(change.values()) for change in done["difference"]["changes"]
     ]
+
+
+async def test_another_profile_without_the_key_is_refused_while_something_is_calculated_of_it(api: Api):
+    pump, tank = await add(api), await add(api, "Tank")
+    rich = await api.ask(CREATE_PROFILE, input={"name": "Rich", "points": [word("p", 50)]})
+    poor = await api.ask(CREATE_PROFILE, input={"name": "Poor", "points": [word("q", 50)]})
+    assert await sentences(api, APPLY, profile=rich["profile"]["id"], devices=[pump["id"]]) == []
+    assert len(await create(api, tank, {"key": "twice", "expression": '2 * "Pump".p'})) == 1
+    remove = APPLY.replace("dryRun: false", "dryRun: false, removePoints: true")
+    for query in (remove, remove.replace("dryRun: false", "dryRun: true")):
+        told = await sentences(api, query, profile=poor["profile"]["id"], devices=[pump["id"]])
+        assert told == ["it is an input of Tank / twice: change or delete what is calculated of it first"]
+    assert "p" in await points(api, pump)
