@@ -16,12 +16,12 @@ from collector.storing.spool import Spool, SpoolFullError, SpoolUnreadableError
 from collector.storing.store import Store
 from ddms.database import listen
 from ddms.errors import DdmsError
-from ddms.plan import RequestLimits, plan
+from ddms.plan import PolledPoint, RequestLimits, plan
 from ddms.quality import Reason
-from ddms.registers import DataType
+from ddms.registers import DataType, Register, RegisterTable
 from ddms.settings import Settings
 from ddms.stream import CHANNEL, Unpacker
-from tests.support.polled import point
+from tests.support.polled import configuration, point
 from tests.support.running import background, database_away
 
 
@@ -289,3 +289,19 @@ def test_a_damaged_batch_is_set_aside(tmp_path, damage):
     assert spool.read(path) is None
     assert spool.oldest() is None
     assert path.with_suffix(".damaged").exists()
+
+
+async def test_what_another_collector_reads_is_asked_of_the_database(settings, owner, monkeypatch):
+    monkeypatch.setattr(store_module, "OTHERS_SECONDS", 0.0)
+    none = Register(table=RegisterTable.CALCULATED, address=0, data_type=DataType.FLOAT64)
+    links = {"expression": "a * 2", "inputs": (77,), "input_intervals": (1,), "interval_s": 1}
+    twice = PolledPoint(id=5, key="twice", register=none, **links)
+    line = replace(configuration(1), calculated=(twice,))
+    told = "INSERT INTO latest (point_id, time, value, quality) VALUES (77, now() + $1 * interval '1 s', $2, 0) ON CONFLICT (point_id) DO UPDATE SET time = excluded.time, value = excluded.value"
+    async with opened(settings) as store:
+        await store.calculate({1: line}, store._connection)
+        for second, value in ((2, 21.0), (4, 22.0)):
+            await owner.execute(told, second, value)
+            await store.flush()
+        await store.flush()
+        assert await numbers(owner, 5) == [42, 44]
