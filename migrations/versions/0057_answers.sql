@@ -31,9 +31,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT '{0.005,0.025,0.045,0.05,0.05,
 COMMENT ON FUNCTION sketch_weights() IS 'Which share of the readings the lowest value, those of a sketch and the highest stand for when sketches are put together';
 CREATE FUNCTION whole_sketch(min float8, max float8, sketch real[]) RETURNS real[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN min = max THEN array_fill(sketchable(min), ARRAY[23]) ELSE sketchable(min) || sketch || sketchable(max) END
+    SELECT CASE WHEN min = max THEN array_fill(sketchable(min), ARRAY[23]) WHEN sketch IS NULL THEN array_fill(NULL::real, ARRAY[23])
+                ELSE sketchable(min) || sketch || sketchable(max) END
 $$;
-COMMENT ON FUNCTION whole_sketch(float8, float8, real[]) IS 'A sketch with the lowest value before it and the highest after it; of one value that value';
+COMMENT ON FUNCTION whole_sketch(float8, float8, real[]) IS 'A sketch with the lowest value before it and the highest after it; of one value that value; 23 nulls where it is not known';
 CREATE FUNCTION merged_sketch(sketches real[], counts int[]) RETURNS real[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT array_agg(value ORDER BY share)
@@ -82,7 +83,8 @@ DECLARE
     level record;
 BEGIN
     FOR level IN VALUES ('rollup_1h', 'rollup_1m', '1 hour', '(SELECT percentile_disc(sketch_shares()) WITHIN GROUP (ORDER BY sketchable(value)) FROM readings
-                        WHERE point_id = point AND time >= whole AND time < whole + interval ''1 hour'' AND time >= lowest AND time < highest AND value IS NOT NULL)'),
+                        WHERE point_id = point AND time >= whole AND time < whole + interval ''1 hour'' AND time >= lowest AND time < highest AND value IS NOT NULL
+                        HAVING count(*) = sum(s.count))'),  -- none of what is left where some are erased
                         ('rollup_1d', 'rollup_1h', '1 day', 'CASE WHEN bool_and(count = 0 OR min = max OR sketch IS NOT NULL)
                         THEN merged_sketch(array_agg(whole_sketch(min, max, sketch) ORDER BY bucket) FILTER (WHERE count > 0), array_agg(count ORDER BY bucket) FILTER (WHERE count > 0)) END') LOOP
         EXECUTE format($function$

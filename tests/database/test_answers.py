@@ -104,6 +104,28 @@ async def test_sketches_of_months_are_near_the_readings_and_exact_for_hours(owne
                 assert of[low] - 1e-5 <= value <= of[high] + 1e-5, (step, share)
 
 
+async def test_a_day_with_an_hour_of_which_no_sketch_is_known_has_none_and_its_rollup_is_made(
+    owner: asyncpg.Connection,
+):
+    point = await add_counter(owner, counter=False, data_type="float32")
+    await store(owner, point, [(START + n * PACE, float(n), 0) for n in range(180)])
+    await roll_up(owner, START + 2 * DAY)
+    await owner.execute("UPDATE rollup_1h SET sketch = NULL WHERE bucket = $1", START)
+    await owner.execute("DELETE FROM readings WHERE time < $1", START + HOUR)
+    await owner.execute(f"CALL rebuild_rollups('{START.isoformat()}', '{(START + DAY).isoformat()}')")
+    assert [row["sketch"] is None for row in await owner.fetch("SELECT sketch FROM rollup_1h ORDER BY bucket")] == [
+        True,
+        False,
+        False,
+    ]
+    await owner.execute("UPDATE rollup_1d SET sketch = NULL")
+    await owner.execute(f"CALL rebuild_rollups('{START.isoformat()}', '{(START + DAY).isoformat()}')")
+    assert await owner.fetchval("SELECT count FROM rollup_1d WHERE sketch IS NULL") == 180
+    ask = "SELECT found FROM series_percentiles($1, $2, $3, '2 hours', 'UTC', NULL, NULL, '{0.5}')"
+    await owner.execute("UPDATE devices SET retention_days = 1")
+    assert await owner.fetchval(ask, [point], START, START + 4 * HOUR) == [[None], [149.0]]
+
+
 async def test_of_erased_readings_minutes_are_left_and_a_switch_is_exact(owner: asyncpg.Connection):
     point = await add_counter(owner, counter=False, data_type="bool", register_table="coil", interval_s=10)
     await owner.execute("UPDATE devices SET retention_days = 1")
