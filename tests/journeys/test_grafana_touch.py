@@ -40,9 +40,8 @@ MEASURE = """(() => {
   }
   return { small, wider: Math.max(0, document.documentElement.scrollWidth - innerWidth) };
 })()"""
-LOADED = (
-    """document.querySelectorAll('section').length > 1 && !document.querySelector('[aria-label="Panel loading bar"]')"""
-)
+LOADED = """document.querySelectorAll('section').length > 1
+    && !document.querySelector('[aria-label="Panel loading bar"], [aria-label="data-testid Loading indicator"]')"""
 
 
 async def loaded(page: Page, uid: str) -> None:
