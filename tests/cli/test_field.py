@@ -49,7 +49,7 @@ async def test_scan_prints_units_and_ranges():
 async def test_a_scan_that_is_interrupted_prints_what_it_found():
     async with scripted(unit_two) as device:
         process = await started(
-            "scan", "--endpoint", f"tcp://127.0.0.1:{device.port}", "--units", "2-247", "--timeout", "0.2", "--json"
+            "scan", "--endpoint", f"tcp://127.0.0.1:{device.port}", "--units", "2-247", "--timeout", "2", "--json"
         )
         async with asyncio.timeout(60):
             while len(device.requests) < 3:
