@@ -42,6 +42,7 @@ CHOSEN: dict[str, str | list[str]] = {
 ON: dict[str, dict[str, str | list[str]]] = {
     "alarms": {"device": "all", "group": "all"}, "alarm-history": {"group": "all", "alarm": "all"}, "alarm-performance": {"device": "all", "group": "all"},
     "device": {"points": [str(n) for n in range(121, 131)]},
+    "consumption": {"devices": [str(n) for n in range(3, 64, 4)], "unit": ["kWh"], "points": [str(10 * n - 2) for n in range(3, 64, 4)]},
 }  # fmt: skip
 """What is chosen on a dashboard in another way."""
 

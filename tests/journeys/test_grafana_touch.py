@@ -40,7 +40,7 @@ MEASURE = """(() => {
   }
   return { small, wider: Math.max(0, document.documentElement.scrollWidth - innerWidth) };
 })()"""
-LOADED = """document.querySelectorAll('section').length > 1
+LOADED = """document.querySelectorAll('section').length > 0
     && !document.querySelector('[aria-label="Panel loading bar"], [aria-label="data-testid Loading indicator"]')"""
 
 
