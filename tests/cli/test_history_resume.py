@@ -9,7 +9,7 @@ import asyncpg
 
 from ddms.database import connect
 from ddms.history.csv_source import TABLE_BYTES
-from tests.support.history import add_points, history, keep_for_ever, moment
+from tests.support.history import add_points, history, history_aside, keep_for_ever, moment
 
 WAITING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'ddms-history-import' AND wait_event_type = 'Lock'"
 LINES, LONG = 12_000, "x" * 1000
@@ -88,7 +88,7 @@ async def test_two_copies_of_a_file_at_once_store_each_reading_once(settings, ow
     files = [tmp_path / "plant.csv", tmp_path / "copy.csv"]
     for file in files:
         file.write_text("time,tag,value\n" + "".join(lines))
-    both = await asyncio.gather(*(history(settings, "import", file) for file in files))
+    both = await asyncio.gather(*(history_aside(settings, "import", file) for file in files))
     assert [done.code for done in both] == [0, 0], [done.error for done in both]
     assert sum(done.counted("new") for done in both) == len(lines)
     assert await owner.fetchval("SELECT count(*) FROM readings") == len(lines)

@@ -1,6 +1,7 @@
 """The programs started as compose.yaml starts them: its environment, its documented secrets, its health checks."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,14 +33,12 @@ def environment(service: str, folder: Path, server_url: str, **changes: str) -> 
     """Return a service's environment, moved from the container to this machine."""
     found = urlsplit(server_url)
     moves = {
-        "${LOG_LEVEL:-info}": "info",
-        "${COLLECTOR_NAME:-collector}": "collector",
         "@timescaledb:5432/ddms": f"@{found.hostname}:{found.port}/postgres",
         "/run/secrets": str(folder / "secrets"),
         "/var/lib/ddms": str(folder),
         "0.0.0.0": "127.0.0.1",
     }
-    given = {name: str(value) for name, value in SERVICES[service]["environment"].items()}
+    given = {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(v)) for name, v in SERVICES[service]["environment"].items()}
     for old, new in moves.items():
         given = {name: value.replace(old, new) for name, value in given.items()}
     return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | given | changes

@@ -1,4 +1,4 @@
-"""`ddms history` as a person runs it, in this process and so at once; and devices with histories."""
+"""`ddms history` as a person runs it, in this process and so quickly; and devices with histories."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from ddms.cli import ddms
 from ddms.errors import DdmsError
 from ddms.settings import Settings
+from tests.support.command_line import ddms_on
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ class Said:
 
 
 async def history(settings: Settings, *arguments: object) -> Said:
-    """Run `ddms history …` on the test's database with the rights of the programs."""
+    """Run `ddms history …` on the test's database with the rights of the programs; one at a time, for standard output is one."""
     env = {"DDMS_DATABASE_URL": settings.database_url, "DDMS_DATABASE_ROLE": settings.database_role}
     run = CliRunner().invoke
     done = await asyncio.to_thread(run, ddms, ["history", *map(str, arguments)], env=env)
@@ -39,6 +40,12 @@ async def history(settings: Settings, *arguments: object) -> Said:
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Said(done.exit_code, done.stdout, done.stderr)
+
+
+async def history_aside(settings: Settings, *arguments: object) -> Said:
+    """Run it as a program of its own: several at once."""
+    done = await ddms_on(settings, "history", *map(str, arguments))
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 async def add_points(owner: asyncpg.Connection, device: int, **kinds: str) -> dict[str, int]:
