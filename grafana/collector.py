@@ -97,9 +97,9 @@ def _overrun(language: Language) -> table.Panel:
     shown = text_table(language.says(words.OVERRUN), place, OVERRUN, hidden=["device_id"])
     columns = {
         "device": name_of_device(language),
-        "overrun_since": column(122, unit="dateTimeFromNow"),
+        "overrun_since": column(145, unit="dateTimeFromNow"),
         "late_seconds": column(85, unit="s"),
-        "endpoint": column(175),
+        "endpoint": column(),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS | words.COLUMNS))
 

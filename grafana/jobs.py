@@ -81,7 +81,7 @@ def _jobs(language: Language) -> table.Panel:
         "last_success": column(105),
         "detail": sentence(),
     }
-    shown = text_table(language.says(texts.JOBS), Place(0, 0, 24, 20), _jobs_sql(language))
+    shown = text_table(language.says(texts.JOBS), Place(0, 0, 24, 24), _jobs_sql(language))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
@@ -96,7 +96,7 @@ def _durations(language: Language) -> timeseries.Panel:
         .legend(legend())
         .scale_distribution(build.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
     )
-    return panel(blank, language.says(texts.DURATIONS), Place(0, 20, 12, 10), unit="ms")
+    return panel(blank, language.says(texts.DURATIONS), Place(0, 24, 12, 10), unit="ms")
 
 
 def _failures(language: Language) -> table.Panel:
@@ -106,7 +106,7 @@ def _failures(language: Language) -> table.Panel:
         "seconds": column(80, unit="s"),
         "error": sentence(),
     }
-    shown = text_table(language.says(texts.FAILURES), Place(12, 20, 12, 10), sentences.failing(language, FAILURES))
+    shown = text_table(language.says(texts.FAILURES), Place(12, 24, 12, 10), sentences.failing(language, FAILURES))
     return name_columns(shown, columns, language.table(texts.COLUMNS))
 
 
@@ -116,5 +116,5 @@ def jobs(language: Language) -> dashboard.Dashboard:
     board = new_dashboard(uid, language.says(texts.TITLE), language.says(texts.DESCRIPTION)).time("now-6h", "now")
     board.link(link_to(language.says(BACKUPS_TITLE), BACKUPS_UID, "database", language)).link(link_to_fleet(language))
     link_languages(board, JOBS_UID, language)
-    failed = failures.of_buttons(Place(0, 30, 24, 5), language)
+    failed = failures.of_buttons(Place(0, 34, 24, 5), language)
     return place_panels(board, [*(make(language) for make in (_jobs, _durations, _failures)), failed])
