@@ -46,6 +46,8 @@ MOST = 11
 """So many counters have a colour of their own in a bar; more cannot be told apart."""
 ROWS = 40_000
 """Of more hours than these `consumption` tells days instead."""
+LONGEST = 62 * 24
+"""Hours of more are bars of less than a pixel, and take the database longer than a person waits."""
 UNIT = f"SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points WHERE {_OF_UNIT}"
 _FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 
@@ -78,11 +80,14 @@ def by_day(language: Language) -> str:
 
 
 def by_hour(language: Language) -> str:
-    """Return the same by hour; of very many counters, of whose hours there would be too many, only those that counted most."""
+    """Return the same by hour; of very many counters, of whose hours there would be too many, only
+    those that counted most; of more than two months nothing.
+    """
     hours = f"extract(epoch FROM {_TO} - {_FROM}) / 3600"
     return f"""
 WITH counted AS (SELECT * FROM {_COUNTED}), ranked AS MATERIALIZED ({_RANKED}),
-     asked AS (SELECT array_agg(point_id) AS ids FROM ranked WHERE rank <= {MOST} OR (SELECT count(*) FROM ranked) * {hours} <= {ROWS}),
+     asked AS (SELECT array_agg(point_id) AS ids FROM ranked WHERE rank <= {MOST} OR (SELECT count(*) FROM ranked) * {hours} <= {ROWS}
+              HAVING {hours} <= {LONGEST}),
      hours AS (SELECT h.* FROM asked, consumption(ids, $__timeFrom(), $__timeTo(), 'hour') h WHERE h.until <= h.time + interval '1 hour')
 {_of_each("hours", language, " HH24:MI")}
 """

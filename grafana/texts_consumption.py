@@ -15,7 +15,8 @@ _MOST = (
 )
 _WHOSE = "Of the site's time zone; the last bar still grows. What was counted while nothing was read is in the bar after the outage."
 
-HOURS = Words("Per hour ${unit}", f"What each counter counted in each hour. {_MOST} {_WHOSE}", _NONE)
+HOURS = Words("Per hour ${unit}", f"What each counter counted in each hour. {_MOST} {_WHOSE}",
+         "Of more than two months there are too many hours: choose a shorter time above, or look at days. Or no counter counted in this range.")  # fmt: skip
 SHIFTS = Words("Per shift ${unit}", f"What the chosen counters counted together in each shift. {_WHOSE}",
           "Too many counters for shifts: choose fewer above, or a shorter time. Or no shifts are configured: `ddms config set 'shifts=Early 06:00-14:00; Late 14:00-22:00; Night 22:00-06:00'`.")  # fmt: skip
 DAYS = Words("Per day ${unit}", f"What each counter counted in each day. {_MOST} {_WHOSE}", _NONE)
