@@ -154,9 +154,9 @@ def _totals(language: Language) -> table.Panel:
     columns = {
         "device": name_of_device(language),
         "point": sentence(),
-        "unit": column(60),
+        "unit": column(56),
         "total": [*column(110, unit="locale", align="right"), *number],
-        "total_before": [*column(130, unit="locale", align="right"), *number],
+        "total_before": [*column(118, unit="locale", align="right"), *number],
         "change": [*column(90, unit="percentunit", align="right"), *number],
         "restarts": column(80, unit="none", align="right"),
     }

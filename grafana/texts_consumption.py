@@ -6,7 +6,7 @@ from grafana.texts import IMPORT, Words
 TITLE = "Consumption"
 DESCRIPTION = "What counters counted by hour, shift and day, and in total beside the time before."
 BETWEEN = "between shifts"
-OTHERS = "all others"
+OTHERS = "all others|counters"
 _NONE = f"No increase in this range. Meters are marked as such by yes in the column counter. {IMPORT}"
 
 _MOST = (
