@@ -5,11 +5,11 @@ from typing import Annotated
 
 import strawberry
 
+from api.devices.there import that_are_there
 from api.devices.types import Device, by_numbers
 from api.graphql.context import Info
 from api.graphql.described import argument, field, output_type, resolver
 from api.ground.buckets import EARLIEST
-from api.ground.ids import IdKind, from_ids
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_DEVICES = 1_000
@@ -56,8 +56,7 @@ class AvailabilityQueries:
             raise DdmsError(Code.INVALID, "`from` must be before `to`, and in the past", field="from")
         if not 1 <= first <= MOST_DEVICES:
             raise DdmsError(Code.INVALID, Sentence("`first` is 1 to {:,}", MOST_DEVICES), field="first")
-        of = None if devices is None else from_ids(IdKind.DEVICE, devices, "devices")
-        within = None if groups is None else from_ids(IdKind.GROUP, groups, "groups")
+        of, within = await that_are_there(info.context.database, devices, groups)
         rows = await info.context.database.rows(READ_AVAILABILITY, from_, end, of, within, first)
         found = await by_numbers(info.context.database, [row["device_id"] for row in rows])
         return [

@@ -5,6 +5,7 @@ from typing import Any
 
 import strawberry
 
+from api.devices.there import that_are_there
 from api.graphql.context import Context
 from api.ground.database import Database
 from api.ground.ids import IdKind, from_ids
@@ -20,10 +21,6 @@ SELECT p.id FROM points p JOIN devices d ON d.id = p.device_id
    AND (($1::int[] IS NULL AND $2::int[] IS NULL) OR p.device_id = any($1)
         OR p.device_id IN (SELECT device_id FROM device_groups WHERE group_id = any($2::int[])))
  ORDER BY lower(d.name), d.id, p.register_table, p.address, p.bit NULLS FIRST, p.key LIMIT $4
-"""
-FIND_MISSING = """-- ddms:find_missing_devices
-SELECT ARRAY(SELECT unnest($1::int[]) EXCEPT SELECT id FROM devices WHERE deleted_at IS NULL) AS devices,
-       ARRAY(SELECT unnest($2::int[]) EXCEPT SELECT id FROM groups) AS groups
 """
 
 
@@ -73,13 +70,7 @@ async def by_numbers(database: Database, numbers: list[int]) -> list[Point]:
 
 
 async def _of_devices(database: Database, devices: Any, groups: Any, keys: Any) -> list[int]:
-    wanted = None if devices is None else from_ids(IdKind.DEVICE, devices, "devices", MOST_OF_EACH)
-    of = None if groups is None else from_ids(IdKind.GROUP, groups, "groups", MOST_OF_EACH)
+    wanted, of = await that_are_there(database, devices, groups)
     if keys is not None and len(keys) > MOST_OF_EACH:
         raise DdmsError(Code.INVALID, Sentence("at most {} ids fit into one request: ask in parts", MOST_OF_EACH), field="keys")  # fmt: skip
-    missing = await database.row(FIND_MISSING, wanted or [], of or [])
-    for kind, name in ((IdKind.DEVICE, "devices"), (IdKind.GROUP, "groups")):
-        if missing and missing[name]:
-            sentence = Sentence("there is no {} {}_{}: it may have been deleted", kind.name.lower(), kind, missing[name][0])  # fmt: skip
-            raise DdmsError(Code.NOT_FOUND, sentence, field=name)
     return [row["id"] for row in await database.rows(FIND_CHOSEN, wanted, of, keys, MOST_POINTS + 1)]

@@ -140,6 +140,9 @@ async def test_availability_counts_what_is_known_and_names_the_worst_first(api: 
     assert (worst["device"]["name"], worst["availability"], worst["outages"]) == ("Pump 1", 105 / 120, 1)
     assert (worst["offlineSeconds"], worst["longestOutageSeconds"]) == (900, 900)
     assert (second["availability"], second["onlineSeconds"], second["disabledSeconds"]) == (1, 3600, 3000)
+    gone = query.replace("availability(from", 'availability(groups: ["grp_999"], from')
+    [error] = (await api.post(gone, **SPAN))["errors"]
+    assert error["message"].startswith("there is no group grp_999"), error
 
 
 async def test_exports_have_deviation_and_states_in_csv_and_parquet(api: Api, pumps):
