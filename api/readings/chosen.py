@@ -1,12 +1,13 @@
 """Which points are meant: by their ids, or by devices, groups and keys."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
 from api.devices.there import that_are_there
 from api.graphql.context import Context
+from api.graphql.described import argument
 from api.ground.database import Database
 from api.ground.ids import IdKind, from_ids
 from api.points.types import LIST_POINTS, Point
@@ -14,6 +15,12 @@ from ddms.errors import Code, DdmsError, Sentence
 
 MOST_POINTS = 1_000
 MOST_OF_EACH = 1_000
+
+OfDevices: TypeAlias = Annotated[list[strawberry.ID] | None, argument("The points of these devices.")]
+OfGroups: TypeAlias = Annotated[list[strawberry.ID] | None, argument("The points of the devices in these groups.")]
+WithKeys: TypeAlias = Annotated[
+    list[str] | None, argument("Of devices and groups only the points with these keys; alone, those of all devices.")
+]
 
 FIND_CHOSEN = """-- ddms:find_chosen_points
 SELECT p.id FROM points p JOIN devices d ON d.id = p.device_id

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import strawberry
@@ -15,7 +15,7 @@ from api.graphql.selection import selected_names
 from api.ground.buckets import Calendar
 from api.ground.prices import priced_points
 from api.points.types import Point
-from api.readings.chosen import chosen, pay_for
+from api.readings.chosen import OfDevices, OfGroups, WithKeys, chosen, pay_for
 from api.readings.history import DATABASE_NAMES, OF_BUCKETS, OF_STATES, Asked, History, HistorySpan, read
 from api.readings.samples import SamplePage, page_of
 from api.readings.states import states_of
@@ -297,6 +297,40 @@ class Series:
         return page_of(self.history, self.point.names, first, after)
 
 
+_MaxPoints: TypeAlias = Annotated[
+    int | None,
+    argument(
+        "Most rows for each point, 10,000 when left out. Where more readings are to be expected, they come in "
+        "buckets. All points together have at most 1,000,000."
+    ),
+]
+_Bucket: TypeAlias = Annotated[
+    Duration | None,
+    argument("How long a bucket is: PT10S, PT15M, PT8H, P1D, P1W, P1M, P3M, P1Y; chosen by itself when left out."),
+]
+_Origin: TypeAlias = Annotated[
+    datetime | None,
+    argument(
+        "A moment at which a bucket begins: with PT8H and 2026-01-01T06:00:00+01:00 shifts begin at 6, 14 and 22 "
+        "o'clock in Europe/Berlin, in summer too. Midnight when left out, of a Monday, or of the first of January."
+    ),
+]
+_Calendar: TypeAlias = Annotated[
+    Calendar | None,
+    argument(
+        "Buckets by the calendar of the site, in its time zone, instead of `bucket`, `timeZone` and `origin`: shifts, "
+        "weeks, fiscal years, as they are configured."
+    ),
+]
+_State: TypeAlias = Annotated[
+    str | None,
+    argument(
+        "What `stateSeconds` and `starts` are about: `> 0`, `>= 5`, `1..5`, `!= 3`, a number or the name of a value, "
+        "`Running`; several with commas between them, of which one must hold."
+    ),
+]
+
+
 @strawberry.type
 class SeriesQueries:
     """Queries about history."""
@@ -309,51 +343,19 @@ class SeriesQueries:
         points: Annotated[
             list[strawberry.ID] | None, argument("These points. With those of devices and groups at most 1,000.")
         ] = None,
-        devices: Annotated[list[strawberry.ID] | None, argument("The points of these devices.")] = None,
-        groups: Annotated[list[strawberry.ID] | None, argument("The points of the devices in these groups.")] = None,
-        keys: Annotated[
-            list[str] | None,
-            argument("Of devices and groups only the points with these keys; alone, those of all devices."),
-        ] = None,
+        devices: OfDevices = None,
+        groups: OfGroups = None,
+        keys: WithKeys = None,
         from_: Annotated[datetime, strawberry.argument(name="from", description="Beginning, inclusive.")],
         to: Annotated[datetime | None, argument("End, exclusive; now when left out.")] = None,
-        max_points: Annotated[
-            int | None,
-            argument(
-                "Most rows for each point, 10,000 when left out. Where more readings are to be expected, they come in "
-                "buckets. All points together have at most 1,000,000."
-            ),
-        ] = None,
-        bucket: Annotated[
-            Duration | None,
-            argument(
-                "How long a bucket is: PT10S, PT15M, PT8H, P1D, P1W, P1M, P3M, P1Y; chosen by itself when left out."
-            ),
-        ] = None,
+        max_points: _MaxPoints = None,
+        bucket: _Bucket = None,
         time_zone: Annotated[
             str, argument("Whose hours, days, weeks, months and years buckets are, as Europe/Berlin.")
         ] = "UTC",
-        origin: Annotated[
-            datetime | None,
-            argument(
-                "A moment at which a bucket begins: with PT8H and 2026-01-01T06:00:00+01:00 shifts begin at 6, 14 and 22 "
-                "o'clock in Europe/Berlin, in summer too. Midnight when left out, of a Monday, or of the first of January."
-            ),
-        ] = None,
-        calendar: Annotated[
-            Calendar | None,
-            argument(
-                "Buckets by the calendar of the site, in its time zone, instead of `bucket`, `timeZone` and `origin`: shifts, "
-                "weeks, fiscal years, as they are configured."
-            ),
-        ] = None,
-        state: Annotated[
-            str | None,
-            argument(
-                "What `stateSeconds` and `starts` are about: `> 0`, `>= 5`, `1..5`, `!= 3`, a number or the name of a value, "
-                "`Running`; several with commas between them, of which one must hold."
-            ),
-        ] = None,
+        origin: _Origin = None,
+        calendar: _Calendar = None,
+        state: _State = None,
         percentiles: Annotated[
             list[float] | None, argument("Percentiles of each bucket, 0 (the lowest) to 100 (the highest), at most 10.")
         ] = None,

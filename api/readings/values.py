@@ -11,7 +11,7 @@ from api.ground.buckets import EARLIEST, LATEST
 from api.ground.database import Row
 from api.ground.prices import priced_points
 from api.points.types import Point
-from api.readings.chosen import chosen, pay_for
+from api.readings.chosen import OfDevices, OfGroups, WithKeys, chosen, pay_for
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_VALUES, MOST_TIMES = 10_000, 1_000
@@ -61,12 +61,9 @@ class ValueQueries:
         *,
         at: Annotated[list[datetime], argument("The times, at most 1,000.")],
         points: Annotated[list[strawberry.ID] | None, argument("These points.")] = None,
-        devices: Annotated[list[strawberry.ID] | None, argument("The points of these devices.")] = None,
-        groups: Annotated[list[strawberry.ID] | None, argument("The points of the devices in these groups.")] = None,
-        keys: Annotated[
-            list[str] | None,
-            argument("Of devices and groups only the points with these keys; alone, those of all devices."),
-        ] = None,
+        devices: OfDevices = None,
+        groups: OfGroups = None,
+        keys: WithKeys = None,
         interpolate: Annotated[
             bool,
             argument(
