@@ -15,6 +15,7 @@ from api.annotations.types import (
 from api.graphql.context import Info
 from api.graphql.described import argument, given
 from api.graphql.payloads import mutation
+from api.graphql.versions import OptionalVersion
 from api.ground.ids import IdKind, from_id
 
 
@@ -42,9 +43,7 @@ class AnnotationMutations:
         info: Info,
         id: Annotated[strawberry.ID, argument("The annotation.")],  # noqa: A002 - GraphQL's word
         changes: Annotated[AnnotationChanges, argument("What shall be different.")],
-        version: Annotated[
-            int | None, argument("The version that you read: a change by somebody else meanwhile is then a CONFLICT.")
-        ] = None,
+        version: OptionalVersion = None,
     ) -> AnnotationPayload:
         """Change an annotation; what is not named stays, and so does what it is of."""
         number = from_id(IdKind.ANNOTATION, id)

@@ -9,6 +9,7 @@ from api.connections.types import ConnectionChanges, ConnectionPayload, read
 from api.graphql.context import Info
 from api.graphql.described import argument, given
 from api.graphql.payloads import mutation
+from api.graphql.versions import Version
 from api.ground.ids import IdKind, from_id
 
 
@@ -21,9 +22,7 @@ class ConnectionMutations:
         self,
         info: Info,
         id: Annotated[strawberry.ID, argument("The connection.")],  # noqa: A002 - GraphQL's word
-        version: Annotated[
-            int, argument("The version that you read: a change by somebody else meanwhile is a CONFLICT.")
-        ],
+        version: Version,
         changes: Annotated[ConnectionChanges, argument("What shall be different.")],
     ) -> ConnectionPayload:
         """Change how an endpoint is reached; what is not named stays. It acts within 5 seconds, on this connection only."""

@@ -19,6 +19,7 @@ from api.devices.types import Device, by_number
 from api.graphql.context import Info
 from api.graphql.described import argument, field, given, input_type, output_type
 from api.graphql.payloads import UserError, mutation
+from api.graphql.versions import Version
 from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.ids import IdKind, from_id
@@ -116,9 +117,7 @@ class DeviceMutations:
         self,
         info: Info,
         id: Annotated[strawberry.ID, argument("The device.")],  # noqa: A002 - GraphQL's word
-        version: Annotated[
-            int, argument("The version that you read: a change by somebody else meanwhile is a CONFLICT.")
-        ],
+        version: Version,
         changes: Annotated[DeviceChanges, argument("What shall be different.")],
         remove_points: Annotated[
             bool, argument("Remove points that `points` leaves out, with their readings.")

@@ -7,6 +7,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.described import argument, field, output_type
 from api.graphql.payloads import UserError, mutation
+from api.graphql.versions import Version
 from api.ground.ids import IdKind, from_id, from_ids
 from api.profiles.store import apply_profile, change_profile, create_profile, delete_profile, read_profile
 from api.profiles.types import LIST_PROFILES, Profile, ProfileChanges, ProfileDifference, ProfileInput
@@ -70,9 +71,7 @@ class ProfileMutations:
         info: Info,
         *,
         id: Annotated[strawberry.ID, argument("The profile.")],  # noqa: A002 - GraphQL's word
-        version: Annotated[
-            int, argument("The version that you read: a change by somebody else meanwhile is a CONFLICT.")
-        ],
+        version: Version,
         changes: Annotated[ProfileChanges, argument("What shall be different.")],
         dry_run: Annotated[bool, argument("Only show what would be different.")] = True,
         remove_points: Annotated[

@@ -11,6 +11,7 @@ from api.graphql.context import Info
 from api.graphql.described import argument, given
 from api.graphql.messages import told
 from api.graphql.payloads import mutation
+from api.graphql.versions import OptionalVersion
 from api.ground import audit
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from api.webhooks import store
@@ -60,9 +61,7 @@ class WebhookMutations:
         info: Info,
         id: Annotated[strawberry.ID, argument("The webhook.")],  # noqa: A002 - GraphQL's word
         changes: Annotated[WebhookChanges, argument("What shall be different.")],
-        version: Annotated[
-            int | None, argument("The version that you read: a change by somebody else meanwhile is then a CONFLICT.")
-        ] = None,
+        version: OptionalVersion = None,
     ) -> WebhookPayload:
         """Change a webhook, or its secret; what is not named stays. A target that failed is tried at once."""
         number = from_id(IdKind.WEBHOOK, id)
