@@ -21,10 +21,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from api.ground.claims import while_claimed
 from api.ground.cron import Cron
 from api.ground.database import Database, Row
 from api.ground.metrics import JOB_FAILURES, JOB_SECONDS, JOB_SUCCESS
-from ddms.database import connect, open_pool, read_edition, secret_channel
+from ddms.database import secret_channel
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 
@@ -32,11 +33,10 @@ CHANNEL, SITE = "ddms_jobs", "ddms_site"
 """Who asks for a job, pauses or resumes it tells its name on the first; the second tells of another configuration."""
 SITE_JOBS, BACKUP_JOBS = "scheduled jobs", "jobs of backups"
 """The claims: the second is for programs that may read the whole database."""
-RETRY_SECONDS, PROGRESS_SECONDS = 5.0, 1.0
+PROGRESS_SECONDS = 1.0
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When something is due that waits until it is asked for."""
 
-CLAIM = "-- ddms:claim_jobs\nSELECT claim($1)"
 READ_SITE = "-- ddms:read_site_of_jobs\nSELECT * FROM configuration"
 # A job whose schedule was changed is due by the new one.
 SCHEDULE_JOB = """-- ddms:schedule_job
@@ -134,32 +134,15 @@ class Scheduler:
 
     async def run(self) -> None:
         """Run the jobs whenever this replica has the claim, for ever."""
-        while True:
-            with suppress(DdmsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._with_connection()
-            await asyncio.sleep(RETRY_SECONDS)
+        await while_claimed(self._settings, "api-scheduler", self._claim, self._lead, size=6, command_timeout=None)
 
-    async def _with_connection(self) -> None:
-        connection = await connect(self._settings, "api-scheduler")
+    async def _lead(self, connection: asyncpg.Connection, database: Database) -> None:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
-        try:
-            while not await connection.fetchval(CLAIM, self._claim):  # noqa: ASYNC110 - nobody tells when it is free
-                await asyncio.sleep(RETRY_SECONDS)
-            heard: asyncio.Queue[str] = asyncio.Queue()
-            for subject in (CHANNEL, SITE):
-                channel = await secret_channel(connection, subject)
-                await connection.add_listener(channel, lambda *told: heard.put_nowait(told[3]))
-            edition = await read_edition(connection)
-            pool = await open_pool(self._settings, "api-jobs", size=6, command_timeout=None)
-            try:
-                await self._lead(Database(pool, edition), lost, heard)
-            finally:
-                pool.terminate()
-        finally:
-            connection.terminate()
-
-    async def _lead(self, database: Database, lost: asyncio.Event, heard: asyncio.Queue[str]) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        for subject in (CHANNEL, SITE):
+            channel = await secret_channel(connection, subject)
+            await connection.add_listener(channel, lambda *told: heard.put_nowait(told[3]))
         logger.info("this program runs the %s", self._claim)
         self.leads = True
         leading = _Leading(database, self._jobs, self._failing, self._elsewhere)

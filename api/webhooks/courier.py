@@ -14,13 +14,12 @@ from functools import partial
 
 import asyncpg
 
+from api.ground.claims import while_claimed
 from api.ground.database import Database, Row
 from api.ground.metrics import WEBHOOK_DELIVERIES, WEBHOOK_WAITING
-from api.ground.scheduler import CLAIM, RETRY_SECONDS
 from api.webhooks.feed import Feed
 from api.webhooks.sending import Outcome, Sender
-from ddms.database import connect, open_pool, read_edition, secret_channel
-from ddms.errors import DdmsError
+from ddms.database import secret_channel
 from ddms.settings import Settings
 
 CHANNEL = "ddms_webhooks"
@@ -81,28 +80,14 @@ class Courier:
 
     async def run(self) -> None:
         """Do it, for ever."""
-        while True:
-            with suppress(DdmsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._with_connection()
-            await asyncio.sleep(RETRY_SECONDS)
+        await while_claimed(self._settings, "api-webhooks", WEBHOOKS, self._tell, size=4, fewest=0)
 
-    async def _with_connection(self) -> None:
-        connection = await connect(self._settings, "api-webhooks")
+    async def _tell(self, connection: asyncpg.Connection, database: Database) -> None:
         wake = asyncio.Event()
-        try:
-            while not await connection.fetchval(CLAIM, WEBHOOKS):  # noqa: ASYNC110 - nobody tells when it is free
-                await asyncio.sleep(RETRY_SECONDS)
-            connection.add_termination_listener(lambda _: wake.set())
-            for subject in (CHANNEL, "ddms_alarms", "ddms_states"):
-                await connection.add_listener(await secret_channel(connection, subject), lambda *_: wake.set())
-            edition = await read_edition(connection)
-            pool = await open_pool(self._settings, "api-webhooks", size=4, fewest=0)
-            try:
-                await _Round(self._settings, Database(pool, edition), wake).run(lambda: not connection.is_closed())
-            finally:
-                pool.terminate()
-        finally:
-            connection.terminate()
+        connection.add_termination_listener(lambda _: wake.set())
+        for subject in (CHANNEL, "ddms_alarms", "ddms_states"):
+            await connection.add_listener(await secret_channel(connection, subject), lambda *_: wake.set())
+        await _Round(self._settings, database, wake).run(lambda: not connection.is_closed())
 
 
 class _Round:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.ground import scheduler
+from api.ground import claims
 from api.ground.scheduler import Job
 from api.site.jobs import jobs_of
 from ddms.backups.folder import find
@@ -32,7 +32,7 @@ def jobs(settings: Settings) -> Sequence[Job]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(scheduler, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "RETRY_SECONDS", 0.05)
 
 
 async def until(api: Api, number: str, condition):

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from api.webhooks import courier
+from api.ground import claims
 from api.webhooks.courier import Courier
 from api.webhooks.sending import Sender, new_secret, signature
 from ddms.alarm_rows import Happening, happen
@@ -197,7 +197,7 @@ async def test_a_target_that_hangs_holds_up_no_other(api: Api, owner, receiver, 
 async def test_what_happened_while_no_courier_was_there_is_told_by_the_next_and_by_one_of_two_only(
     api: Api, owner, receiver, settings, monkeypatch
 ):
-    monkeypatch.setattr(courier, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "RETRY_SECONDS", 0.05)
     await add(api)
     await made(api, receiver.url, deviceStates=False)
     await alarmed(owner, Event.RAISED)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.ground import scheduler
+from api.ground import claims, scheduler
 from api.ground.scheduler import BACKUP_JOBS, Job, Scheduler, report
 from api.site.jobs import jobs_of
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
@@ -21,7 +21,7 @@ LIST = "{ jobs { name startedAt finishedAt error lastSuccess } }"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(scheduler, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "RETRY_SECONDS", 0.05)
 
 
 async def until(condition: Callable[[], object]) -> None:
