@@ -216,7 +216,9 @@ async def test_a_limited_person_hears_of_the_own_devices_and_their_connections(h
         assert ("RAISED", None) in told(await socket.event("alarms"))
     async with api.socket("viewer3") as socket:
         missed = await started(socket, resume=token)
-        assert told(missed) == [("ACKNOWLEDGED", "Pump of hall three"), ("RAISED", None)]
+        # What was shown may come twice: a transaction elsewhere on the server, older than it, was not over.
+        after = [one for one in told(missed) if one != ("RAISED", "Pump of hall three")]
+        assert after == [("ACKNOWLEDGED", "Pump of hall three"), ("RAISED", None)]
 
 
 async def test_it_ends_when_other_devices_come_in_sight(halls, owner: asyncpg.Connection):

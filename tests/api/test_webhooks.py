@@ -24,6 +24,7 @@ from ddms.alarms import Event
 from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.certificates import write_certificate
+from tests.support.node import needs_node
 from tests.support.receiver import Receiver, receiving, says
 
 ROOT = Path(__file__).parents[2]
@@ -315,7 +316,7 @@ TYPES = re.compile(r": (string|boolean|Buffer|Record<string, string>)(?=[,) ])")
 BLOCK = r"```{}\n(.*?)```"
 
 
-@pytest.mark.parametrize("language", ["python", "typescript"])
+@pytest.mark.parametrize("language", ["python", pytest.param("typescript", marks=needs_node)])
 async def test_the_documented_receivers_take_what_is_sent_and_nothing_else(language, receiver, tmp_path):
     """By the current and by the former secret; not with another secret, another body, or an old time."""
     new, old, other = new_secret(), new_secret(), new_secret()

@@ -191,7 +191,7 @@ def test_a_spool_that_fills_says_how_long_it_lasts(settings, tmp_path):
 async def test_the_collector_of_this_machine_is_asked_what_keeps_it(settings, owner, database_url):
     settings = replace(settings, collector_metrics_port=free_port())
     async with background(CollectorProgram(settings).run()):
-        await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"), 10)
+        await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"))
         (found,) = await asyncio.to_thread(lambda: list(_collector(settings)))
         assert (found.check, found.state) == ("collector", Verdict.OK)
         async with database_away(owner, database_url):

@@ -143,11 +143,11 @@ async def test_polling_goes_on_through(trouble, settings, owner, make_device):
             async with broken(owner, settings):
                 if "own row" in trouble:
                     await throw_out(owner)
-                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2), 20)
-                health = await until(lambda: says(settings, sentence), 10)
+                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2))
+                health = await until(lambda: says(settings, sentence))
                 assert (health["status"], health["database"]) == ("degraded", "away")
-            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 30)
-            await until(lambda: is_ok(settings), 20)
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
+            await until(lambda: is_ok(settings))
     await nothing_is_lost(owner, device)
 
 
@@ -175,8 +175,8 @@ async def test_a_batch_that_is_refused_for_its_content_holds_up_nothing_and_is_c
         await make_device(port=device.port)
         program = CollectorProgram(settings)
         async with background(program.run()), raising(code, when="NEW.value = 2")(owner, settings):
-            await until(lambda: asyncio.sleep(0, program.store.statistics.refused == 1), 30)
-            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 30)
+            await until(lambda: asyncio.sleep(0, program.store.statistics.refused == 1))
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
             health = await health_of(settings)
             assert any("refused 1 readings" in reason for reason in health["reasons"]), also
     assert [path.suffix for path in settings.spool_folder.glob("*.refused")] == [".refused"]
@@ -200,8 +200,8 @@ async def test_a_start_without_the_database_polls_what_was_last_known(settings, 
         program = CollectorProgram(settings)
         async with database_away(owner, database_url):
             task = asyncio.create_task(program.run())
-            await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2), 20)
-        await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 30)
+            await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2))
+        await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
         task.cancel()
         await asyncio.wait([task])
     await nothing_is_lost(owner, device)
@@ -280,7 +280,7 @@ async def test_what_waits_in_a_flush_is_kept_when_the_collector_is_ended_meanwhi
         assert list(settings.spool_folder.glob("*.batch"))
         program = CollectorProgram(settings)
         async with background(program.run()):
-            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 20)
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
     await nothing_is_lost(owner, device)
 
 
@@ -291,9 +291,9 @@ async def test_a_database_that_takes_no_readings_but_more_is_told_why(settings, 
         async with background(CollectorProgram(settings).run()):
             await until(lambda: stored(owner))
             async with raising("53100")(owner, settings):
-                told = await until(lambda: owner.fetchval("SELECT trouble FROM collectors"), 20)
+                told = await until(lambda: owner.fetchval("SELECT trouble FROM collectors"))
                 assert "disk of the database is full" in told
-            await until(lambda: owner.fetchval("SELECT trouble IS NULL FROM collectors"), 20)
+            await until(lambda: owner.fetchval("SELECT trouble IS NULL FROM collectors"))
 
 
 async def test_two_collectors_in_one_spool_folder_keep_their_readings_apart(settings, owner, database_url, make_device):
@@ -303,12 +303,12 @@ async def test_two_collectors_in_one_spool_folder_keep_their_readings_apart(sett
         one = CollectorProgram(settings)
         two = CollectorProgram(replace(settings, collector_name="line 2", collector_metrics_port=0))
         async with background(one.run(), two.run()):
-            await until(lambda: asyncio.sleep(0, len(one.tasks) == len(two.tasks) == 1), 30)
+            await until(lambda: asyncio.sleep(0, len(one.tasks) == len(two.tasks) == 1))
             async with database_away(owner, database_url):
                 for program in (one, two):
-                    await until(lambda p=program: asyncio.sleep(0, p.store.spool.count >= 3), 20)
+                    await until(lambda p=program: asyncio.sleep(0, p.store.spool.count >= 3))
             for program in (one, two):
-                await until(lambda p=program: asyncio.sleep(0, p.store.connected and not p.store.spool.count), 30)
+                await until(lambda p=program: asyncio.sleep(0, p.store.connected and not p.store.spool.count))
     for point, device in ((1, left), (2, right)):
         values = [
             int(row["value"])
@@ -329,12 +329,12 @@ async def test_what_the_spool_lost_while_it_was_stopped_is_told_to_the_database(
         async with database_away(owner, database_url):
             program = CollectorProgram(settings)
             async with background(program.run()):
-                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 3), 20)
+                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 3))
             count = len(device.requests)
         files = sorted(settings.spool_folder.glob("*.batch"))
         files[0].unlink()
         async with background(CollectorProgram(settings).run()):
-            await until(lambda: owner.fetchval("SELECT lost_readings FROM collectors WHERE lost_at IS NOT NULL"), 20)
+            await until(lambda: owner.fetchval("SELECT lost_readings FROM collectors WHERE lost_at IS NOT NULL"))
             assert any("were lost" in reason for reason in (await health_of(settings))["reasons"])
         told = await owner.fetchval("SELECT lost_readings FROM collectors")
     values = await stored(owner)
@@ -351,10 +351,10 @@ async def test_what_a_collector_left_that_has_another_name_now_is_brought_in(
         async with database_away(owner, database_url):
             program = CollectorProgram(settings)
             async with background(program.run()):
-                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2), 20)
+                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 2))
         program = CollectorProgram(replace(settings, collector_name="renamed"))
         async with background(program.run()):
-            await until(lambda: asyncio.sleep(0, not list(settings.spool_folder.glob("*.batch"))), 20)
+            await until(lambda: asyncio.sleep(0, not list(settings.spool_folder.glob("*.batch"))))
     await nothing_is_lost(owner, device)
 
 
@@ -368,7 +368,7 @@ async def test_a_collector_whose_row_was_deleted_registers_again_and_loses_nothi
         async with background(program.run()):
             await until(lambda: stored(owner))
             await owner.execute("DELETE FROM collectors")
-            await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"), 20)
-            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count), 20)
+            await until(lambda: owner.fetchval("SELECT count(*) FROM collectors"))
+            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
             assert program.store.statistics.refused == 0
     await nothing_is_lost(owner, device)

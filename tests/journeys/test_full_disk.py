@@ -53,7 +53,7 @@ async def test_polling_goes_on_while_the_disk_is_full_and_all_is_stored_when_the
             )  # fmt: skip
             program = CollectorProgram(settings)
             async with background(program.run()):
-                await until(lambda: asyncio.sleep(0, program.store.statistics.stored > 0), 20)
+                await until(lambda: asyncio.sleep(0, program.store.statistics.stored > 0))
                 ballast = disk / "ballast"
                 with ballast.open("wb", buffering=0) as file, suppress(OSError):
                     while True:

@@ -37,15 +37,15 @@ async def test_a_collector_polls_on_while_the_databases_are_switched_and_every_r
         try:
             async with background(program.run()):
                 statistics = program.store.statistics
-                await until(lambda: asyncio.sleep(0, statistics.stored >= 2), 20)
+                await until(lambda: asyncio.sleep(0, statistics.stored >= 2))
                 files = BackupFiles(folder=backups.backup_directory, name="one", portable=False, encrypted=False)
                 in_backup = await readings(database_url)  # at least these: the collector goes on
                 await dump.make(backups, dump.Order(files=files))
                 assert (await restore(backups, Order(named="one", database=new)))["differences"] == []
                 await switch(backups, new, f"{live}_before")
                 seen = statistics.stored
-                await until(lambda: asyncio.sleep(0, statistics.stored >= seen + 3), 30)
-                await until(lambda: asyncio.sleep(0, not program.store.spool.count), 30)
+                await until(lambda: asyncio.sleep(0, statistics.stored >= seen + 3))
+                await until(lambda: asyncio.sleep(0, not program.store.spool.count))
             before, now = await readings(elsewhere(server_url, f"{live}_before")), await readings(database_url)
         finally:
             await drop(server_url, f"{live}_before")
