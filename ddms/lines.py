@@ -57,6 +57,14 @@ class LineSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CalculatedDevice:
+    """A device without a point that is polled: how it does follows from what is calculated."""
+
+    device_id: int
+    points: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ConnectionConfiguration:
     """One endpoint, the units behind it, what is calculated of their points, and the limits of all."""
 
@@ -64,6 +72,7 @@ class ConnectionConfiguration:
     line: LineSettings
     units: tuple[Unit, ...]
     calculated: tuple[PolledPoint, ...] = ()
+    calculated_devices: tuple[CalculatedDevice, ...] = ()
     limits: tuple[Limit, ...] = ()
 
 
@@ -77,14 +86,20 @@ def of_rows(rows: Iterable[Any]) -> dict[int, ConnectionConfiguration]:
 
 def _connection(rows: list[Any]) -> ConnectionConfiguration:
     first = rows[0]
-    by_device: dict[int, list[Any]] = defaultdict(list)
-    calculated = tuple(point(row) for row in rows if row["expression"])
+    polled: dict[int, list[Any]] = defaultdict(list)
+    calculated: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
-        if not row["expression"]:
-            by_device[row["device_id"]].append(row)
-    units = tuple(_unit(members) for members in by_device.values())
+        (calculated if row["expression"] else polled)[row["device_id"]].append(row)
     return ConnectionConfiguration(
-        id=first["connection_id"], line=line_settings(first), units=units, calculated=calculated
+        id=first["connection_id"],
+        line=line_settings(first),
+        units=tuple(_unit(members) for members in polled.values()),
+        calculated=tuple(point(row) for row in rows if row["expression"]),
+        calculated_devices=tuple(
+            CalculatedDevice(device_id=device, points=tuple(row["id"] for row in members))
+            for device, members in calculated.items()
+            if device not in polled
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from collector.complaints import Complaints
 from collector.polling.units import DeviceCondition, Pace
 from collector.storing.alarms import Alarms, AlarmsRefusedError
+from collector.storing.calculated_devices import CalculatedDevices
 from collector.storing.decode import Answer, Batch, PointArrays, decode
 from collector.storing.flush import (
     COMMIT_SECONDS,
@@ -105,6 +106,7 @@ class Store:
         spool.on_lost = self._lost
         self._registered = False
         self._calculated: list[PolledPoint] = []
+        self._calculated_devices = CalculatedDevices()
         self._others: list[int] = []
         self._others_asked = 0.0
 
@@ -171,6 +173,7 @@ class Store:
         if points != self._calculated:
             self._calculated = points
             self._points.calculate(points, time.time_ns() // 1000)
+        self._calculated_devices.fit([one for line in lines.values() for one in line.calculated_devices], points)
         ours = {point.id for line in lines.values() for unit in line.units for point in unit.points}
         ours |= {point.id for point in points}
         self._others = sorted(self._points.calculated.inputs() - ours) if self._points.calculated else []
@@ -218,12 +221,20 @@ class Store:
         batch = decode(answers, self._points)
         self.alarms.judge(batch.readings)
         self.alarms.look()
+        self._note_calculated(batch)
         if len(batch.readings) and not await self._store_or_keep(batch):
             await self._spool(batch)
         await self._store_states()
         if (self.alarms.waiting and not self.connected) or (self.alarms.on_file and not self.alarms.waiting):
             await asyncio.to_thread(self.alarms.keep)
         self._count(batch, monotonic() - start)
+
+    def _note_calculated(self, batch: Batch) -> None:
+        """Take how devices do that have only calculated points."""
+        seen, changed = self._calculated_devices.look(batch.readings)
+        self._seen.update(seen)
+        for condition in changed:
+            self.state(condition)
 
     async def _store_or_keep(self, batch: Batch) -> bool:
         """Store a batch; when the program is ended meanwhile, keep it: nobody knows then whether it was stored."""

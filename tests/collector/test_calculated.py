@@ -39,6 +39,16 @@ async def shown(owner: asyncpg.Connection, **expected: str) -> bool:
     return True
 
 
+async def site(owner: asyncpg.Connection, expected: tuple[str, str | None]) -> bool:
+    """Wait until the device that has only calculated points does as expected."""
+    found = None
+    async with asyncio.timeout(60):
+        while found != expected:
+            found = tuple(await owner.fetchrow("SELECT state, last_error FROM grafana.devices WHERE device = 'Site'"))
+            await asyncio.sleep(0.05)
+    return True
+
+
 async def test_values_are_calculated_of_registers_of_two_devices_and_spoiled_by_what_spoils_them(
     api: Api, collector, owner: asyncpg.Connection
 ):
@@ -69,11 +79,16 @@ async def test_values_are_calculated_of_registers_of_two_devices_and_spoiled_by_
         await add(api, "Pump", endpoint=other, points=[register("flow", 0), calculated("each", '"Meter".p / flow')])
         await add(api, "Site", endpoint=other, unitId=9, points=[calculated("sum", '"Meter".p + "Pump".flow')])
         assert await shown(owner, Meter_of_p="690.3", Pump_of_each="69.03", Site_of_sum="700.3")
+        assert await site(owner, ("online", None))
         meter.set_holding_registers(0, [2301, 0, 2])
         assert await shown(owner, Meter_of_u="2301", Meter_of_p="4602", Site_of_sum="4612")
         pump.set_holding_registers(0, [0])
         assert await shown(owner, Pump_of_each="division_by_zero", Site_of_sum="4602")
         meter.set_holding_registers(0, [2301, 0x8000, 2])
         assert await shown(owner, Meter_of_u_sf="sentinel", Meter_of_u="input_bad", Pump_of_each="input_bad")
+        assert await site(
+            owner, ("error", "sum: an input of the calculation is bad, or the register that it is scaled by")
+        )
         meter.set_holding_registers(0, [5, 1, 2])
         assert await shown(owner, Site_of_sum="100", Pump_of_flow="0")
+        assert await site(owner, ("online", None))
