@@ -21,6 +21,7 @@ from grafana.group import group
 from grafana.history import history
 from grafana.jobs import jobs
 from grafana.languages import Language, known
+from grafana.report import report
 from grafana.storage import storage
 from grafana.wall import wall, wall_alarms, wall_groups, wall_values
 from grafana.way import kept
@@ -32,6 +33,7 @@ BOARDS = {
     "device": device,
     "history": history,
     "consumption": consumption,
+    "report": report,
     "alarms": alarms,
     "alarm-history": alarm_history,
     "alarm-performance": alarm_performance,

@@ -1,23 +1,20 @@
 # ruff: noqa: S608 - made of constants only; what a person chooses is put in by Grafana
 """Consumption: what chosen counters counted by hour, shift and day, and in total beside the time before."""
 
-from grafana_foundation_sdk.builders import barchart, table
-from grafana_foundation_sdk.builders import common as build
 from grafana_foundation_sdk.builders import dashboard as dash
-from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.models import dashboard
 
-from grafana import texts
 from grafana import texts_consumption as words
+from grafana.bars import FROM, TO, bars, when
 from grafana.languages import Language
 from grafana.panels import (
     CONSUMPTION_UID,
     GREY,
     Place,
     Property,
-    Sql,
     column,
     everything,
-    legend,
     link_languages,
     link_to_export,
     link_to_fleet,
@@ -25,7 +22,6 @@ from grafana.panels import (
     name_columns,
     name_of_device,
     new_dashboard,
-    panel,
     place_panels,
     query_variable,
     sentence,
@@ -49,7 +45,6 @@ ROWS = 40_000
 LONGEST = 62 * 24
 """Hours of more are bars of less than a pixel, and take the database longer than a person waits."""
 UNIT = f"SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points WHERE {_OF_UNIT}"
-_FROM, _TO = "$__timeFrom()::timestamptz", "$__timeTo()::timestamptz"
 
 
 def _total(begin: str, end: str) -> str:
@@ -59,9 +54,9 @@ def _total(begin: str, end: str) -> str:
 
 TOTALS = f"""
 WITH shown AS (
-    {_total(_FROM, _TO)}
+    {_total(FROM, TO)}
 ), before AS (
-    {_total(f"({_FROM} - ({_TO} - {_FROM}))", _FROM)}
+    {_total(f"({FROM} - ({TO} - {FROM}))", FROM)}
 )
 SELECT p.device_id, p.device, p.point, p.unit, s.total, b.total AS total_before, s.total / nullif(b.total, 0) - 1 AS change, s.restarts
   FROM shown s JOIN points p USING (point_id) LEFT JOIN before b USING (point_id) ORDER BY s.total DESC NULLS LAST, lower(p.device), p.point_id
@@ -83,7 +78,7 @@ def by_hour(language: Language) -> str:
     """Return the same by hour; of very many counters, of whose hours there would be too many, only
     those that counted most; of more than two months nothing.
     """
-    hours = f"extract(epoch FROM {_TO} - {_FROM}) / 3600"
+    hours = f"extract(epoch FROM {TO} - {FROM}) / 3600"
     return f"""
 WITH counted AS (SELECT * FROM {_COUNTED}), ranked AS MATERIALIZED ({_RANKED}),
      asked AS (SELECT array_agg(point_id) AS ids FROM ranked WHERE rank <= {MOST} OR (SELECT count(*) FROM ranked) * {hours} <= {ROWS}
@@ -95,7 +90,7 @@ WITH counted AS (SELECT * FROM {_COUNTED}), ranked AS MATERIALIZED ({_RANKED}),
 
 def _of_each(counted: str, language: Language, clock: str) -> str:
     return f"""
-SELECT {_when("c.time", clock)} AS bucket, CASE WHEN rank <= {MOST} THEN p.device || ' · ' || p.point ELSE {language.sql(words.OTHERS)} END AS point, sum(c.increase) AS value
+SELECT {when("c.time", clock)} AS bucket, CASE WHEN rank <= {MOST} THEN p.device || ' · ' || p.point ELSE {language.sql(words.OTHERS)} END AS point, sum(c.increase) AS value
   FROM {counted} c JOIN ranked USING (point_id) JOIN points p USING (point_id) GROUP BY c.time, 2, least(rank, {MOST} + 1) ORDER BY c.time, least(rank, {MOST} + 1)
 """
 
@@ -103,49 +98,10 @@ SELECT {_when("c.time", clock)} AS bucket, CASE WHEN rank <= {MOST} THEN p.devic
 def by_shift(language: Language) -> str:
     """Return what the chosen counters counted together in each shift, a series for each; where it is told by days instead, nothing."""
     return f"""
-SELECT {_when("c.time")} AS bucket, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
+SELECT {when("c.time")} AS bucket, coalesce(shift, {language.sql(words.BETWEEN)}) AS point, sum(increase) AS value
   FROM consumption({_IDS}, $__timeFrom(), $__timeTo(), 'shift') c WHERE shift IS NOT NULL OR until < time + interval '23 hours'
  GROUP BY c.time, shift ORDER BY c.time
 """
-
-
-def _when(time: str, clock: str = " HH24:MI") -> str:
-    """Return what a bar is called: when it begins, by the site's clock; an hour that comes twice is told from its first."""
-    local, before = (f"({begin} AT TIME ZONE site_time_zone())" for begin in (time, f"({time} - interval '1 hour')"))
-    form = f"CASE WHEN {_TO} - {_FROM} > interval '300 days' THEN 'YYYY-' ELSE '' END || 'MM-DD{clock}'"
-    return f"to_char({local}, {form}) || CASE WHEN {local} = {before} THEN ' ₂' ELSE '' END"
-
-
-def _bars(said: texts.Words, place: Place, sql: str, language: Language) -> barchart.Panel:
-    """Return a bar for each bucket. Not in a chart over time: there all bars are as narrow as the shortest step between two."""
-    unit = {
-        "configRefId": "unit",
-        "mappings": [{"fieldName": "unit", "handlerKey": "unit"}],
-        "applyTo": {"id": "byType", "options": "number"},
-    }
-    matrix = {"columnField": "point", "rowField": "bucket", "valueField": "value", "emptyValue": "null"}
-    blank = (
-        barchart.Panel()
-        .with_target(Sql(sql))
-        .with_target(Sql(UNIT, "unit"))
-        .with_transformation(dashboard.DataTransformerConfig(id_val="configFromData", options=unit))
-        .with_transformation(dashboard.DataTransformerConfig(id_val="groupingToMatrix", options=matrix))
-        .orientation(common.VizOrientation.VERTICAL)
-        .stacking(common.StackingMode.NORMAL)
-        .show_value(common.VisibilityMode.NEVER)
-        .x_tick_label_spacing(100)
-        .x_tick_label_max_length(20)
-        .bar_width(0.9)
-        .fill_opacity(80)
-        .line_width(0)
-        .min(0)
-        .legend(legend())
-        .tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
-    )  # fmt: skip
-    # What stands where a name has no room, of which else each would be the panel's text for nothing.
-    blank.override_by_name("bucket\\point", [Property("noValue", "\u200b")])
-    blank.override_by_name(language.says(words.OTHERS), [Property("color", {"mode": "fixed", "fixedColor": GREY})])
-    return panel(blank, language.says(said), place)
 
 
 def _totals(language: Language) -> table.Panel:
@@ -183,7 +139,9 @@ def consumption(language: Language) -> dashboard.Dashboard:
     link_languages(board, CONSUMPTION_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)
-    hours = _bars(words.HOURS, Place(0, 0, 24, 9), by_hour(language), language)
-    shifts = _bars(words.SHIFTS, Place(0, 9, 24, 9), by_shift(language), language)
-    days = _bars(words.DAYS, Place(0, 18, 24, 9), by_day(language), language)
+    hours = bars(words.HOURS, Place(0, 0, 24, 9), by_hour(language), UNIT, language)
+    shifts = bars(words.SHIFTS, Place(0, 9, 24, 9), by_shift(language), UNIT, language)
+    days = bars(words.DAYS, Place(0, 18, 24, 9), by_day(language), UNIT, language)
+    for chart in (hours, days):
+        chart.override_by_name(says(words.OTHERS), [Property("color", {"mode": "fixed", "fixedColor": GREY})])
     return place_panels(board, [hours, shifts, days, _totals(language)])

@@ -33,6 +33,7 @@ from grafana.panels import (
     link_to_export,
     link_to_fleet,
     link_to_history,
+    link_to_report,
     mappings,
     name_columns,
     new_dashboard,
@@ -228,6 +229,7 @@ def device(language: Language) -> dashboard.Dashboard:
     board = new_dashboard(f"{DEVICE_UID}{language.suffix}", says(texts.DEVICE_TITLE), says(texts.DEVICE_DESCRIPTION))
     board.link(link_to_fleet(language)).link(link_to_history(language, "var-devices=${device}"))
     board.link(link_to_consumption(language, "var-devices=${device}"))
+    board.link(link_to_report(language, "var-devices=${device}"))
     board.link(link_to_alarms(language, "var-device=${device}")).link(link_to_export(language, "device=dev_${device}"))
     link_languages(board, DEVICE_UID, language)
     for variable in _variables(language):

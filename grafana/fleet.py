@@ -29,6 +29,7 @@ from grafana.panels import (
     link_languages,
     link_to_alarms,
     link_to_consumption,
+    link_to_report,
     name_columns,
     name_of_device,
     new_dashboard,
@@ -225,7 +226,11 @@ def fleet(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of all devices."""
     says = language.says
     board = new_dashboard(f"{FLEET_UID}{language.suffix}", says(texts.FLEET_TITLE), says(texts.FLEET_DESCRIPTION))
-    link_languages(board.link(link_to_alarms(language)).link(link_to_consumption(language)), FLEET_UID, language)
+    link_languages(
+        board.link(link_to_alarms(language)).link(link_to_consumption(language)).link(link_to_report(language)),
+        FLEET_UID,
+        language,
+    )
     board.with_variable(choices("state", says(texts.STATE_FILTER), language.table(texts.STATES)))
     board.with_variable(search(says(texts.SEARCH)))
     panels = [_counts, _collectors, _alarms, _offline, _bad_now, _devices, _states, _groups]

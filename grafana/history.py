@@ -19,6 +19,7 @@ from grafana.panels import (
     link_to_consumption,
     link_to_export,
     link_to_fleet,
+    link_to_report,
     name_columns,
     name_of_device,
     new_dashboard,
@@ -107,7 +108,9 @@ def history(language: Language) -> dashboard.Dashboard:
     board = new_dashboard(f"{HISTORY_UID}{language.suffix}", says(texts.HISTORY_TITLE), says(texts.HISTORY_DESCRIPTION))
     board.time("now-24h", "now").link(link_to_fleet(language)).link(
         link_to_consumption(language, "${devices:queryparam}")
-    ).link(link_to_export(language, "points=${points:csv}"))
+    ).link(link_to_report(language, "${devices:queryparam}&${points:queryparam}")).link(
+        link_to_export(language, "points=${points:csv}")
+    )
     link_languages(board, HISTORY_UID, language)
     for variable in _variables(language):
         board.with_variable(variable)

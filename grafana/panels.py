@@ -19,6 +19,7 @@ FLEET_UID = "ddms-fleet"
 DEVICE_UID = "ddms-device"
 HISTORY_UID = "ddms-history"
 CONSUMPTION_UID = "ddms-consumption"
+REPORT_UID = "ddms-report"
 GROUP_UID = "ddms-group"
 STORAGE_UID = "ddms-storage"
 API_UID = "ddms-api"
@@ -354,6 +355,11 @@ def link_to_history(language: Language, query: str) -> dash.DashboardLink:
 def link_to_consumption(language: Language, query: str = "") -> dash.DashboardLink:
     """Return the link to what the counters of what a dashboard shows counted, in the same time range."""
     return link_to(language.says(texts.SHOW_CONSUMPTION), CONSUMPTION_UID, "bolt", language, query=query)
+
+
+def link_to_report(language: Language, query: str = "") -> dash.DashboardLink:
+    """Return the link to the report of what a dashboard shows, in the same time range."""
+    return link_to(language.says(texts.SHOW_REPORT), REPORT_UID, "document-info", language, query=query)
 
 
 def link_to_alarms(language: Language, query: str = "") -> dash.DashboardLink:

@@ -137,7 +137,9 @@ def test_dashboards_have_fixed_addresses_and_are_read_only():
         "alarms",
     }
     for name, board in BOARDS.items():
-        refresh = {"alarm-performance": "5m", "consumption": "1m"}.get(name[:-5].removesuffix("-zh"), "10s")  # of weeks
+        refresh = {"alarm-performance": "5m", "consumption": "1m", "report": "1m"}.get(
+            name[:-5].removesuffix("-zh"), "10s"
+        )  # of weeks
         assert (board["tags"], board["editable"], board["refresh"]) == (["ddms"], False, refresh)
         assert [p["id"] for p in board["panels"]] == list(range(1, len(board["panels"]) + 1))
 
@@ -149,7 +151,7 @@ def test_links_keep_the_time_range():
             assert [url for url in urls if not url.endswith("${__url_time_range}")] == []
         assert [link["url"] for link in board["links"] if link["url"].startswith("/d/") and not link["keepTime"]] == []
         exports = [link["url"] for link in board["links"] if link["url"].startswith("/export?")]
-        assert len(exports) == name.startswith(("device", "group", "history", "consumption"))
+        assert len(exports) == name.startswith(("device", "group", "history", "consumption", "report"))
         assert all("&from=${__from:date:iso}&to=${__to:date:iso}" in url for url in exports)
 
 
