@@ -35,6 +35,7 @@ CHOSEN = {
     "device": "var-device=13",
     "group": "var-group=1",
     "consumption": "&".join(f"var-devices={n}" for n in range(3, 64, 4)),
+    "report": "var-devices=13&var-devices=1&var-points=$__all&var-by=day",
     "history": "var-devices=1&var-devices=13&var-points=$__all",
     "alarm-history": "var-device=13&var-point=121",
 }

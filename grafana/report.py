@@ -40,7 +40,7 @@ SELECT device || ' · ' || point || CASE WHEN count(*) OVER (PARTITION BY device
 """
 _CHOSEN = f"{_OF_DEVICES} AND point_id::text = any (array[${{points:sqlstring}}]::text[])"
 _OF_UNIT = f"{_CHOSEN} AND axis = any (array[${{unit:sqlstring}}]::text[])"
-_BY, _STATE = "${by:sqlstring}", "${state:sqlstring}"
+_BY, _STATE = "${by:sqlstring}", "${condition:sqlstring}"
 MOST = 11
 """So many points have a colour of their own; more cannot be told apart."""
 UNIT = f"SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points WHERE {_OF_UNIT}"
@@ -130,7 +130,7 @@ def _variables(language: Language) -> list[dash.QueryVariable | dash.CustomVaria
         points.include_all(include_all=True).current(everything()),
         query_variable("unit", says(words.UNIT), queries.unit_choices(_CHOSEN)),
         one_of("by", says(words.BY), language.table(words.BUCKETS), "day"),
-        dash.TextBoxVariable("state").label(state[0]).description(state[1]).default_value("> 0"),
+        dash.TextBoxVariable("condition").label(state[0]).description(state[1]).default_value("> 0"),
     ]
 
 

@@ -12,8 +12,8 @@ _WHOSE = "Of the site's time zone; the last one still grows."
 
 MEANS = Words("Mean by ${by:text}", f"The mean of each chosen point, in which each value counts by how long it held. {_WHOSE} Of more than eleven points the first eleven; the table lists all.", _NO_VALUES)  # fmt: skip
 _STATES = "Of no chosen point can this be said: write above `> 0`, `<= 5`, a number, or the name of a value, `Running`. Or there is no value in this range."
-HOURS = Words("Hours ${state} by ${by:text}", f"For how many hours the value of each chosen point was in the state that stands above, as running hours of a motor are those of `> 0`. {_WHOSE}", _STATES)  # fmt: skip
-STARTS = Words("Times it became ${state}, by ${by:text}", f"How often the value of each chosen point came into the state that stands above: the starts of a motor. {_WHOSE}", _STATES)  # fmt: skip
+HOURS = Words("Hours ${condition} by ${by:text}", f"For how many hours the value of each chosen point was in the state that stands above, as running hours of a motor are those of `> 0`. {_WHOSE}", _STATES)  # fmt: skip
+STARTS = Words("Times it became ${condition}, by ${by:text}", f"How often the value of each chosen point came into the state that stands above: the starts of a motor. {_WHOSE}", _STATES)  # fmt: skip
 VALUES = Words("Values by ${by:text}", "Of each chosen point, the newest first: mean by how long each value held, lowest and highest, the values below which 5, 50 and 95 % of its readings lay, "
           "standard deviation, first and last value; hours in the state that stands above, and how often it came into it.", _NO_VALUES)  # fmt: skip
 AVAILABILITY = Words("The ten devices that answered least", "Of all devices, for how much of the time in which it was known and to be read each one answered; "

@@ -109,7 +109,7 @@ async def test_every_query_runs_before_there_is_anything_and_with_nothing_chosen
 @pytest.mark.parametrize("board", list(queries()))
 async def test_a_foreign_value_in_the_address_fails_no_query(viewer: asyncpg.Connection, board: dict[str, str]):
     foreign: dict[str, Any] = {key: ["'"] for key in ("points", "unit", "devices", "keys", "priority", "event")}
-    foreign |= {"points": ["x", "-1"], "device": "Pump's", "search": "%", "group": "O'x", "point": "x'", "alarm": "x", "operators": "x", "compare": "x'", "heat": "x'"}  # fmt: skip
+    foreign |= {"points": ["x", "-1"], "device": "Pump's", "search": "%", "group": "O'x", "point": "x'", "alarm": "x", "operators": "x", "compare": "x'", "heat": "x'", "by": "x'", "condition": "'x"}  # fmt: skip
     for sql in board.values():
         await viewer.fetch(as_grafana_sends(sql, **foreign))
 

@@ -67,7 +67,7 @@ def as_grafana_sends(sql: str, *, hours: int = 1, **choices: str | list[str]) ->
     """Replace variables and macros as Grafana's PostgreSQL data source does: escaped choices, then the macros; of the last hours."""
     chosen: dict[str, Any] = {"state": ["online", "error", "offline", "disabled", "unknown"], "search": "", "device": "1", "devices": ["1", "2"], "group": "1", "keys": ["flow", "ratio"], "noun": ["device", "group"], "alarms": "all",
                               "priority": ["critical", "high", "medium", "low"], "event": ["raised", "cleared"], "alarm": "all", "operators": "1", "point": "1",
-                              "points": ["1", "2", "3"], "unit": ["m³/h", "Ratio"], "compare": "none", "heat": "1"} | choices  # fmt: skip
+                              "points": ["1", "2", "3"], "unit": ["m³/h", "Ratio"], "compare": "none", "heat": "1", "by": "day", "condition": "> 0"} | choices  # fmt: skip
 
     def variable(match: re.Match[str]) -> str:
         name, form = match["braced"] or match["plain"], match["format"]
