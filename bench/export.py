@@ -80,7 +80,10 @@ async def measure(address: str, url: str, secret: str, rows: int, pid: int) -> l
     queries = {
         "`/export`, long": "device=dev_1&from=-8d",
         "`/export`, long, for a spreadsheet": "device=dev_1&from=-8d&dialect=spreadsheet&timezone=Asia/Shanghai",
+        "`/export`, with a decimal comma": "device=dev_1&from=-8d&decimal=comma",
+        "`/export`, xlsx": "device=dev_1&from=-8d&format=xlsx",
         "`/export`, wide": "device=dev_1&from=-7d&shape=wide",
+        "`/export`, Arrow": "device=dev_1&from=-8d&format=arrow",
         "`/export`, Parquet": "device=dev_1&from=-8d&format=parquet",
     }
     taken: dict[str, list[float]] = {name: [] for name in queries}
@@ -93,7 +96,7 @@ async def measure(address: str, url: str, secret: str, rows: int, pid: int) -> l
             same.append(await asyncio.to_thread(psql, url, SAME))
         for name, query in queries.items():
             _, seconds, sizes[name], lines = await download(address, secret, query)
-            assert lines > rows // POINTS or "parquet" in query
+            assert lines > rows // POINTS or "format=" in query
             taken[name].append(seconds)
             grown.setdefault(name, memory_mib(pid) - before)  # Parquet is last: its library stays
     before = memory_mib(pid)

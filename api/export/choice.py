@@ -9,13 +9,16 @@ from importlib.util import find_spec
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from api.ground.buckets import Calendar, check_origin, length_of
+from api.ground.buckets import MOST_PERCENTILES, Calendar, check_origin, length_of
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
+from ddms.languages import languages
 
 MOST_POINTS = 20_000
 MOST_COLUMNS = 1_000
 MOST_WIDE_ROWS = 50_000_000
+MOST_CELLS = 100_000_000
+"""Of a workbook: ten worksheets of raw readings."""
 MOST_DAYS = 7_305
 _PARAMETERS = 25_000
 
@@ -32,13 +35,17 @@ PARAMETERS = {
     "state": "of buckets: what state_seconds and starts are about: > 0, 1..5, a number or the name of a value",
     "shape": "long (a row for each reading), wide (a row for each time, a column for each point) or annotations (what people wrote down of it)",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
+    "percentile": "of buckets in the long shape: a column percentile_95 for 95; several are several of them, at most 10",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
-    "format": "csv or parquet",
+    "times": "of csv and xlsx: local (of the time zone), utc, or epoch (seconds since 1970)",
+    "language": "of csv and xlsx: in which the header is written; its columns are called as programs call them when left out",
+    "format": "csv, xlsx, parquet or arrow",
     "dialect": "of csv: standard, or spreadsheet (local time without its offset, a byte order mark)",
     "delimiter": "of csv: comma, semicolon or tab",
+    "decimal": "of csv: point or comma (then cells are divided by semicolons)",
 }
 """Each parameter of an export, and what it says."""
-_SEVERAL = {"device", "group", "point"}
+_SEVERAL = {"device", "group", "point", "percentile"}
 
 _BACK = re.compile(r"-(\d{1,9})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -65,7 +72,19 @@ class Format(StrEnum):
     """What a file is."""
 
     CSV = "csv"
+    XLSX = "xlsx"
     PARQUET = "parquet"
+    ARROW = "arrow"
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether it has columns with types, of the long shape, which pyarrow writes."""
+        return self in {Format.PARQUET, Format.ARROW}
+
+    @property
+    def ending(self) -> str:
+        """What the name of its file ends with; Arrow calls its streams so."""
+        return "arrows" if self is Format.ARROW else self.value
 
 
 class Dialect(StrEnum):
@@ -73,6 +92,21 @@ class Dialect(StrEnum):
 
     STANDARD = "standard"
     SPREADSHEET = "spreadsheet"
+
+
+class Decimal(StrEnum):
+    """What stands between a number and its fraction in a CSV file."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+class Times(StrEnum):
+    """How times are written."""
+
+    LOCAL = "local"
+    UTC = "utc"
+    EPOCH = "epoch"
 
 
 class Delimiter(StrEnum):
@@ -99,6 +133,7 @@ _ABOUT = {
     Calendar.FISCAL_QUARTER: "P3M",
     Calendar.FISCAL_YEAR: "P1Y",
 }
+_NAMES = {Format.XLSX: "xlsx", Format.PARQUET: "Parquet", Format.ARROW: "Arrow"}
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -118,10 +153,14 @@ class ExportChoice:
     state: str | None = None
     shape: FileShape = FileShape.LONG
     step: timedelta | None = None
+    percentiles: tuple[float, ...] = ()
     timezone: str = ""
+    times: Times = Times.LOCAL
+    language: str | None = None
     format: Format = Format.CSV
     dialect: Dialect = Dialect.STANDARD
     delimiter: Delimiter = Delimiter.COMMA
+    decimal: Decimal = Decimal.POINT
 
     @property
     def length(self) -> str | None:
@@ -144,6 +183,9 @@ class ExportChoice:
         ends = {name: _time(name, values[name][0], now, zone) for name in ("from", "to", "origin") if name in values}
         if "from" not in ends:
             raise DdmsError(Code.INVALID, "say from when: an ISO 8601 time, or -7d", field="from")
+        decimal = _one_of(Decimal, "decimal", values)
+        if decimal is Decimal.COMMA:
+            values.setdefault("delimiter", [Delimiter.SEMICOLON])
         choice = cls(
             devices=tuple(values.get("device", ())),
             groups=tuple(values.get("group", ())),
@@ -157,10 +199,14 @@ class ExportChoice:
             state=values["state"][0] if "state" in values else None,
             shape=_one_of(FileShape, "shape", values),
             step=_step(values),
+            percentiles=_percentiles(values),
             timezone=zone.key if zone else "",
+            times=_one_of(Times, "times", values),
+            language=_language(values),
             format=_one_of(Format, "format", values),
             dialect=_one_of(Dialect, "dialect", values),
             delimiter=_one_of(Delimiter, "delimiter", values),
+            decimal=decimal,
         )
         choice.check()
         return choice
@@ -190,18 +236,35 @@ class ExportChoice:
                 "a state is for buckets in the long shape: give a level, a bucket or a calendar",
                 field="state",
             )
+        if self.percentiles and not (self.length and self.shape is FileShape.LONG):
+            raise DdmsError(
+                Code.INVALID,
+                "percentiles are of buckets in the long shape: give a level, a bucket or a calendar",
+                field="percentile",
+            )
         if self.step and (self.length or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
         self._check_format()
 
     def _check_format(self) -> None:
-        if self.shape is FileShape.ANNOTATIONS and (self.length or self.format is Format.PARQUET):
-            raise DdmsError(Code.INVALID, "annotations are CSV, and have no level", field="shape")
-        if self.format is Format.PARQUET and self.shape is FileShape.WIDE:
-            raise DdmsError(Code.INVALID, "Parquet has the long shape: its readers turn it themselves", field="shape")
-        if self.format is Format.PARQUET and find_spec("pyarrow") is None:
-            sentence = "Parquet is not installed on this server (`pip install 'ddms[parquet]'`): take CSV"
+        columnar, name = self.format.is_columnar, _NAMES.get(self.format, "CSV")
+        if self.shape is FileShape.ANNOTATIONS and (self.length or columnar):
+            raise DdmsError(Code.INVALID, "annotations are CSV or xlsx, and have no level", field="shape")
+        if columnar and self.shape is FileShape.WIDE:
+            sentence: str = Sentence("{} has the long shape: its readers turn it themselves", name)
+            raise DdmsError(Code.INVALID, sentence, field="shape")
+        if columnar and (self.times is not Times.LOCAL or self.language):
+            sentence = Sentence("{} holds moments and the names of programs: leave out `times` and `language`", name)
+            raise DdmsError(Code.INVALID, sentence, field="times" if self.times is not Times.LOCAL else "language")
+        if columnar and find_spec("pyarrow") is None:
+            sentence = Sentence("{} is not installed on this server (`pip install 'ddms[parquet]'`): take CSV", name)
             raise DdmsError(Code.INVALID, sentence, field="format")
+        if self.decimal is Decimal.COMMA and self.format is not Format.CSV:
+            sentence = Sentence("{} has numbers, which each program shows in its own way: leave out `decimal`", name)
+            raise DdmsError(Code.INVALID, sentence, field="decimal")
+        if self.decimal is Decimal.COMMA and self.delimiter is Delimiter.COMMA:
+            sentence = "with a decimal comma cells are divided by a semicolon or a tab: choose another `delimiter`"
+            raise DdmsError(Code.INVALID, sentence, field="delimiter")
 
     def _check_calendar(self) -> None:
         others = {"bucket": self.bucket, "origin": self.origin, "level": self.level is not Level.RAW}
@@ -275,3 +338,21 @@ def _step(values: dict[str, list[str]]) -> timedelta | None:
     if not re.fullmatch(r"[0-9]{1,5}", given) or not 1 <= int(given) <= 86_400:
         raise DdmsError(Code.INVALID, "a step is a number of seconds, 1 to 86400", field="step")
     return timedelta(seconds=int(given))
+
+
+def _percentiles(values: dict[str, list[str]]) -> tuple[float, ...]:
+    given = values.get("percentile", [])
+    known = all(re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text) and float(text) <= 100 for text in given)
+    if not known or len(given) > MOST_PERCENTILES:
+        raise DdmsError(
+            Code.INVALID, Sentence("percentiles are 0 to 100, at most {}", MOST_PERCENTILES), field="percentile"
+        )
+    return tuple(dict.fromkeys(float(text) for text in given))
+
+
+def _language(values: dict[str, list[str]]) -> str | None:
+    given = values["language"][0] if "language" in values else None
+    if given and given not in languages():
+        sentence = Sentence("{} is one of {}, not {!r}", "language", ", ".join(languages()), given[:40])
+        raise DdmsError(Code.INVALID, sentence, field="language")
+    return given

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from api.export.choice import MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape
+from api.export.choice import MOST_CELLS, MOST_COLUMNS, MOST_POINTS, MOST_WIDE_ROWS, ExportChoice, FileShape, Format
 from api.ground.buckets import NO_SHIFTS, Calendar, length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
@@ -108,7 +108,7 @@ class ExportPlan:
         zone, level = self.choice.zone, self.choice.calendar or self.choice.bucket or self.choice.level
         times = [time.astimezone(zone).strftime("%Y%m%d-%H%M") for time in (self.choice.from_, self.choice.to)]
         title = re.sub(r"[^\w.-]+", "-", self.title).strip("-.")[:80] or "export"
-        return f"{title}_{times[0]}_{times[1]}_{level}.{self.choice.format}"
+        return f"{title}_{times[0]}_{times[1]}_{level}.{self.choice.format.ending}"
 
     @property
     def grid_start(self) -> datetime:
@@ -119,6 +119,11 @@ class ExportPlan:
     def wide_rows(self) -> int:
         """How many rows the wide shape has."""
         return -((self.grid_start - self.choice.to) // self.step)
+
+    @property
+    def width(self) -> int:
+        """About how many columns the file has."""
+        return 2 + len(self.points) if self.choice.shape is FileShape.WIDE else 24 if self.choice.length else 10
 
     async def rows(self, statements: Statements) -> int:
         """Return about how many rows there will be: counted in the rollups, so at once."""
@@ -167,7 +172,13 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
             state_of(choice.state, point.value_names, f"{point.device} / {point.key}")
     if not points:
         raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
-    return _checked(choice, points, _title([name for _, _, name in named], points))
+    made = _checked(choice, points, _title([name for _, _, name in named], points))
+    if choice.format is Format.XLSX and (about := await made.rows(statements)) * made.width > MOST_CELLS:
+        sentence = Sentence(
+            "about {:,} rows are more than a spreadsheet opens: a coarser level, a shorter range, or CSV", about
+        )
+        raise DdmsError(Code.INVALID, sentence, field="format")
+    return made
 
 
 def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exported]:

@@ -1,19 +1,21 @@
 """The statements of an export: PostgreSQL writes each line as it stands in the file, Python passes bytes on.
 
 A line is one text column, copied as CSV whose delimiter and quote stand in no line; its own quotes are written by the
-statement. So times and numbers are formatted where that is cheapest, and no cell is quoted twice.
+statement. So times and numbers are formatted where that is cheapest, and no cell is quoted twice. How a cell is written, as CSV or as
+that of a worksheet, is `writing`'s.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from api.export.choice import Dialect, FileShape
+from api.export.choice import Dialect, ExportChoice, FileShape
 from api.export.plan import ANNOTATED, Exported, ExportPlan
-from api.files.spreadsheet import FORMULA, defused
+from api.export.workbook import Heading
+from api.export.writing import Writing, writing_of
 from api.ground.database import Statements
 from api.readings.states import state_of
+from ddms.languages import ENGLISH, Product, language_named
 from ddms.quality import Reason
 
 COPY = {"format": "csv", "delimiter": "\x02", "quote": "\x01", "escape": "\x01", "encoding": "utf-8"}
@@ -23,34 +25,33 @@ FIRST_BUCKET = """-- ddms:first_bucket
 SELECT * FROM bucket_starts($1::text::interval, $2, $3, $5, $5::timestamptz + interval '1 microsecond', $4)
 """
 RAW_LINES = """-- ddms:export_raw
-SELECT {time} || $4::text || coalesce(r.value::text, '') || {digits} || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
+SELECT {time} || $4::text || {number} || {text} || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, value, quality FROM readings WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
 """
-# Control characters would end a line or a cell.
-_TEXT_CELL = f"""coalesce('"' || replace(regexp_replace(regexp_replace({{text}}, '[[:cntrl:]]+', ' ', 'g'),
-         '{FORMULA.replace("'", "''")}', '\\1''\\2', 'g'), '"', '""') || '"', '')"""
-TEXT_LINES = f"""-- ddms:export_texts
-SELECT {{time}} || $4::text || {_TEXT_CELL.format(text="r.text")}
-       || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
+TEXT_LINES = """-- ddms:export_texts
+SELECT {time} || $4::text || {text} || CASE r.quality WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[r.quality + 1], '') END
   FROM (SELECT time AS moment, text, quality FROM texts WHERE point_id = $1 AND time >= $2 AND time < $3 ORDER BY time) r
-"""  # noqa: S608 - only the rule of formulas is put in
-LEVEL_LINES = f"""-- ddms:export_level
-SELECT {{time}} || $4::text || array_to_string(array[average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts, deviation, in_state, entered], $7::text, '')
-       || $7::text || {_TEXT_CELL.format(text="r.name")} || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
-  FROM (SELECT b.time AS moment, b.time, average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts, deviation, s.in_state, s.entered, b.name, worst
-          FROM series_buckets($1, $2, $3, $8::text::interval, $9, $10, $12, $11) b {{states}} ORDER BY b.time) r
-"""  # noqa: S608 - only the rule of formulas is put in
+"""
+LEVEL_LINES = """-- ddms:export_level
+SELECT {time} || $4::text || {numbers} || {between} || {text} || CASE worst WHEN 0 THEN $5::text ELSE coalesce(($6::text[])[worst + 1], '') END
+  FROM (SELECT b.time AS moment, array[average, lowest, highest, first, last, count, good, weighted, covered, increase, rate, restarts, deviation, s.in_state, s.entered]
+               || {percentiles} AS numbers, b.name, worst
+          FROM series_buckets($1, $2, $3, $7::text::interval, $8, $9, $11, $10) b {more} ORDER BY b.time) r
+"""
 ANNOTATION_LINES = f"""-- ddms:export_annotations
-SELECT {{time}} || $4::text || coalesce({{end}}, '') || $4::text
-       || {" || $4::text || ".join(_TEXT_CELL.format(text=f"r.{name}") for name in ("device", "point", "in_group", "text", "created_by"))}
+SELECT {{line}}
   FROM (SELECT a.starts_at AS moment, a.ends_at, d.name AS device, p.key AS point, g.name AS in_group, a.text, a.created_by
           FROM (SELECT * FROM {ANNOTATED}) a LEFT JOIN devices d ON d.id = a.device_id LEFT JOIN points p ON p.id = a.point_id
           LEFT JOIN groups g ON g.id = a.group_id ORDER BY a.starts_at, a.id) r
 """  # noqa: S608 - constants are put in
 WITHOUT_STATES = "CROSS JOIN (SELECT NULL::float8 AS in_state, NULL::int AS entered) s"
 STATES = """LEFT JOIN (SELECT time, in_state, entered FROM series_buckets({point}, $2, $3, {buckets}, '{{in_state,entered}}', {calendar}, {lows}, {highs})) s ON s.time = b.time"""
+# A percentile is none where the bucket has no value.
+PERCENTILES = """LEFT JOIN (SELECT t.time, ARRAY(SELECT unnest(p.found[t.n:t.n])) AS found
+                  FROM series_percentiles({points}, $2, $3, {buckets}, {calendar}, {shares}) p CROSS JOIN LATERAL unnest(p.times) WITH ORDINALITY AS t (time, n)) q ON q.time = b.time"""
+FOUND = "coalesce(q.found, array_fill(NULL::float8, array[cardinality({shares})]))"
 WIDE_LINES = """-- ddms:export_wide
-SELECT {time} || $4::text || array_to_string(array_agg(c.value ORDER BY w.place), $4::text, '')
+SELECT {time} || $4::text || {numbers}
   FROM {grid} AS r (moment) CROSS JOIN unnest($1::int[]) WITH ORDINALITY AS w (id, place)
   LEFT JOIN {cells} AS c (point_id, moment, value) ON c.point_id = w.id AND c.moment = r.moment
  GROUP BY r.moment ORDER BY r.moment
@@ -62,16 +63,12 @@ RAW_CELLS = """(SELECT DISTINCT ON (point_id, moment) point_id, date_bin($5::int
 # The text of an integer beyond 2^53 is stored when it changes: the newest of then, in the cell after the value.
 DIGITS = """CASE WHEN abs(r.value) >= 9007199254740992 * least(1, abs((SELECT scale FROM points WHERE id = $1))) THEN coalesce(
        (SELECT text FROM texts t WHERE t.point_id = $1 AND t.time <= r.moment ORDER BY t.time DESC LIMIT 1), '') ELSE '' END"""
-# What a value is called, in the same cell; $8 has the names as cells.
-NAMES = "coalesce($8::jsonb ->> (r.value + 0)::text, {digits})"
+# What a value is called, in the same cell; $7 has the names as cells.
+NAMES = "coalesce($7::jsonb ->> (r.value + 0)::text, {digits})"
 BUCKET_CELLS = """(SELECT p.point_id, b.time, coalesce(b.increase, b.average) FROM point_holds p
           CROSS JOIN LATERAL series_buckets(p.point_id, $2, $3, $5::text::interval, $6, $7, CASE WHEN p.counter THEN '{increase}' ELSE '{average}' END::text[], $8) b
           WHERE p.point_id = any($1::int[]))"""
 
-_TIMES = {
-    Dialect.STANDARD: "to_json(r.moment)::text",
-    Dialect.SPREADSHEET: "(r.moment::timestamp(3))::text",
-}
 ANNOTATION_COLUMNS = ("from", "to", "device", "point", "group", "text", "created_by")
 LABELS = ("device", "point", "name", "unit")
 RAW_COLUMNS = ("time", *LABELS, "value", "text", "quality", "reason")
@@ -79,6 +76,41 @@ LEVEL_COLUMNS = (
     "time", *LABELS, "average", "lowest", "highest", "first", "last", "count", "good", "time_weighted_average", "covered_seconds",
     "increase", "rate", "restarts", "standard_deviation", "state_seconds", "starts", "shift", "quality", "reason",
 )  # fmt: skip
+
+TITLES = {
+    "time": "Time",
+    "utc_offset": "Offset from UTC",
+    "from": "From|of an export",
+    "to": "To|of an export",
+    "device": "Device",
+    "point": "Point",
+    "group": "Group",
+    "name": "Name|of an export",
+    "unit": "Unit",
+    "value": "Value",
+    "text": "Text",
+    "created_by": "Created by",
+    "average": "Average",
+    "lowest": "Lowest",
+    "highest": "Highest",
+    "first": "First",
+    "last": "Last",
+    "count": "Number of values",
+    "good": "Share of good readings",
+    "time_weighted_average": "Time-weighted average",
+    "covered_seconds": "Covered (s)",
+    "increase": "Increase",
+    "rate": "Rate (per hour)",
+    "restarts": "Restarts",
+    "standard_deviation": "Standard deviation",
+    "percentile": "Percentile",
+    "state_seconds": "In state (s)",
+    "starts": "Starts of the state",
+    "shift": "Shift",
+    "quality": "Quality",
+    "reason": "Reason",
+}
+"""What the columns are called for people."""
 
 
 class Statement(NamedTuple):
@@ -88,23 +120,45 @@ class Statement(NamedTuple):
     parameters: tuple[Any, ...]
 
 
-def cell(text: str, delimiter: str) -> str:
-    """Write a text as a cell of CSV in which no spreadsheet sees a formula."""
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)
-    text = defused(text)
-    return '"' + text.replace('"', '""') + '"' if set(text) & {'"', ",", ";", "|", delimiter} else text
+def columns(plan: ExportPlan) -> list[Heading]:
+    """Return the columns of a file, as its readers see them."""
+    choice, points = plan.choice, plan.points
+    wide = {
+        name: max(len(getattr(point, at)) for point in points)
+        for name, at in zip(LABELS, ("device", "key", "name", "unit"), strict=True)
+    }
+    wide |= {"time": 24, "from": 24, "to": 24, "text": 30}
+    language = language_named(choice.language or ENGLISH)
+    found = []
+    for name in _names(choice, points):
+        known, _, percent = name.partition("_") if name.startswith("percentile_") else (name, "", "")
+        title = name
+        if choice.language and known in TITLES:
+            title = f"{language.text(Product.PAGES, TITLES[known])} {percent}".rstrip()
+        found.append(Heading(title, min(60, max(wide.get(name, 0), len(title)) + 2)))
+    return found
+
+
+def _names(choice: ExportChoice, points: Sequence[Exported]) -> list[str]:
+    times = writing_of(choice).time_columns
+    if choice.shape is FileShape.WIDE:
+        return [*times, *wide_names(points)]
+    if choice.shape is FileShape.ANNOTATIONS:
+        return ["from", *times[1:], *ANNOTATION_COLUMNS[1:]]
+    return [*times, *(level_columns(choice) if choice.length else RAW_COLUMNS)[1:]]
+
+
+def level_columns(choice: ExportChoice) -> tuple[str, ...]:
+    """Return the columns of buckets in the long shape."""
+    percentiles = [f"percentile_{percent:g}" for percent in choice.percentiles]
+    return (*LEVEL_COLUMNS[:-3], *percentiles, *LEVEL_COLUMNS[-3:])
 
 
 def header(plan: ExportPlan) -> bytes:
-    """Return the first line of the file."""
-    choice, delimiter = plan.choice, plan.choice.delimiter.character
-    names = [*(LEVEL_COLUMNS if choice.length else RAW_COLUMNS)]
-    if choice.shape is FileShape.WIDE:
-        names = ["time", *wide_names(plan.points)]
-    elif choice.shape is FileShape.ANNOTATIONS:
-        names = [*ANNOTATION_COLUMNS]
-    line = delimiter.join(cell(name, delimiter) for name in names) + "\n"
-    return line.encode("utf-8-sig" if choice.dialect is Dialect.SPREADSHEET else "utf-8")
+    """Return the first line of a CSV file."""
+    writing = writing_of(plan.choice)
+    line = writing.between.join(writing.cell(column.title) for column in columns(plan)) + "\n"
+    return line.encode("utf-8-sig" if plan.choice.dialect is Dialect.SPREADSHEET else "utf-8")
 
 
 def wide_names(points: Sequence[Exported]) -> list[str]:
@@ -112,18 +166,15 @@ def wide_names(points: Sequence[Exported]) -> list[str]:
     return [f"{p.device} / {p.key}" + (f" [{p.unit}]" if p.unit else "") for p in points]
 
 
-def _ends(delimiter: str, before: int) -> list[str]:
-    """Return what follows a value, by quality code: the empty cells `before` it, the quality and the reason."""
-    known = {reason.value: f"{reason.quality}{delimiter}{reason.label}" for reason in Reason}
-    unknown = f"bad{delimiter}"
-    ends = [delimiter * before + known.get(code, unknown) for code in range(max(known) + 1)]
-    ends[0] = delimiter * before + f"good{delimiter}"
-    return ends
+def _ends(writing: Writing, *before: str) -> list[str]:
+    """Return what follows a value, by quality code: the cells `before` it, the quality and the reason."""
+    known = {reason.value: (reason.quality.value, reason.label) for reason in Reason} | {0: ("good", "")}
+    told = [known.get(code, ("bad", "")) for code in range(max(known) + 1)]
+    return [writing.cells(*before, *words) + writing.end for words in told]
 
 
-def _labels(point: Exported, delimiter: str, after: int = 1) -> str:
-    names = (point.device, point.key, point.name, point.unit)
-    return delimiter + delimiter.join(cell(name, delimiter) for name in names) + delimiter * after
+def _labels(writing: Writing, point: Exported, *more: str) -> str:
+    return writing.cells(point.device, point.key, point.name, point.unit, *more) + writing.between
 
 
 def buckets_of(plan: ExportPlan) -> tuple[str | None, str, datetime | None, str | None]:
@@ -174,59 +225,82 @@ async def statements(plan: ExportPlan, database: Statements) -> Iterator[Stateme
 
 
 def _raw(plan: ExportPlan) -> Iterator[Statement]:
-    choice, delimiter, time = plan.choice, plan.choice.delimiter.character, _TIMES[plan.choice.dialect]
+    choice, writing = plan.choice, writing_of(plan.choice)
+    time, between = writing.time("r.moment"), f"'{writing.between}'"
     for point in plan.points:
-        sql = TEXT_LINES if point.is_text else RAW_LINES
-        labels = _labels(point, delimiter, 2 if point.is_text else 1)
-        named = bool(point.value_names) and not point.is_text
-        ends = _ends(delimiter, 1 if point.is_text or point.is_long or named else 2)
-        digits = DIGITS if point.is_long else "''"
-        more: tuple[Any, ...] = (delimiter,) if point.is_long or named else ()
-        if named:
-            digits = NAMES.format(digits=digits)
-            more = (delimiter, {f"{value:.0f}": cell(name, delimiter) for value, name in point.value_names.items()})
-        sql = sql.format(time=time, digits=f"$7::text || {digits}" if more else "''")
-        yield Statement(sql, (point.number, choice.from_, choice.to, labels, ends[0], ends, *more))
+        span = (point.number, choice.from_, choice.to)
+        if point.is_text:
+            sql, ends = TEXT_LINES.format(time=time, text=writing.text("r.text")), _ends(writing)
+            yield Statement(sql, (*span, _labels(writing, point, ""), ends[0], ends))
+            continue
+        text, ends, more = "''", _ends(writing, ""), []
+        if point.is_long or point.value_names:
+            text = writing.digits(DIGITS if point.is_long else "''")
+            ends = _ends(writing)
+        if point.value_names:
+            text = NAMES.format(digits=text)
+            more = [{f"{value:.0f}": writing.cell(name) for value, name in point.value_names.items()}]
+        if text != "''":
+            text = f"{between} || {text}"
+        sql = RAW_LINES.format(time=time, number=writing.number("r.value"), text=text)
+        yield Statement(sql, (*span, _labels(writing, point), ends[0], ends, *more))
 
 
 def _levels(plan: ExportPlan) -> Iterator[Statement]:
-    choice, delimiter = plan.choice, plan.choice.delimiter.character
-    places = {"point": "$1", "buckets": "$8::text::interval, $9, $10", "calendar": "$11", "lows": "$13", "highs": "$14"}
-    states = STATES.format(**places) if choice.state else WITHOUT_STATES
-    sql = LEVEL_LINES.format(time=_TIMES[choice.dialect], states=states)
-    ends = _ends(delimiter, 1)
+    choice, writing = plan.choice, writing_of(plan.choice)
+    sql = LEVEL_LINES.format(
+        time=writing.time("r.moment"),
+        numbers=writing.numbers("r.numbers"),
+        between=f"'{writing.between}'",
+        text=writing.text("r.name"),
+        **beside(choice, point="$1", points="array[$1::int]", buckets=("$7::text::interval, $8, $9", "$10"), first=12),
+    )
+    ends = _ends(writing)
     for point in plan.points:
-        span = (point.number, choice.from_, choice.to)
+        span, labels = (point.number, choice.from_, choice.to), _labels(writing, point)
         yield Statement(
-            sql,
-            (
-                *span,
-                _labels(point, delimiter),
-                ends[0],
-                ends,
-                delimiter,
-                *buckets_of(plan),
-                wanted_of(point),
-                *state_of_point(plan, point),
-            ),
+            sql, (*span, labels, ends[0], ends, *buckets_of(plan), wanted_of(point), *asked_of(plan, point))
         )
 
 
+def beside(choice: ExportChoice, *, point: str, points: str, buckets: tuple[str, str], first: int) -> dict[str, str]:
+    """Return what is put beside the buckets of a point, and the percentiles; `first` is the place of what `asked_of` returns."""
+    grid, calendar = buckets
+    more, found = WITHOUT_STATES, "'{}'::float8[]"
+    if choice.state:
+        lows, highs = f"${first}", f"${first + 1}"
+        more = STATES.format(point=point, buckets=grid, calendar=calendar, lows=lows, highs=highs)
+    if choice.percentiles:
+        shares = f"${first + 2 * bool(choice.state)}::float8[]"
+        more += " " + PERCENTILES.format(points=points, buckets=grid, calendar=calendar, shares=shares)
+        found = FOUND.format(shares=shares)
+    return {"more": more, "percentiles": found}
+
+
+def asked_of(plan: ExportPlan, point: Exported) -> tuple[list[float], ...]:
+    """Return the parameters of the state that is looked for, and of percentiles; none where there are none."""
+    shares = ([percent / 100 for percent in plan.choice.percentiles],) if plan.choice.percentiles else ()
+    return (*state_of_point(plan, point), *shares)
+
+
 def _annotations(plan: ExportPlan) -> Iterator[Statement]:
-    choice, time = plan.choice, _TIMES[plan.choice.dialect]
-    sql = ANNOTATION_LINES.format(time=time, end=time.replace("moment", "ends_at"))
+    choice, writing = plan.choice, writing_of(plan.choice)
+    texts = [writing.text(f"r.{name}") for name in ("device", "point", "in_group", "text", "created_by")]
+    cells = [writing.time("r.moment"), writing.later("r.ends_at"), *texts]
+    line = f" || '{writing.between}' || ".join(cells) + f" || '{writing.end}'"
     numbers = [point.number for point in plan.points]
-    yield Statement(sql, (numbers, choice.from_, choice.to, choice.delimiter.character))
+    yield Statement(ANNOTATION_LINES.format(line=line), (numbers, choice.from_, choice.to))
 
 
 def _wide(plan: ExportPlan, starts: datetime) -> Iterator[Statement]:
-    choice, delimiter = plan.choice, plan.choice.delimiter.character
+    choice, writing = plan.choice, writing_of(plan.choice)
     grid, cells = (GRID_OF_BUCKETS, BUCKET_CELLS) if choice.length else (GRID, RAW_CELLS)
     step = buckets_of(plan) if choice.length else (plan.step,)
-    sql = WIDE_LINES.format(time=_TIMES[choice.dialect], grid=grid, cells=cells)
-    numbers = [point.number for point in plan.points]
+    numbers = writing.numbers("array_agg(c.value ORDER BY w.place)") + f" || '{writing.end}'"
+    sql = WIDE_LINES.format(time=writing.time("r.moment"), numbers=numbers, grid=grid, cells=cells)
+    points = [point.number for point in plan.points]
     for begin, end in _slices(plan, starts):
-        yield Statement(sql, (numbers, begin, end, delimiter, *step))
+        yield Statement(sql, (points, begin, end, writing.between, *step))
 
 
 def _slices(plan: ExportPlan, starts: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from api.export.choice import Format
-from api.export.parquet import write_parquet
+from api.export.choice import Format, Times
+from api.export.columnar import write_columnar
 from api.export.plan import ExportPlan
-from api.export.statements import COPY, header, statements
+from api.export.statements import COPY, columns, header, statements
+from api.export.workbook import Workbook
 from api.ground.database import LIMITED_PATH, LIMITED_ROLE, WORK_FOR, Statements
 from ddms.database import Connection, check_schema, connect
 from ddms.settings import Settings
@@ -22,6 +23,7 @@ SELECT set_config('TimeZone', $1, true), set_config('DateStyle', 'ISO', true), s
 """
 
 Sink = Callable[[bytes | bytearray], Awaitable[None]]
+Told = Callable[[int], None]
 
 
 @asynccontextmanager
@@ -46,31 +48,38 @@ async def opened(settings: Settings, person: int | None = None) -> AsyncIterator
         await connection.close(timeout=5)
 
 
-async def write(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
-    """Write the whole file; return how many rows it has."""
-    database = Statements(connection)
-    await database.value(PREPARE, plan.choice.timezone, f"{MOST_SECONDS}s")
-    if plan.choice.format is Format.PARQUET:
-        return await write_parquet(connection, plan, sink)
-    return await _write_csv(connection, plan, sink)
+async def write(connection: Connection, plan: ExportPlan, sink: Sink, told: Told = lambda _: None) -> int:
+    """Write the whole file; return how many rows it has. `told` is called with how many there are so far."""
+    choice = plan.choice
+    zone = "UTC" if choice.times is Times.UTC else choice.timezone
+    await Statements(connection).value(PREPARE, zone, f"{MOST_SECONDS}s")
+    if choice.format.is_columnar:
+        return await write_columnar(connection, plan, sink, told)
+    if choice.format is Format.XLSX:
+        book = Workbook(columns(plan), sink)
+        rows = await _write_lines(connection, plan, book.write, told)
+        await book.close()
+        return rows
+    return await _write_lines(connection, plan, sink, told, header(plan))
 
 
-async def _write_csv(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
-    """Write lines; return how many there are, without the header.
+async def _write_lines(connection: Connection, plan: ExportPlan, sink: Sink, told: Told, head: bytes = b"") -> int:
+    """Write lines; return how many there are, without the head.
 
     `sink` is awaited with one part after the other: while it waits, PostgreSQL does.
     """
-    database = Statements(connection)
-    pending, rows = bytearray(header(plan)), 0
+    pending, rows, seen = bytearray(head), 0, -bool(head)
 
     async def pass_on(part: bytes) -> None:
-        nonlocal pending
+        nonlocal pending, seen
         pending += part
         if len(pending) >= _PART_BYTES:
             whole, pending = pending, bytearray()
+            seen += whole.count(b"\n")
+            told(seen)
             await sink(whole)
 
-    for statement in await statements(plan, database):
+    for statement in await statements(plan, Statements(connection)):
         status = await connection.copy_from_query(
             statement.sql, *statement.parameters, output=pass_on, timeout=MOST_SECONDS, **COPY
         )

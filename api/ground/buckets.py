@@ -7,6 +7,7 @@ from enum import StrEnum
 from ddms.errors import Code, DdmsError, Sentence
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MOST_PERCENTILES = 10
 _DURATION = re.compile(r"P(?:(?P<days>[1-9]\d{0,3})D|(?P<weeks>[1-9]\d?)W|(?P<months>1|3)M|(?P<years>1)Y|T(?:(?P<hours>[1-9]\d{0,3})H)?(?:(?P<minutes>[1-9]\d{0,4})M)?(?:(?P<seconds>[1-9]\d{0,5})S)?)", re.ASCII)  # fmt: skip
 _SECONDS = {"days": 86400, "weeks": 604_800, "months": 28 * 86400, "years": 365 * 86400, "hours": 3600, "minutes": 60, "seconds": 1}  # fmt: skip
 

@@ -12,7 +12,7 @@ from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.scalars import CountColumn, Duration, NumberColumn, QualityColumn, TextColumn, TimeColumn
 from api.graphql.selection import selected_names
-from api.ground.buckets import Calendar
+from api.ground.buckets import MOST_PERCENTILES, Calendar
 from api.ground.prices import priced_points
 from api.points.types import Point
 from api.readings.chosen import OfDevices, OfGroups, WithKeys, chosen, pay_for
@@ -21,8 +21,6 @@ from api.readings.samples import SamplePage, page_of
 from api.readings.states import states_of
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.value_names import Lookup
-
-MOST_PERCENTILES = 10
 
 
 class SeriesSource(StrEnum):

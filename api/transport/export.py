@@ -40,7 +40,12 @@ STALLED_SECONDS = 120
 
 _STATUS = {Code.NOT_FOUND: 404, Code.TIMEOUT: 504}
 _NEW_LINK = "1"
-_MEDIA = {Format.CSV: "text/csv; charset=utf-8; header=present", Format.PARQUET: "application/vnd.apache.parquet"}
+_MEDIA = {
+    Format.CSV: "text/csv; charset=utf-8; header=present",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PARQUET: "application/vnd.apache.parquet",
+    Format.ARROW: "application/vnd.apache.arrow.stream",
+}
 _PAGE = Path(__file__).parent.parent / "static" / "export" / "index.html"
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from api.export.choice import ExportChoice
     from api.export.plan import ExportPlan
 
-_SEVERAL = ("device", "group", "point")
+_SEVERAL = ("device", "group", "point", "percentile")
+_ENDINGS = {".xlsx": "xlsx", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
 
 
 @click.command
@@ -34,6 +35,13 @@ _SEVERAL = ("device", "group", "point")
     help="Each reading, or buckets.",
 )
 @click.option("--bucket", help="Instead of a level: buckets of PT15M, PT8H, P1W, P1M; those of the time zone.")
+@click.option(
+    "--calendar", help="Instead of a level: buckets of the site's hour, shift, day, week, month, fiscal_year."
+)
+@click.option(
+    "--state", help="Of buckets: for how long and how often each point was in it: '> 0', the name of a value."
+)
+@click.option("--percentile", multiple=True, help="Of buckets: a column with it, 95; may be given several times.")
 @click.option("--origin", help="A time at which a bucket begins: shifts of PT8H from 2026-01-01T06:00+01:00.")
 @click.option(
     "--shape",
@@ -47,15 +55,28 @@ _SEVERAL = ("device", "group", "point")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "parquet"]),
+    type=click.Choice(["csv", "xlsx", "parquet", "arrow"]),
     help="By default the ending of FILE says it; csv without one.",
 )
 @click.option(
     "--dialect", type=click.Choice(["standard", "spreadsheet"]), default="standard", show_default=True, help="Of CSV."
 )
 @click.option(
-    "--delimiter", type=click.Choice(["comma", "semicolon", "tab"]), default="comma", show_default=True, help="Of CSV."
+    "--delimiter",
+    type=click.Choice(["comma", "semicolon", "tab"]),
+    help="Of CSV: comma by default, semicolon with a decimal comma.",
 )
+@click.option(
+    "--decimal", type=click.Choice(["point", "comma"]), default="point", show_default=True, help="Of numbers in CSV."
+)
+@click.option(
+    "--times",
+    type=click.Choice(["local", "utc", "epoch"]),
+    default="local",
+    show_default=True,
+    help="How CSV and xlsx write times: those of the time zone, of UTC, or seconds since 1970.",
+)
+@click.option("--language", help="In which the header is written, en or zh; without it as programs call the columns.")
 @click.option(
     "--output",
     "-o",
@@ -70,7 +91,7 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
     from api.export.choice import ExportChoice  # noqa: PLC0415 - the API is slow to import
 
     output = files.named(output)
-    form = form or ("parquet" if output and output.suffix == ".parquet" else "csv")
+    form = form or (_ENDINGS.get(output.suffix, "csv") if output else "csv")
     pairs = [("from", from_), ("format", form)]
     pairs += [(name, value) for name in _SEVERAL for value in given.pop(name)]
     pairs += [(name, value) for name, value in given.items() if value is not None]
@@ -98,15 +119,11 @@ async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
         made = await plan(statements, choice)
         await _audit(made)
         with progress(made.title, await made.rows(statements), hidden=quiet) as show:
-            lines = 0
 
             async def sink(part: bytes | bytearray) -> None:
-                nonlocal lines
-                lines += part.count(b"\n")
-                show(lines)
                 await asyncio.to_thread(file.write, part)
 
-            return await write(connection, made, sink)
+            return await write(connection, made, sink, show)
 
 
 async def _audit(made: "ExportPlan") -> None:

@@ -16,34 +16,7 @@ from graphql import parse, validate
 from api.ground.limits import EXPORTS_EACH
 from api.schema import build
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
-
-START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-# Levels are complete up to when the database was migrated: what is stored here is older.
-FORGET_ROLLUPS = "UPDATE rollup_levels SET complete = date_bin(unit, $1, '2000-01-01Z')"
-
-
-async def fetch(api: Api, actor: str | None = "viewer", **parameters) -> httpx2.Response:
-    parameters = {"from" if name == "from_" else name: value for name, value in parameters.items()}
-    headers = api.headers(actor) if actor else {}
-    return await api.client.get(f"{api.url}/export", params=parameters, headers=headers)
-
-
-async def table(api: Api, **parameters) -> list[list[str]]:
-    response = await fetch(api, **parameters)
-    assert response.status_code == 200, response.text
-    return list(csv.reader(io.StringIO(response.text)))
-
-
-async def put(owner: asyncpg.Connection, point: int, values: list[float | None], *, start=START, step=MINUTE) -> None:
-    """Store readings; None is one that timed out."""
-    await owner.execute(FORGET_ROLLUPS, START - timedelta(days=2))
-    rows = [(start + step * n, point, value, 16 if value is None else 0) for n, value in enumerate(values)]
-    await owner.copy_records_to_table("readings", records=rows)
-
-
-def during(minutes: float = 60) -> dict[str, str]:
-    return {"from_": START.isoformat(), "to": (START + MINUTE * minutes).isoformat()}
+from tests.support.exports import FORGET_ROLLUPS, MINUTE, START, during, fetch, put, table
 
 
 async def test_each_reading_is_a_line_with_its_quality_and_a_failed_one_has_no_value(api: Api, owner):
@@ -273,7 +246,7 @@ async def test_a_preview_says_what_it_would_be(api: Api, owner):
         ({"step": "10"}, "INVALID", "step"),
         ({"step": "1", "shape": "wide", "from_": "-7000d", "to": "now"}, "INVALID", "step"),
         ({"delimiter": "|"}, "INVALID", "delimiter"),
-        ({"format": "xlsx"}, "INVALID", "format"),
+        ({"format": "xls"}, "INVALID", "format"),
         ({"colour": "red"}, "INVALID", "colour"),
         ({"level": ["1m", "1h"]}, "INVALID", "level"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from api.export.statements import TITLES
 from api.graphql.messages import LANGUAGE, language_of, told
 from api.site.watch import told_in
 from api.transport.browser_errors import ON_FAILURE
@@ -62,7 +63,7 @@ def said() -> dict[Product, set[str]]:
     """Return all texts by what is made of them."""
     return {
         Product.MESSAGES: sentences_of_callers().keys() | WORDS,
-        Product.PAGES: {*TEXTS.values(), *TEXT_IN_HTML.findall(EXPORT), *ON_FAILURE},
+        Product.PAGES: {*TEXTS.values(), *TEXT_IN_HTML.findall(EXPORT), *ON_FAILURE, *TITLES.values()},
         Product.EDGE: of_edge(),
         Product.NOTIFICATIONS: of_notifications(),
         Product.DASHBOARDS: of_dashboards(),

@@ -77,23 +77,31 @@ async function offerNames() {
   }
 }
 
+// What the choices of a calendar and of a file are called in the form, and to the API.
+const CALENDARS = { shift: "shift", hour: "1h", day: "1d", week: "P1W", month: "P1M" };
+const FILES = { xlsx: "xlsx", parquet: "parquet", arrow: "arrow" };
+
 function parameters() {
-  const parquet = field("dialect").value === "parquet";
   const given = new URLSearchParams();
   for (const [name, value] of new FormData(page)) if (value) given.append(name, value);
-  given.set("format", parquet ? "parquet" : "csv");
-  if (parquet) { given.delete("dialect"); given.delete("delimiter"); }
+  const file = given.get("dialect");
+  given.set("format", FILES[file] || "csv");
+  if (FILES[file]) given.delete("dialect");
+  if (file === "comma") { given.set("dialect", "spreadsheet"); given.set("decimal", "comma"); }
+  if (FILES[file] || file === "comma") given.delete("delimiter");
   if (!(given.get("shape") === "wide" && given.get("level") === "raw")) given.delete("step");
-  if (given.get("level") === "raw") given.delete("origin");
-  if (given.get("level").startsWith("P")) { given.set("bucket", given.get("level")); given.delete("level"); }
+  const level = given.get("level");
+  if (level === "raw" || level === "shift") given.delete("origin");
+  if (/^P/.test(level)) { given.set("bucket", level); given.delete("level"); }
+  if (level === "shift") { given.set("calendar", level); given.delete("level"); }
   return given;
 }
 
 function adapt() {
-  const raw = field("level").value === "raw", wide = field("shape").value === "wide";
-  document.querySelector('[data-only="wide raw"]').hidden = !(raw && wide);
-  document.querySelector('[data-only="buckets"]').hidden = raw;
-  document.querySelector('[data-only="csv"]').hidden = field("dialect").value === "parquet";
+  const level = field("level").value, wide = field("shape").value === "wide", file = field("dialect").value;
+  document.querySelector('[data-only="wide raw"]').hidden = !(level === "raw" && wide);
+  document.querySelector('[data-only="buckets"]').hidden = level === "raw" || level === "shift";
+  document.querySelector('[data-only="csv"]').hidden = !["spreadsheet", "standard"].includes(file);
 }
 
 async function ask() {
@@ -142,8 +150,12 @@ function fill() {
     if (value && value !== "browser") field(name).value = value;
   }
   if (given.get("bucket")) field("level").value = given.get("bucket");
-  if (given.get("format") === "parquet") field("dialect").value = "parquet";
-  points = given.getAll("point").filter(Boolean);
+  if (given.get("calendar")) field("level").value = CALENDARS[given.get("calendar")] || "raw";
+  if (FILES[given.get("format")]) field("dialect").value = given.get("format");
+  if (given.get("decimal") === "comma") field("dialect").value = "comma";
+  // Dashboards name points by their numbers, with commas between them.
+  const numbers = (given.get("points") || "").split(",").filter((text) => /^\d+$/.test(text));
+  points = [...given.getAll("point").filter(Boolean), ...numbers.map((number) => `pt_${number}`)];
   for (const point of points) page.append(Object.assign(document.createElement("input"), { type: "hidden", name: "point", value: point }));
   document.querySelector("#points").hidden = !points.length;
 }

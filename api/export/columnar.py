@@ -1,4 +1,4 @@
-"""Exports as Parquet: binary COPY read by numpy, row groups written by pyarrow as they fill."""
+"""Exports as Parquet and as a stream of Arrow: binary COPY read by numpy, row groups written by pyarrow as they fill."""
 
 import asyncio
 import io
@@ -9,17 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from api.export.choice import Format
 from api.export.plan import Exported, ExportPlan
-from api.export.statements import (
-    DIGITS,
-    LEVEL_COLUMNS,
-    RAW_COLUMNS,
-    STATES,
-    WITHOUT_STATES,
-    buckets_of,
-    state_of_point,
-    wanted_of,
-)
+from api.export.statements import DIGITS, RAW_COLUMNS, asked_of, beside, buckets_of, level_columns, wanted_of
 from api.ground.buckets import Calendar
 from ddms.database import Connection
 from ddms.quality import Reason
@@ -37,8 +29,8 @@ LEVEL_ROWS = """-- ddms:export_level_rows
 SELECT b.time, coalesce(average, 'NaN'), coalesce(lowest, 'NaN'), coalesce(highest, 'NaN'), coalesce(first, 'NaN'), coalesce(last, 'NaN'),
        count::float8, good, coalesce(weighted, 'NaN'), coalesce(covered, 'NaN'),
        coalesce(increase, 'NaN'), coalesce(rate, 'NaN'), coalesce(restarts::float8, 'NaN'),
-       coalesce(deviation, 'NaN'), coalesce(s.in_state, 'NaN'), coalesce(s.entered::float8, 'NaN'), worst
-  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6, $8, $7) b {states} ORDER BY b.time
+       coalesce(deviation, 'NaN'), coalesce(s.in_state, 'NaN'), coalesce(s.entered::float8, 'NaN'), {found}worst
+  FROM series_buckets(($1::int[])[1], $2, $3, $4::text::interval, $5, $6, $8, $7) b {more} ORDER BY b.time
 """
 SHIFT_NAMES = """-- ddms:export_shift_names
 SELECT starts, name FROM configuration CROSS JOIN LATERAL shift_spans(time_zone, $1, $2)
@@ -120,14 +112,14 @@ class _File(io.RawIOBase):
 
 
 class _Writer:
-    """A Parquet file of the long shape."""
+    """A file of the long shape."""
 
-    def __init__(self, *, raw: bool, shifts: dict[int, str]) -> None:
+    def __init__(self, plan: ExportPlan, shifts: dict[int, str]) -> None:
         import pyarrow as pa  # noqa: PLC0415 - an extra of 165 MB, slow to import
         import pyarrow.parquet  # noqa: PLC0415
 
         self._arrow = pa
-        self._raw = raw
+        self._raw = raw = not plan.choice.length
         self._shifts = shifts
         text = pa.string()
         kinds = {
@@ -137,10 +129,13 @@ class _Writer:
             "starts": pa.int32(),
         }
         kinds |= dict.fromkeys(("device", "point", "name", "unit", "text", "shift", "quality", "reason"), text)
-        names = RAW_COLUMNS if raw else LEVEL_COLUMNS
+        names = RAW_COLUMNS if raw else level_columns(plan.choice)
         self.schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in names])
         self.file = _File()
-        self._parquet = pyarrow.parquet.ParquetWriter(self.file, self.schema, compression="zstd")
+        if plan.choice.format is Format.ARROW:
+            self._rows = pa.ipc.new_stream(self.file, self.schema)
+        else:
+            self._rows = pyarrow.parquet.ParquetWriter(self.file, self.schema, compression="zstd")
         self._words = [pa.array(words, text) for words in _words()]
         self._waiting: list[Any] = []
 
@@ -154,11 +149,11 @@ class _Writer:
     def close(self) -> None:
         """Write what waits, and the end of the file."""
         self._flush()
-        self._parquet.close()
+        self._rows.close()
 
     def _flush(self) -> None:
         if self._waiting:
-            self._parquet.write_table(self._arrow.Table.from_batches(self._waiting))
+            self._rows.write_table(self._arrow.Table.from_batches(self._waiting))
             self._waiting = []
 
     def _columns(self, part: _Part) -> Iterator[Any]:
@@ -186,26 +181,20 @@ def _words() -> tuple[list[str], list[str | None]]:
     return qualities, [known[code].label if code in known and code else None for code in range(_CODES)]
 
 
-async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) -> int:
+async def write_columnar(connection: Connection, plan: ExportPlan, sink: Sink, told: Callable[[int], None]) -> int:
     """Write the whole file; return how many rows it has."""
     choice, raw = plan.choice, not plan.choice.length
     shifts: dict[int, str] = {}
     if choice.calendar is Calendar.SHIFT:
         found = await connection.fetch(SHIFT_NAMES, choice.from_, choice.to)
         shifts = {to_microseconds(row["starts"]): row["name"] for row in found}
-    writer, rows = _Writer(raw=raw, shifts=shifts), 0
-    places = {
-        "point": "($1::int[])[1]",
-        "buckets": "$4::text::interval, $5, $6",
-        "calendar": "$7",
-        "lows": "$9",
-        "highs": "$10",
-    }
-    sql = RAW_ROWS if raw else LEVEL_ROWS.format(states=STATES.format(**places) if choice.state else WITHOUT_STATES)
+    writer, rows = _Writer(plan, shifts), 0
+    sql, numbers = (RAW_ROWS, 1) if raw else _levels(plan)
 
     async def add(part: _Part) -> None:
         nonlocal rows
         rows += len(part.times)
+        told(rows)
         await asyncio.to_thread(writer.write, part)
         await send()
 
@@ -219,8 +208,8 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
             async for part in _texts(connection, point, plan):
                 await add(part)
             continue
-        taken = _Rows(1 if raw else 15)
-        asked = () if raw else (*buckets_of(plan), wanted_of(point), *state_of_point(plan, point))
+        taken = _Rows(numbers)
+        asked = () if raw else (*buckets_of(plan), wanted_of(point), *asked_of(plan, point))
 
         async def take(part: bytes, taken: _Rows = taken, point: Exported = point) -> None:
             taken.take(part)
@@ -234,6 +223,15 @@ async def write_parquet(connection: Connection, plan: ExportPlan, sink: Sink) ->
     await asyncio.to_thread(writer.close)
     await send()
     return rows
+
+
+def _levels(plan: ExportPlan) -> tuple[str, int]:
+    """Return the statement of the buckets of a point, and how many numbers its rows have."""
+    buckets = ("$4::text::interval, $5, $6", "$7")
+    joined = beside(plan.choice, point="($1::int[])[1]", points="$1::int[]", buckets=buckets, first=9)
+    percents = len(plan.choice.percentiles)
+    found = "".join(f"coalesce(({joined['percentiles']})[{n + 1}], 'NaN'), " for n in range(percents))
+    return LEVEL_ROWS.format(more=joined["more"], found=found), 15 + percents
 
 
 async def _texts(connection: Connection, point: Exported, plan: ExportPlan) -> Any:
