@@ -11,6 +11,7 @@ import uvloop
 
 from collector import metrics
 from collector.field import requests as field
+from collector.line import tls
 from collector.polling.clock import Clock
 from collector.polling.leases import TICK_SECONDS, Leases
 from collector.polling.polled_lines import PolledLines
@@ -42,6 +43,7 @@ class CollectorProgram:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        tls.use(settings.modbus_tls_directory)
         self.clock = Clock()
         self.store = Store(settings, Spool(settings.spool_folder, settings.spool_max_bytes))
         self.known = Known(settings.spool_folder)

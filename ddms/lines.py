@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ddms.endpoints import Endpoint
+from ddms.endpoints import Endpoint, Transport
 from ddms.expressions import parse
 from ddms.limits import Limit
 from ddms.plan import PolledPoint, RequestLimits
@@ -13,7 +13,7 @@ from ddms.registers import ByteOrder, DataType, Register, RegisterTable, as_read
 
 # $1: this connection only. $2: also this device when it is disabled, to know what it would cost.
 READ_LINES = """-- ddms:read_lines
-SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
+SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
        d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
        p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
@@ -47,6 +47,7 @@ class LineSettings:
 
     endpoint: Endpoint
     baud_rate: int = 19200
+    data_bits: int = 8
     parity: str = "even"
     stop_bits: int = 1
     timeout: float = 1.0
@@ -54,6 +55,11 @@ class LineSettings:
     request_pause: float = 0.0
     max_in_flight: int = 1
     close_after_cycle: bool = False
+
+    @classmethod
+    def to(cls, endpoint: Endpoint) -> "LineSettings":
+        """Return what a connection has that nobody set: characters of 7 bits for ASCII frames on a serial line, as Modbus says."""
+        return cls(endpoint=endpoint, data_bits=7 if endpoint.transport is Transport.ASCII_SERIAL else 8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +114,7 @@ def line_settings(row: Any) -> LineSettings:
     return LineSettings(
         endpoint=Endpoint.parse(row["endpoint"]),
         baud_rate=row["baud_rate"],
+        data_bits=row["data_bits"],
         parity=row["parity"],
         stop_bits=row["stop_bits"],
         timeout=row["timeout_ms"] / 1000,

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
-from ddms.endpoints import Transport
+from ddms.endpoints import Frames
 from ddms.lines import ConnectionConfiguration, LineSettings, Unit
 from ddms.plan import Block, plan
 
 ASSUMED_SECONDS = 0.02
 _BITS_A_CHARACTER = 11
 _FRAME_CHARACTERS = 8 + 5 + 7  # the request, the answer without its data, two silences of 3.5
+_TEXT_CHARACTERS = 17 + 11  # the same of ASCII frames, which need no silence; each byte is two characters
 
 
 class Overrun(StrEnum):
@@ -101,9 +102,11 @@ def _blocks(unit: Unit) -> list[tuple[int, Block]]:
 
 def _wire(line: LineSettings, block: Block) -> float:
     """Return how long the characters of a request and its answer take on a serial line; elsewhere 0."""
-    if line.endpoint.transport is not Transport.SERIAL:
+    if not line.endpoint.transport.is_serial:
         return 0.0
-    return (_FRAME_CHARACTERS + block.bytes) * _BITS_A_CHARACTER / line.baud_rate
+    is_text = line.endpoint.transport.frames is Frames.ASCII
+    characters = _TEXT_CHARACTERS + 2 * block.bytes if is_text else _FRAME_CHARACTERS + block.bytes
+    return characters * _BITS_A_CHARACTER / line.baud_rate
 
 
 def _mean_wire(line: LineSettings, blocks: Sequence[tuple[int, Block]]) -> float:

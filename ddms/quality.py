@@ -40,6 +40,18 @@ class Reason(IntEnum):
     MALFORMED = 20, "the answer was too short or not Modbus"
     WRONG_UNIT = 21, "another unit answered: check the unit ids behind this gateway"
     NO_PORT = 22, "the serial port cannot be opened: is it there, and may DDMS use it?"
+    NO_TLS = (
+        23,
+        "no TLS session came about: does the device speak TLS at this port, and does it want a certificate of DDMS?",
+    )
+    UNTRUSTED = 24, "the device's certificate is signed by nobody that DDMS trusts: its authority belongs into ca.pem"
+    EXPIRED = 25, "the device's certificate has expired, or is not valid yet: check the clocks"
+    WRONG_NAME = 26, "the device's certificate is for another name or address than that of the endpoint"
+    CERTIFICATE_REFUSED = (
+        27,
+        "the device ended the TLS session before it answered anything: does it know the certificate of DDMS (client.pem)?",
+    )
+    TLS_FILES = 28, "the files for TLS cannot be used: the log of the collector says why"
     ILLEGAL_FUNCTION = 33, "exception 1: the device does not know this function, so not this register table"
     ILLEGAL_ADDRESS = 34, "exception 2: the device has no such register"
     ILLEGAL_VALUE = 35, "exception 3: the device refuses this range of registers"
@@ -98,8 +110,12 @@ def of_exception(code: int) -> Reason:
     return _EXCEPTIONS.get(code, Reason.UNKNOWN_EXCEPTION)
 
 
-UNIT_FAILURES = frozenset(
-    {Reason.TIMEOUT, Reason.REFUSED, Reason.UNREACHABLE, Reason.CLOSED, Reason.MALFORMED, Reason.WRONG_UNIT,
-     Reason.NO_PORT, Reason.GATEWAY_PATH, Reason.GATEWAY_TARGET}
+LINE_FAILURES = frozenset(
+    {Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT, Reason.NO_TLS, Reason.UNTRUSTED, Reason.EXPIRED,
+     Reason.WRONG_NAME, Reason.CERTIFICATE_REFUSED, Reason.TLS_FILES}
 )  # fmt: skip
+"""Reasons that say the line cannot be used: no other request will fare better."""
+UNIT_FAILURES = LINE_FAILURES | {
+    Reason.TIMEOUT, Reason.CLOSED, Reason.MALFORMED, Reason.WRONG_UNIT, Reason.GATEWAY_PATH, Reason.GATEWAY_TARGET
+}  # fmt: skip
 """Reasons that say the unit did not answer at all: they count towards offline."""

@@ -269,6 +269,9 @@ class Settings:
     postgres_programs: Path | None = _setting(
         _folder, None, "Folder of pg_dump and pg_restore; else they are looked for"
     )
+    modbus_tls_directory: Path = _setting(
+        _folder, Path("/etc/ddms/modbus"), "Folder of the certificates for devices that are reached by tls://"
+    )
     disk_path: Path | None = _setting(
         _folder, None, "A folder on the disk of the database, as the API sees it: how much is free there is shown"
     )

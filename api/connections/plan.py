@@ -136,7 +136,7 @@ class PlanQueries:
 
 
 def _plan(device: Device, line: ConnectionConfiguration | None, times: dict[int, float], pace: Row) -> Plan:
-    settings = line.line if line else LineSettings(endpoint=Endpoint.parse(device.endpoint))
+    settings = line.line if line else LineSettings.to(Endpoint.parse(device.endpoint))
     everything = load.requests(line, times) if line else []
     own = [request for request in everything if request.device_id == device.number]
     return Plan(

@@ -8,11 +8,11 @@ from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.database_errors import foreign
 from api.ground.ids import IdKind, to_id
-from ddms.endpoints import Endpoint, Transport
+from ddms.endpoints import Endpoint, Frames, Transport
 from ddms.errors import Code, DdmsError, Sentence
 
 LOCK_CONNECTION = """-- ddms:lock_connection
-SELECT endpoint, baud_rate, parity, stop_bits, timeout_ms, connect_pause_ms, request_pause_ms, max_in_flight,
+SELECT endpoint, baud_rate, data_bits, parity, stop_bits, timeout_ms, connect_pause_ms, request_pause_ms, max_in_flight,
        close_after_cycle, version
   FROM connections WHERE id = $1 FOR UPDATE
 """
@@ -24,29 +24,30 @@ SELECT * FROM connections c
 """
 FIND_SETTINGS = "-- ddms:find_settings\nSELECT * FROM connections WHERE endpoint = $1 FOR UPDATE"
 UPDATE_CONNECTION = """-- ddms:update_connection
-UPDATE connections SET endpoint = $2, baud_rate = $3, parity = $4, stop_bits = $5, timeout_ms = $6, connect_pause_ms = $7,
-       request_pause_ms = $8, max_in_flight = $9, close_after_cycle = $10, version = version + 1
+UPDATE connections SET endpoint = $2, baud_rate = $3, data_bits = $4, parity = $5, stop_bits = $6, timeout_ms = $7,
+       connect_pause_ms = $8, request_pause_ms = $9, max_in_flight = $10, close_after_cycle = $11, version = version + 1
  WHERE id = $1
 """
 
 SETTINGS = (
-    "endpoint", "baud_rate", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms", "max_in_flight",
-    "close_after_cycle",
+    "endpoint", "baud_rate", "data_bits", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms",
+    "max_in_flight", "close_after_cycle",
 )  # fmt: skip
 RANGES = {
     "baud_rate": (300, 4_000_000),
+    "data_bits": (7, 8),
     "stop_bits": (1, 2),
     "timeout_ms": (50, 30_000),
     "connect_pause_ms": (0, 10_000),
     "request_pause_ms": (0, 10_000),
     "max_in_flight": (1, 16),
 }
-_OF_SERIAL_LINES = ("baud_rate", "parity", "stop_bits")
+_OF_SERIAL_LINES = ("baud_rate", "data_bits", "parity", "stop_bits")
 
 
 def settings_of(endpoint: str) -> list[str]:
     """Return the names of the settings that a connection to there has."""
-    serial = Endpoint.parse(endpoint).transport is Transport.SERIAL
+    serial = Endpoint.parse(endpoint).transport.is_serial
     return [name for name in SETTINGS if name != "endpoint" and (serial or name not in _OF_SERIAL_LINES)]
 
 
@@ -55,14 +56,16 @@ def problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Ite
     for name, (low, high) in RANGES.items():
         if name in changes and not low <= changes[name] <= high:
             yield name, Sentence("it must be from {} to {}", low, high)
-    if endpoint.transport is not Transport.SERIAL:
+    if not endpoint.transport.is_serial:
         for name in _OF_SERIAL_LINES:
             if name in changes:
                 yield name, Sentence("{} is no serial line: its gateway has this setting, DDMS does not", endpoint)
-    if endpoint.transport is not Transport.TCP and in_flight > 1:
+    if endpoint.transport is Transport.SERIAL and changes.get("data_bits") == 7:
+        yield "data_bits", "RTU frames are made of whole bytes: only ASCII frames go with 7 bits"
+    if endpoint.transport.frames is not Frames.MBAP and in_flight > 1:
         yield (
             "max_in_flight",
-            "RTU answers carry no number, so one request must be answered before the next: make it 1",
+            "RTU and ASCII answers carry no number, so one request must be answered before the next: make it 1",
         )
 
 

@@ -87,14 +87,19 @@ class ModbusConnection:
     """One endpoint and how it is reached. All units behind it share it; it is made when a device first names it."""
 
     id: strawberry.ID = field(description="Opaque and stable, `con_3`.")
-    endpoint: str = field(description="`tcp://host:502`, `rtu+tcp://host:502` or `serial:///dev/ttyUSB0`.")
+    endpoint: str = field(
+        description="Where it leads, such as `tcp://host:502`, `rtu+udp://host:4001` or `serial:///dev/ttyUSB0`; all forms: docs/collector.md."
+    )
     baud_rate: int = field(description="Bits a second, of a serial line.")
+    data_bits: int = field(description="Bits of a character, of a serial line: 8; with ASCII frames often 7.")
     parity: Parity = field(description="The check bit, of a serial line.")
     stop_bits: int = field(description="1 or 2, of a serial line.")
     timeout_ms: int = field(description="How long an answer, or the connection itself, is waited for, in milliseconds.")
     connect_pause_ms: int = field(description="Pause after connecting, before the first request, in milliseconds.")
     request_pause_ms: int = field(description="Pause before each request, in milliseconds.")
-    max_in_flight: int = field(description="Requests that may wait for their answers at the same time, of Modbus TCP.")
+    max_in_flight: int = field(
+        description="Requests that may wait for their answers at the same time, of Modbus TCP, UDP and TLS."
+    )
     close_after_cycle: bool = field(
         description="Whether it is closed after each cycle, for devices that serve several masters."
     )
@@ -131,6 +136,9 @@ class ConnectionChanges:
     baud_rate: int | None = field(
         default=strawberry.UNSET, description="Bits a second, 300 to 4,000,000; of a serial line only."
     )
+    data_bits: int | None = field(
+        default=strawberry.UNSET, description="Bits of a character: 8, of ASCII frames also 7; of a serial line only."
+    )
     parity: Parity | None = field(default=strawberry.UNSET, description="The check bit; of a serial line only.")
     stop_bits: int | None = field(
         default=strawberry.UNSET, description="Bits that end a character, 1 or 2; of a serial line only."
@@ -146,7 +154,7 @@ class ConnectionChanges:
     )
     max_in_flight: int | None = field(
         default=strawberry.UNSET,
-        description="1 to 16; more than 1 only for Modbus TCP, and only if the device takes it.",
+        description="1 to 16; more than 1 only for Modbus TCP, UDP and TLS, and only if the device takes it.",
     )
     close_after_cycle: bool | None = field(
         default=strawberry.UNSET, description="Whether to close it after each cycle."

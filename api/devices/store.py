@@ -31,7 +31,7 @@ from ddms.registers import DataType
 
 USE_ENDPOINT = "-- ddms:use_endpoint\nSELECT use_endpoint($1)"
 ENSURE_CONNECTION = """-- ddms:ensure_connection
-INSERT INTO connections (endpoint) SELECT $1 WHERE NOT EXISTS (SELECT FROM connections WHERE endpoint = $1)
+INSERT INTO connections (endpoint, data_bits) SELECT $1, usual_data_bits($1) WHERE NOT EXISTS (SELECT FROM connections WHERE endpoint = $1)
 ON CONFLICT (endpoint) DO NOTHING
 """
 INSERT_DEVICE = """-- ddms:insert_device
@@ -76,7 +76,9 @@ class DeviceInput:
     """A device, as it shall be."""
 
     name: str = field(description="1 to 120 characters, unique; upper and lower case are the same.")
-    endpoint: str = field(description="`tcp://host:502`, `rtu+tcp://host:502` or `serial:///dev/ttyUSB0`.")
+    endpoint: str = field(
+        description="Where it is, such as `tcp://host:502`, `rtu+udp://host:4001` or `serial:///dev/ttyUSB0`."
+    )
     unit_id: int = field(default=1, description="Its Modbus unit id, 0 to 255.")
     description: str = field(default="", description="What a person should know of it, at most 2,000 characters.")
     enabled: bool = field(default=True, description="Whether it is polled.")

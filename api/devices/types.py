@@ -136,7 +136,9 @@ class Device:
     id: strawberry.ID = field(description="Opaque and stable, `dev_12`.")
     name: str = field(description="Unique; upper and lower case are the same.")
     description: str = field(description="What a person should know of it.")
-    endpoint: str = field(description="Where it is: `tcp://host:502`, `rtu+tcp://host:502`, `serial:///dev/ttyUSB0`.")
+    endpoint: str = field(
+        description="Where it is, such as `tcp://host:502`, `rtu+udp://host:4001` or `serial:///dev/ttyUSB0`."
+    )
     unit_id: int = field(description="Its Modbus unit id, 0 to 255.")
     enabled: bool = field(description="Whether it is polled.")
     max_words: int = field(description="Most registers in one request, 1 to 125.")

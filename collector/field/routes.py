@@ -58,9 +58,7 @@ class Route:
     async def _open_own(self) -> Line:
         settings = self._settings
         if self._own is None:
-            self._own = line(
-                settings.endpoint, baud_rate=settings.baud_rate, parity=settings.parity, stop_bits=settings.stop_bits
-            )
+            self._own = line(settings)
         if not self._own.is_open:
             await self._own.open(settings.timeout)
             await asyncio.sleep(settings.connect_pause)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from collector.line.tcp import Reader, ReadError
-from ddms.quality import Reason
+from ddms.quality import LINE_FAILURES, Reason
 from ddms.registers import ADDRESSES, MAX_BITS, MAX_WORDS, RegisterTable
 
 PARTS = 4
@@ -157,7 +157,7 @@ class _Scan:
                 await self._read(unit_id, self._tables[0], self._first, 1)
             except ReadError as error:
                 reason = error.reason
-                if reason in {Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT}:
+                if reason in LINE_FAILURES:
                     raise
             if reason not in NOBODY:
                 self._result["units"].append(_unit(unit_id, reason, time.monotonic() - began))

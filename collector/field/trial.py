@@ -10,13 +10,12 @@ from collector.line.tcp import Reader, ReadError
 from collector.storing.decode import PointArrays, decode
 from ddms import lines
 from ddms.plan import Block, PolledPoint, RequestLimits, plan, split, without_gaps
-from ddms.quality import UNIT_FAILURES, Reason, reason_of
+from ddms.quality import LINE_FAILURES, UNIT_FAILURES, Reason, reason_of
 
 MOST_SILENT = 2  # blocks without an answer, after which a unit that answered nothing so far is left alone
 _MOMENT = 1_000_000_000_000  # when all of a trial is read, in microseconds: any time long after 0 will do
 _IN_A_CIRCLE = {"value": np.nan, "quality": Reason.INPUT_STALE}  # what is not saved yet may be
 _LIMITS = ("max_words", "max_bits", "max_gap")
-_LINE_FAILURES = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT})
 
 _LEFT_OUT: dict[str, Any] = {
     "interval_s": 10,
@@ -85,7 +84,7 @@ class _Trial:
             self.has_answered = True
         elif reason is Reason.TIMEOUT:
             self.silent.append(block)
-        if reason in _LINE_FAILURES or (not self.has_answered and len(self.silent) == MOST_SILENT):
+        if reason in LINE_FAILURES or (not self.has_answered and len(self.silent) == MOST_SILENT):
             self._failure = reason
         if reason in {Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE}:
             await self.part(block, reason)

@@ -1,18 +1,17 @@
-"""Ports: where bytes go and come, without knowing what they mean. A serial device, or a TCP connection."""
+"""Ports: where bytes go and come, without knowing what they mean: a serial device, a TCP connection, datagrams."""
 
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import serial
 
-from collector.line.requests import ReadError, in_time, of_connecting, tune
+from collector.line.carriers import Above, Carrying, connect
+from collector.line.requests import ReadError
+from ddms.endpoints import Endpoint
+from ddms.lines import LineSettings
 from ddms.quality import Reason
-
-_FASTEST_COUNTED = 19_200  # above it the silent time is fixed (Modbus over Serial Line V1.02, section 2.5.1.1)
-_FIXED_SILENCE = 0.00175
-_BITS_A_CHARACTER = 11
 
 
 class Port(Protocol):
@@ -21,10 +20,6 @@ class Port(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether bytes can be sent."""
-
-    @property
-    def silent_seconds(self) -> float:
-        """Silence that must lie between two frames."""
 
     async def open(self, timeout: float) -> None:
         """Open it; raises `ReadError`."""
@@ -36,15 +31,12 @@ class Port(Protocol):
         """Close it; `lost` is not called."""
 
 
-class TcpPort(asyncio.Protocol):
-    """A TCP connection to a gateway that passes bytes on to its serial line, and keeps the silent time there."""
+class NetworkPort(Above):
+    """A TCP connection to a gateway that passes bytes on to its serial line, and keeps the silent time there; or datagrams."""
 
-    silent_seconds = 0.0
-
-    def __init__(self, host: str, number: int, received: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        self._host, self._number = host, number
-        self._received, self._lost = received, lost
-        self._transport: asyncio.Transport | None = None
+    def __init__(self, endpoint: Endpoint, received: Callable[[bytes], None], lost: Callable[[Reason], None]) -> None:
+        self._endpoint, self._received, self._lost = endpoint, received, lost
+        self._transport: Carrying | None = None
 
     @property
     def is_open(self) -> bool:
@@ -52,29 +44,28 @@ class TcpPort(asyncio.Protocol):
         return self._transport is not None
 
     async def open(self, timeout: float) -> None:
-        """Connect, trying the host's addresses in turn."""
-        try:
-            async with in_time(timeout):
-                await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._number)
-        except OSError as error:  # TimeoutError is one
-            raise of_connecting(error) from None
+        """Connect anew, trying the host's addresses in turn."""
+        self.close()
+        await connect(self._endpoint, self, timeout)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the open connection."""
-        self._transport = cast("asyncio.Transport", transport)
-        if sock := transport.get_extra_info("socket"):
-            tune(sock)
+        self._transport = cast("Carrying", transport)
 
     def data_received(self, data: bytes) -> None:
         """Pass on what came."""
         if self._transport is not None:
             self._received(data)
 
+    def error_received(self, error: Exception) -> None:
+        """Tell that a datagram was refused: nobody listens there."""
+        self._lost(Reason.REFUSED if isinstance(error, ConnectionRefusedError) else Reason.UNREACHABLE)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that the other end hung up."""
         if self._transport is not None and self._transport.is_closing():  # else it is an earlier one that ends late
             self._transport = None
-            self._lost()
+            self._lost(Reason.CLOSED)
 
     def send(self, data: bytes) -> None:
         """Send some bytes."""
@@ -93,20 +84,16 @@ class SerialPort:
     """A serial port of this machine, opened for DDMS alone: two masters on one line spoil each other's frames."""
 
     def __init__(
-        self,
-        path: str,
-        received: Callable[[bytes], None],
-        lost: Callable[[], None],
-        *,
-        baud_rate: int,
-        parity: str,
-        stop_bits: int,
+        self, settings: LineSettings, received: Callable[[bytes], None], lost: Callable[[Reason], None]
     ) -> None:
-        self._path, self._received, self._lost = path, received, lost
-        self._form = {"baudrate": baud_rate, "parity": parity[0].upper(), "stopbits": stop_bits}
+        self._path, self._received, self._lost = settings.endpoint.host, received, lost
+        self._form: dict[str, Any] = {
+            "baudrate": settings.baud_rate,
+            "bytesize": settings.data_bits,
+            "parity": settings.parity[0].upper(),
+            "stopbits": settings.stop_bits,
+        }
         self._serial: serial.Serial | None = None
-        counted = 3.5 * _BITS_A_CHARACTER / baud_rate
-        self.silent_seconds = counted if baud_rate <= _FASTEST_COUNTED else _FIXED_SILENCE
 
     @property
     def is_open(self) -> bool:
@@ -146,7 +133,7 @@ class SerialPort:
             self._received(data)
         else:
             self.close()
-            self._lost()
+            self._lost(Reason.CLOSED)
 
     def send(self, data: bytes) -> None:
         """Send a frame; it is far shorter than the driver's buffer."""

@@ -149,7 +149,7 @@ async def in_time(timeout: float) -> AsyncIterator[None]:
 
 
 def of_connecting(error: OSError) -> ReadError:
-    """Return why a TCP connection could not be made."""
+    """Return why a connection could not be made."""
     if isinstance(error, TimeoutError):
         return ReadError(Reason.TIMEOUT)
     return ReadError(Reason.REFUSED if isinstance(error, ConnectionRefusedError) else Reason.UNREACHABLE)

@@ -1,27 +1,14 @@
-"""RTU frames over a serial port or a TCP connection.
-
-An RTU answer carries no number, so that one which comes late could pass for the answer to the next request. It never
-does here: an answer is only taken when unit, function, length and checksum are those of the request, and after a
-time-out a unit is first asked for another length, whose answer proves that the late one is behind us (units answer
-in order). This costs one short request instead of waiting, and no other unit is held up.
+"""RTU frames, as bytes and what tells them apart. Pure.
 
 Source: Modbus over Serial Line V1.02, sections 2.5.1 (frame, silent time) and 6.2.2 (CRC).
 """
 
-import asyncio
-import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from collector.line.ports import Port, SerialPort, TcpPort
-from collector.line.requests import ReadError, Run, data_bytes, in_time, one_by_one
-from ddms.endpoints import Endpoint, Transport
-from ddms.quality import Reason
-
-LATE_SECONDS = 10.0  # an answer that is later than this does not come any more
-QUIET_SECONDS = 0.1  # after a whole answer with a wrong checksum: no use to wait on
-_MOST_BUFFERED = 1024
-_FLOOD = 1_000_000  # bytes after one request; no wire is so fast, so they come over TCP
+_FASTEST_COUNTED = 19_200  # above it the silent time is fixed (section 2.5.1.1)
+_FIXED_SILENCE = 0.00175
+_BITS_A_CHARACTER = 11
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -45,9 +32,8 @@ def checksum(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def request_frame(unit: int, function: int, address: int, count: int) -> bytes:
-    """Return a read request with its checksum."""
-    body = bytes([unit, function]) + address.to_bytes(2, "big") + count.to_bytes(2, "big")
+def framed(body: bytes) -> bytes:
+    """Return unit, function and what follows as a frame."""
     return body + checksum(body)
 
 
@@ -59,194 +45,25 @@ class FrameShape(NamedTuple):
     size: int
 
 
-def frames(buffer: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each whole answer with a right checksum, whatever lies between them."""
+def frames(buffer: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the end and the bytes of each whole answer with a right checksum, whatever lies between them."""
     start = 0
     while start <= len(buffer) - 5:
         function = buffer[start + 1]
         end = start + (5 if function & 0x80 else 5 + buffer[start + 2])
         known = 1 <= function & 0x7F <= 4
         if known and end <= len(buffer) and checksum(buffer[start : end - 2]) == buffer[end - 2 : end]:
-            yield start, end
+            yield end, buffer[start : end - 2]
             start = end
         else:
             start += 1
 
 
-_LATE: dict[Endpoint, dict[FrameShape, float]] = {}
-"""Answers that may still come, and until when (monotonic). They belong to the wire: whoever opens it next must know."""
+def holds_broken(buffer: bytes, shape: FrameShape) -> bool:
+    """Whether a whole answer of a shape is there whose checksum is wrong."""
+    return 0 <= buffer.find(bytes(shape)) <= len(buffer) - shape.size - 5
 
 
-class _Exchange:
-    """One request and what came since it was sent."""
-
-    def __init__(self, request: bytes, shape: FrameShape, late: dict[FrameShape, float]) -> None:
-        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.shape = shape
-        self._head = bytes((shape.unit, shape.function, shape.size))
-        self._echo = request
-        self._late = late
-        self._buffer = b""
-        self._strange: Reason | None = None
-        self.dropped = 0
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether a whole answer came whose checksum is wrong. Stray bytes, however many, are none: they are waited out."""
-        at = self._buffer.find(self._head)
-        return 0 <= at <= len(self._buffer) - self.shape.size - 5
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes; when the answer is whole, `answer` has it."""
-        self._buffer = (self._buffer + data)[-_MOST_BUFFERED:]
-        if self._echo and (at := self._buffer.find(self._echo)) >= 0:  # a two-wire adapter hears itself
-            self._buffer, self._echo = self._buffer[at + len(self._echo) :], b""
-        taken = 0
-        for start, end in frames(self._buffer):
-            if not self.answer.done():
-                self._take(self._buffer[start:end])
-            taken = end
-        self._buffer = self._buffer[taken:]
-
-    def _take(self, frame: bytes) -> None:
-        unit, function = frame[0], frame[1]
-        if unit == self.shape.unit and function == self.shape.function | 0x80:
-            self.answer.set_exception(ReadError.of_exception(frame[2]))
-        elif (found := FrameShape(unit, function, len(frame) - 5)) == self.shape:
-            self.answer.set_result(frame[3:-2])
-        elif found in self._late:
-            self.dropped += 1
-        else:
-            self._strange = Reason.MALFORMED if unit == self.shape.unit else Reason.WRONG_UNIT
-
-    def reason(self) -> Reason:
-        """Say why there is no answer, from what came instead of it."""
-        return self._strange or (Reason.MALFORMED if self._buffer else Reason.TIMEOUT)
-
-
-class RtuLine:
-    """One request at a time, as a two-wire line has it; callers wait for their turn."""
-
-    def __init__(self, endpoint: Endpoint, *, baud_rate: int, parity: str, stop_bits: int) -> None:
-        self._port: Port = (
-            SerialPort(
-                endpoint.host, self._received, self._lost, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits
-            )
-            if endpoint.transport is Transport.SERIAL
-            else TcpPort(endpoint.host, endpoint.port, self._received, self._lost)
-        )
-        self._turn = asyncio.Lock()
-        self._exchange: _Exchange | None = None
-        self._late = _LATE.setdefault(endpoint, {})
-        self._heard = 0.0
-        self._come = 0  # bytes since the last request
-        self._quiet: asyncio.TimerHandle | None = None
-        self.late = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the port is open or the connection stands."""
-        return self._port.is_open
-
-    async def open(self, timeout: float) -> None:
-        """Open the port, or connect."""
-        self.close()
-        self._come = 0
-        await self._port.open(timeout)
-
-    def close(self) -> None:
-        """Close the port or the connection. Late answers stay remembered: a serial gateway may still bring them."""
-        self._port.close()
-        self._lost()
-
-    async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
-        """Send one read request and wait for its answer; the time-out runs from when it is sent."""
-        async with self._turn:
-            now = time.monotonic()
-            for shape in [shape for shape, until in self._late.items() if until <= now]:
-                del self._late[shape]
-            if FrameShape(unit, function, data_bytes(function, count)) in self._late:
-                await self._pass_late(unit, function, address, timeout)
-            answer = await self._exchange_once(unit, function, address, count, timeout)
-            if self._late:
-                self._forget_late(unit)
-            return answer
-
-    async def follow(self, run: Run[Any], timeout: float, pause: float) -> None:
-        """Send what is left of a run, one request at a time."""
-        await one_by_one(self, run, timeout, pause)
-
-    async def _pass_late(self, unit: int, function: int, address: int, timeout: float) -> None:
-        """Ask for a length that no late answer has; once it is answered, all before it were, or never will be."""
-        step = 8 if function <= 2 else 1
-        count = next(
-            c for c in range(1, 2000, step) if FrameShape(unit, function, data_bytes(function, c)) not in self._late
-        )
-        try:
-            await self._exchange_once(unit, function, min(address, 65_536 - count), count, timeout)
-        except ReadError as error:
-            if error.reason < Reason.ILLEGAL_FUNCTION:  # no answer; an exception is one
-                raise
-            self._forget_late(unit)  # it was this exception, or that of the late request: then ours is still to come
-            self._late[FrameShape(unit, function, data_bytes(function, count))] = time.monotonic() + LATE_SECONDS
-        else:
-            self._forget_late(unit)
-
-    def _forget_late(self, unit: int) -> None:
-        for shape in [shape for shape in self._late if shape.unit == unit]:
-            del self._late[shape]
-
-    async def _exchange_once(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
-        if not self._port.is_open:
-            raise ReadError(Reason.CLOSED)
-        await self._keep_silent_time()
-        request = request_frame(unit, function, address, count)
-        shape = FrameShape(unit, function, data_bytes(function, count))
-        self._exchange = exchange = _Exchange(request, shape, self._late)
-        self._come = 0
-        try:
-            self._port.send(request)
-            async with in_time(timeout):
-                return await exchange.answer
-        except (TimeoutError, asyncio.CancelledError) as error:
-            self._late[shape] = time.monotonic() + max(LATE_SECONDS, 2 * timeout)
-            if isinstance(error, TimeoutError):
-                raise ReadError(exchange.reason()) from None
-            raise
-        finally:
-            self._exchange = None
-            self.late += exchange.dropped
-
-    async def _keep_silent_time(self) -> None:
-        wait = self._heard + self._port.silent_seconds - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
-
-    def _received(self, data: bytes) -> None:
-        self._heard = time.monotonic()
-        if self._quiet is not None:
-            self._quiet.cancel()
-            self._quiet = None
-        exchange = self._exchange
-        self._come += len(data)
-        if self._come > _FLOOD:  # to look at it has no end
-            if exchange is not None:
-                exchange.receive(data)
-                self._fail(exchange)
-            self.close()
-            return
-        if exchange is None:
-            self.late += 1
-            return
-        exchange.receive(data)
-        if exchange.is_broken and not exchange.answer.done():
-            loop = asyncio.get_running_loop()
-            self._quiet = loop.call_later(QUIET_SECONDS, self._fail, exchange)
-
-    def _fail(self, exchange: _Exchange) -> None:
-        if not exchange.answer.done():
-            exchange.answer.set_exception(ReadError(exchange.reason()))
-
-    def _lost(self) -> None:
-        if self._exchange is not None and not self._exchange.answer.done():
-            self._exchange.answer.set_exception(ReadError(Reason.CLOSED))
+def silent_seconds(baud_rate: int) -> float:
+    """Return the silence that must lie between two frames: 3.5 characters, by which units know where one begins."""
+    return 3.5 * _BITS_A_CHARACTER / baud_rate if baud_rate <= _FASTEST_COUNTED else _FIXED_SILENCE

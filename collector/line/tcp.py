@@ -1,7 +1,8 @@
 """Lines: how requests reach a Modbus unit and answers come back.
 
-Modbus TCP is here, RTU frames are in `collector.line.rtu`: both are own small protocols, since polling is what DDMS spends
-its time on, and since RTU needs care that no library takes (late answers). DDMS reads and never writes.
+Frames with a header are here, those of Modbus TCP, UDP and TLS; RTU and ASCII frames are in `collector.line.unnumbered`.
+Both are own small protocols, since polling is what DDMS spends its time on, and since what carries no number needs care
+that no library takes (late answers). DDMS reads and never writes.
 
 Source: Modbus Messaging on TCP/IP V1.0b (section 3).
 """
@@ -11,7 +12,8 @@ import struct
 import time
 from typing import Any, cast
 
-from collector.line import mbap
+from collector.line import mbap, tls
+from collector.line.carriers import Above, Carrying, connect
 from collector.line.requests import (
     CATCH_UP,
     HEAD_BYTES,
@@ -22,13 +24,12 @@ from collector.line.requests import (
     ReadRequest,
     Run,
     data_bytes,
-    in_time,
     of_connecting,
     one_by_one,
-    tune,
 )
-from collector.line.rtu import RtuLine
-from ddms.endpoints import Endpoint, Transport
+from collector.line.unnumbered import UnnumberedLine
+from ddms.endpoints import Endpoint, Frames
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 
 __all__ = ["Line", "ReadError", "ReadRequest", "Reader", "Run", "TcpLine", "data_bytes", "line"]
@@ -41,11 +42,11 @@ _LATE = 64  # late answers that may come at once
 _MOST_BYTES = 260  # of one answer
 
 
-def line(endpoint: Endpoint, *, baud_rate: int = 19200, parity: str = "even", stop_bits: int = 1) -> Line:
+def line(settings: LineSettings) -> Line:
     """Return the line for an endpoint, not yet open."""
-    if endpoint.transport is Transport.TCP:
-        return TcpLine(endpoint)
-    return RtuLine(endpoint, baud_rate=baud_rate, parity=parity, stop_bits=stop_bits)
+    if settings.endpoint.transport.frames is Frames.MBAP:
+        return TcpLine(settings.endpoint)
+    return UnnumberedLine(settings)
 
 
 class _Exchange:
@@ -76,8 +77,8 @@ class _Exchange:
             self.done.set_exception(error)
 
 
-class TcpLine(asyncio.Protocol):
-    """Modbus TCP. Each request has its own transaction id, so a late answer is never taken for another's.
+class TcpLine(Above):
+    """Modbus TCP, also over datagrams. Each request has its own transaction id, so a late answer is never taken for another's.
 
     Some devices do not return it. Such a line has one request in flight, whose answer can only be its own, and a time-out
     closes it: an answer that comes late could not be told from the next one.
@@ -85,7 +86,7 @@ class TcpLine(asyncio.Protocol):
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._transport: asyncio.Transport | None = None
+        self._transport: Carrying | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, _Exchange] = {}  # by transaction id
         self._abandoned: set[int] = set()  # transaction ids whose answers may still come over this connection
@@ -107,25 +108,23 @@ class TcpLine(asyncio.Protocol):
 
     async def open(self, timeout: float) -> None:
         """Connect, trying the host's addresses in turn."""
-        try:
-            async with in_time(timeout):
-                await self._loop.create_connection(lambda: self, self._endpoint.host, self._endpoint.port)
-        except OSError as error:  # TimeoutError is one
-            raise of_connecting(error) from None
+        await connect(self._endpoint, self, timeout)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the open connection."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast("Carrying", transport)
         self._rest, self._come = b"", 0
         self._abandoned.clear()
-        if sock := transport.get_extra_info("socket"):
-            tune(sock)
+
+    def error_received(self, error: Exception) -> None:
+        """Let all who wait fail: a datagram was refused. The next one may arrive."""
+        self._fail_all(of_connecting(cast("OSError", error)).reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let all who wait fail."""
         if self._transport is None or self._transport.is_closing():  # else it is an earlier connection that ends late
             self._transport = None
-            self._fail_all(Reason.CLOSED)
+            self._fail_all((exc and tls.reason_of(exc)) or Reason.CLOSED)
 
     def close(self) -> None:
         """Hang up."""

@@ -16,7 +16,6 @@ from collector.line.tcp import Line, ReadError, Run, line
 from collector.polling.polls import BlockRequest
 from collector.polling.retry import wait_before
 from collector.polling.units import Reopening, Statistics
-from ddms.endpoints import Transport
 from ddms.lines import LineSettings
 from ddms.quality import Reason
 
@@ -132,7 +131,7 @@ class SharedLine:
     def _judge(self, reason: Reason, timeout: float) -> None:
         """Close a connection that hangs or is out of step."""
         link = self._line
-        if link is None or self._broken is not None or self.settings.endpoint.transport is Transport.SERIAL:
+        if link is None or self._broken is not None or self.settings.endpoint.transport.is_serial:
             return
         if reason not in _UNANSWERED:
             if reason >= Reason.ILLEGAL_FUNCTION:
@@ -164,9 +163,7 @@ class SharedLine:
             raise ReadError(self._broken)
         settings = self.settings
         if self._line is None:  # else it is opened again, and knows what it learned of the peer
-            self._line = line(
-                settings.endpoint, baud_rate=settings.baud_rate, parity=settings.parity, stop_bits=settings.stop_bits
-            )
+            self._line = line(settings)
         try:
             await self._line.open(settings.timeout)
         except ReadError as error:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ import orjson
 
 from collector.field.requests import Report
 from ddms.cli import reach
-from ddms.endpoints import Endpoint, Transport
+from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
 from ddms.lines import LineSettings
 from ddms.registers import MODBUS_TABLES
@@ -22,7 +23,7 @@ _SHOWN = 12
 def _line_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what says how an endpoint is reached."""
     endpoint = click.option(
-        "--endpoint", required=True, help="tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."
+        "--endpoint", required=True, help="Such as tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
     return endpoint(reach.line_options(as_json(command)))
@@ -32,7 +33,7 @@ def _work(
     endpoint: str, form: dict[str, Any], kind: str, parameters: dict[str, Any], report: Report = lambda _p, _r: None
 ) -> dict[str, Any]:
     timeout = max(1.0, parameters["timeout_ms"] / 1000)  # to connect takes longer than to answer
-    line = LineSettings(endpoint=Endpoint.parse(endpoint, field="--endpoint"), timeout=timeout)
+    line = replace(LineSettings.to(Endpoint.parse(endpoint, field="--endpoint")), timeout=timeout)
     return reach.ask(reach.given_form(line, form), kind, parameters, form, report)
 
 
@@ -110,7 +111,7 @@ def scan(
         complete = True
     click.echo(orjson.dumps(found | {"complete": complete}).decode() if as_json else _scanned(found, complete=complete))
     if not found["units"]:
-        if Endpoint.parse(endpoint).transport is Transport.SERIAL and not as_json:
+        if Endpoint.parse(endpoint).transport.is_serial and not as_json:
             click.echo(
                 "On a serial line check --baud-rate, --parity, the polarity of A and B, and the termination.", err=True
             )

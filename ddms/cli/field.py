@@ -102,7 +102,7 @@ def read(
 def _given(endpoint: str, unit_id: int, texts: tuple[str, ...]) -> Asked:
     if not texts:
         raise click.UsageError("--endpoint needs at least one --point, such as holding:0:uint16")
-    line = LineSettings(endpoint=Endpoint.parse(endpoint, field="--endpoint"))
+    line = LineSettings.to(Endpoint.parse(endpoint, field="--endpoint"))
     return Asked(line, unit_id, [_written(i, text) for i, text in enumerate(texts)], RequestLimits())
 
 

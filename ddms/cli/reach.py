@@ -16,6 +16,7 @@ import click
 from collector.field import probe, scan, trial
 from collector.field.requests import Report, Work
 from collector.field.routes import Route
+from collector.line import tls
 from collector.line.tcp import ReadError
 from ddms.cli import settings as read_settings
 from ddms.database import Connection, check_schema, connect
@@ -43,7 +44,12 @@ END_FIELD_REQUEST = """-- ddms:end_field_request
 UPDATE field_requests SET state = 'cancelled', finished_at = now() WHERE id = $1 AND state IN ('pending', 'running')
 """
 
-_SERIAL_OPTIONS = {"baud_rate": "--baud-rate", "parity": "--parity", "stop_bits": "--stop-bits"}
+_SERIAL_OPTIONS = {
+    "baud_rate": "--baud-rate",
+    "data_bits": "--data-bits",
+    "parity": "--parity",
+    "stop_bits": "--stop-bits",
+}
 _OPTIONS = _SERIAL_OPTIONS | {"request_pause": "--pause", "connect_pause": "--connect-pause"}
 
 
@@ -54,6 +60,9 @@ def form_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--connect-pause", type=pause, help="Seconds to wait after connecting."),
         click.option("--pause", "request_pause", type=pause, help="Seconds of silence before each request."),
         click.option("--stop-bits", type=click.Choice(["1", "2"]), help="Serial only.  [default: 1]"),
+        click.option(
+            "--data-bits", type=click.Choice(["7", "8"]), help="Serial only.  [default: 8, of ASCII frames 7]"
+        ),
         click.option("--parity", type=click.Choice(["even", "odd", "none"]), help="Serial only.  [default: even]"),
         click.option(
             "--baud-rate", "--baud", type=click.IntRange(300, 4_000_000), help="Serial only.  [default: 19200]"
@@ -72,12 +81,13 @@ def line_options(command: Callable[..., None]) -> Callable[..., None]:
 def given_form(line: LineSettings, form: dict[str, Any]) -> LineSettings:
     """Return a line with the options that were given; those of a serial line are refused elsewhere."""
     given = {name: form[name] for name in _OPTIONS if form[name] is not None}
-    if line.endpoint.transport is not Transport.SERIAL and (wrong := [n for n in given if n in _SERIAL_OPTIONS]):
+    if not line.endpoint.transport.is_serial and (wrong := [n for n in given if n in _SERIAL_OPTIONS]):
         raise click.UsageError(
             f"{_SERIAL_OPTIONS[wrong[0]]} is for serial lines: {line.endpoint} leads over a network, and its gateway has its own settings"
         )
-    if "stop_bits" in given:
-        given["stop_bits"] = int(given["stop_bits"])
+    for name in ("data_bits", "stop_bits"):
+        if name in given:
+            given[name] = int(given[name])
     return replace(line, **given)
 
 
@@ -139,6 +149,8 @@ async def _connected(settings: Settings) -> Connection | None:
 
 
 async def _over_own_line(line: LineSettings, kind: str, parameters: dict[str, Any], report: Report) -> dict[str, Any]:
+    if line.endpoint.transport is Transport.TLS:
+        tls.use(read_settings().modbus_tls_directory)
     route = Route(line)
     try:
         await route.open()

@@ -9,6 +9,7 @@ import pytest
 
 from collector.line.tcp import ReadError, TcpLine, line
 from ddms.endpoints import Endpoint, Transport
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 from tests.support.devices import Request, answer, exception, scripted, words
 
@@ -28,7 +29,7 @@ def numbered(frame: bytes, transaction: int) -> bytes:
 @asynccontextmanager
 async def opened(behave):
     async with scripted(behave) as device:
-        link = line(Endpoint(Transport.TCP, "127.0.0.1", device.port))
+        link = line(LineSettings(endpoint=Endpoint(Transport.TCP, "127.0.0.1", device.port)))
         await link.open(1.0)
         try:
             yield link, device

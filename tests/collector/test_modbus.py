@@ -11,6 +11,7 @@ import uvloop
 from collector.line.tcp import ReadError, line
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import DdmsError
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 from tests.support.devices import answer, exception, foreign_server, scripted, words
 from tests.support.ports import free_port
@@ -27,7 +28,7 @@ async def hang_up():
 
 
 async def opened(port: int, transport: Transport = Transport.TCP):
-    link = line(Endpoint(transport, "127.0.0.1", port))
+    link = line(LineSettings(endpoint=Endpoint(transport, "127.0.0.1", port)))
     await link.open(1.0)
     LINES.append(link)
     return link
@@ -142,7 +143,7 @@ async def test_a_device_that_hangs_up_is_closed_and_can_be_opened_again():
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_what_came_in_time_counts_although_this_program_was_held_up_until_later(run):
     async def asked(port: int) -> bytes:
-        link = line(Endpoint(Transport.TCP, "127.0.0.1", port))
+        link = line(LineSettings(endpoint=Endpoint(Transport.TCP, "127.0.0.1", port)))
 
         def hold_up() -> None:
             time.sleep(0.3)
@@ -169,13 +170,13 @@ async def test_where_nobody_listens_the_connection_is_refused():
 
 async def test_a_name_that_does_not_resolve_is_unreachable():
     with pytest.raises(ReadError) as caught:
-        await line(Endpoint.parse("tcp://no-such-host.invalid:502")).open(5.0)
+        await line(LineSettings(endpoint=Endpoint.parse("tcp://no-such-host.invalid:502"))).open(5.0)
     assert caught.value.reason is Reason.UNREACHABLE
 
 
 async def test_a_serial_port_that_is_not_there_says_so():
     with pytest.raises(ReadError) as caught:
-        await line(Endpoint.parse("serial:///dev/ttyNOTHERE")).open(1.0)
+        await line(LineSettings(endpoint=Endpoint.parse("serial:///dev/ttyNOTHERE"))).open(1.0)
     assert caught.value.reason is Reason.NO_PORT
 
 

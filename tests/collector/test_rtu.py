@@ -13,15 +13,17 @@ from pymodbus import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from collector.line.rtu import checksum, request_frame
+from collector.line.rtu import checksum
 from collector.line.tcp import ReadError, line
 from ddms.endpoints import Endpoint, Transport
+from ddms.lines import LineSettings
 from ddms.quality import Reason
 from tests.support.ports import free_port
 from tests.support.rtu_devices import (
     foreign_rtu_server,
     framed,
     rtu_exception,
+    rtu_request,
     rtu_words,
     scripted_rtu,
     serial_cable,
@@ -42,7 +44,7 @@ async def hang_up():
 
 
 async def opened(endpoint: Endpoint, **form):
-    link = line(endpoint, **form)
+    link = line(LineSettings(endpoint=endpoint, **form))
     await link.open(1.0)
     LINES.append(link)
     return link
@@ -111,7 +113,7 @@ async def test_a_second_foreign_device_agrees():
 def test_the_checksum_is_that_of_a_foreign_implementation():
     for data in (b"", b"\x01\x03\x00\x00\x00\x0a", bytes(range(256))):
         assert int.from_bytes(checksum(data), "big") == calculate_crc(data)
-    assert request_frame(1, 3, 0, 10).hex() == "01030000000ac5cd"
+    assert rtu_request(1, 3, 0, 10).hex() == "01030000000ac5cd"
 
 
 @pytest.mark.parametrize("unit", [0, 1, 247, 255])
@@ -145,7 +147,7 @@ def broken(frame: bytes) -> bytes:
         (lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n", Reason.MALFORMED),
         (lambda _: bytes(1500), Reason.MALFORMED),
         (lambda r: framed(bytes([r.unit, r.function])), Reason.MALFORMED),
-        (lambda r: request_frame(*r), Reason.TIMEOUT),
+        (lambda r: rtu_request(*r), Reason.TIMEOUT),
     ],
     ids=["silence", "other unit", "other function", "too short", "too long", "checksum", "checksum of an exception",
          "half a frame", "not modbus", "noise", "no byte count", "its own echo"],
@@ -167,10 +169,10 @@ async def test_a_broken_answer_does_not_cost_the_whole_timeout():
     [
         lambda r: [bytes([b]) for b in rtu_words(r)],
         lambda r: b"\x00\xff\x03" + rtu_words(r),
-        lambda r: [request_frame(*r), rtu_words(r)],
-        lambda r: [request_frame(*r) + b"\xff", 0.15, rtu_words(r)],
-        lambda r: [b"\x00" + request_frame(*r), 0.15, rtu_words(r)],
-        lambda r: [broken(request_frame(*r)) + bytes(40), 0.15, rtu_words(r)],
+        lambda r: [rtu_request(*r), rtu_words(r)],
+        lambda r: [rtu_request(*r) + b"\xff", 0.15, rtu_words(r)],
+        lambda r: [b"\x00" + rtu_request(*r), 0.15, rtu_words(r)],
+        lambda r: [broken(rtu_request(*r)) + bytes(40), 0.15, rtu_words(r)],
         lambda r: rtu_words(r, value=9, unit=2) + rtu_words(r),
         lambda r: rtu_words(r) + rtu_words(r, value=9),
     ],
@@ -205,7 +207,7 @@ async def test_however_answers_are_mangled_no_wrong_value_is_taken_and_no_neighb
             broken(right),
             right[: chance.randrange(len(right))],
             right + chance.randbytes(chance.randrange(1, 30)),
-            [request_frame(*request), chance.randbytes(chance.randrange(1, 30)), right],
+            [rtu_request(*request), chance.randbytes(chance.randrange(1, 30)), right],
             right * 2,
             rtu_words(request, value=99, unit=3),
             rtu_words(request._replace(count=request.count + 1), value=99),
@@ -224,7 +226,7 @@ async def test_however_answers_are_mangled_no_wrong_value_is_taken_and_no_neighb
 
 
 async def test_an_echo_that_looks_like_an_answer_is_not_one():
-    async with scripted_rtu(lambda r: [request_frame(*r), framed(bytes([r.unit, 1, 3, 1, 2, 3]))]) as device:
+    async with scripted_rtu(lambda r: [rtu_request(*r), framed(bytes([r.unit, 1, 3, 1, 2, 3]))]) as device:
         assert await (await over_tcp(device.port)).read(1, 1, 0x0300, 24, 1.0) == b"\1\2\3"
 
 
@@ -342,7 +344,7 @@ async def test_where_nobody_listens_the_connection_is_refused():
 
 async def test_a_name_that_does_not_resolve_is_unreachable():
     with pytest.raises(ReadError) as caught:
-        await line(Endpoint.parse("rtu+tcp://no-such-host.invalid:502")).open(5.0)
+        await line(LineSettings(endpoint=Endpoint.parse("rtu+tcp://no-such-host.invalid:502"))).open(5.0)
     assert caught.value.reason is Reason.UNREACHABLE
 
 

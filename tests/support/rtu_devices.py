@@ -14,7 +14,7 @@ import modbus_tk.defines
 import serial
 from modbus_tk.modbus_rtu import RtuServer
 
-from collector.line.rtu import checksum
+from collector.line.rtu import checksum, framed
 from tests.support.devices import serving
 
 
@@ -84,9 +84,9 @@ class RtuRequest(NamedTuple):
     count: int
 
 
-def framed(body: bytes) -> bytes:
-    """Return bytes with their checksum."""
-    return body + checksum(body)
+def rtu_request(unit: int, function: int, address: int, count: int) -> bytes:
+    """Return a read request with its checksum."""
+    return framed(struct.pack(">BBHH", unit, function, address, count))
 
 
 def rtu_words(request: RtuRequest, value: int = 7, *, unit: int | None = None, function: int | None = None) -> bytes:
