@@ -21,7 +21,7 @@ from ddms.registers import MODBUS_TABLES, ByteOrder, DataType, Register, Registe
 from ddms.settings import Settings
 
 FIND_DEVICE = """-- ddms:find_read_device
-SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, c.baud_rate, c.parity, c.stop_bits,
+SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.stop_bits,
        c.timeout_ms, c.connect_pause_ms, c.request_pause_ms, c.max_in_flight, c.close_after_cycle
   FROM devices d JOIN connections c ON c.id = d.connection_id
  WHERE lower(d.name) = lower($1) AND d.deleted_at IS NULL
