@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0058"
-down_revision = "0057"
+revision = "0059"
+down_revision = "0058"
 
 
 def upgrade() -> None:
-    run_file("0058_transports")
+    run_file("0059_transports")
