@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -37,6 +38,7 @@ from api.ground.limits import CONNECTIONS, IDLE_SECONDS, MESSAGE_BYTES, STATEMEN
 from api.ground.scheduler import BACKUP_JOBS, SITE_JOBS, Job, Scheduler
 from api.ground.signing import Keys
 from api.live.hub import Hub
+from api.mqtt.beside import publish_beside
 from api.schema import build
 from api.site.jobs import ROWS as JOB_ROWS
 from api.site.jobs import follow_jobs, jobs_of
@@ -202,6 +204,7 @@ def create_app(
             memory.give_back_now_and_then,
         ]
         work += [Courier(settings).run] if jobs is None else []
+        work += [partial(publish_beside, settings)] if jobs is None and settings.mqtt_url else []
         work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:

@@ -42,6 +42,13 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class MqttFormat(StrEnum):
+    """How readings are published."""
+
+    PLAIN = "plain"
+    SPARKPLUG = "sparkplug"
+
+
 class LogFormat(StrEnum):
     """JSON for machines, text for a terminal."""
 
@@ -135,6 +142,39 @@ def _targets(text: str) -> tuple[str, ...]:
     return targets
 
 
+def _mqtt_url(text: str) -> str | None:
+    if not text.strip():
+        return None
+    if not _is_url(text, {"mqtt", "mqtts"}) or not urlsplit(text.strip()).hostname:
+        raise ValueError("it looks like mqtts://user@broker.example:8883, or mqtt:// without encryption")
+    return text.strip()
+
+
+def _mqtt_topic(text: str) -> str:
+    named = re.findall(r"\{(.*?)\}", text)
+    if not {"device", "point"} <= set(named) <= {"group", "device", "point"} or len(named) > len(set(named)):
+        raise ValueError("it has {device} and {point}, and {group} if you like: ddms/{group}/{device}/{point}")
+    if re.search(r"[+#\x00-\x1f]|^\$", text) or len(text) > 1_000:
+        raise ValueError("a topic has no + and no #, and does not begin with $")
+    return text
+
+
+def _mqtt_node(text: str) -> str:
+    if not re.fullmatch(r"[^/+#\x00-\x1f\s]{1,100}/[^/+#\x00-\x1f\s]{1,100}", text):
+        raise ValueError("it looks like group/node, without spaces, + and #")
+    return text
+
+
+def _qos(text: str) -> int:
+    if text.strip() not in {"0", "1"}:
+        raise ValueError("it is 0 or 1")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _budget(text: str) -> int:
     cost = int(text)
     if cost < 1_000:
@@ -222,6 +262,33 @@ class Settings:
         _targets,
         (),
         "Where webhooks may lead, separated by commas: networks, and names of hosts that have public addresses; none without it",
+    )
+    mqtt_url: str | None = _setting(
+        _mqtt_url,
+        None,
+        "The MQTT broker that readings are published to, mqtt://user@host:1883 or mqtts://; none without it",
+    )
+    mqtt_password: str | None = _setting(str, None, "Password for that broker")
+    mqtt_ca_file: Path | None = _setting(
+        _folder, None, "Whose certificate the broker may have, as a PEM file; else the system's"
+    )
+    mqtt_format: MqttFormat = _setting(
+        MqttFormat, MqttFormat.PLAIN, "plain (JSON, a topic a point) or sparkplug (Sparkplug B)"
+    )
+    mqtt_topic: str = _setting(
+        _mqtt_topic, "ddms/{group}/{device}/{point}", "The topic of a point, when the format is plain"
+    )
+    mqtt_groups: tuple[str, ...] = _setting(
+        _names, (), "Of which groups devices are published, separated by commas; else all"
+    )
+    mqtt_qos: int = _setting(_qos, 1, "0 or 1: how surely plain readings are delivered")
+    mqtt_retain: Switch = _setting(
+        Switch, Switch.ON, "Whether the broker keeps the newest plain reading of each point, on or off"
+    )
+    mqtt_node: str = _setting(
+        _mqtt_node,
+        "DDMS/ddms",
+        "Who this DDMS is at the broker, group/node as in Sparkplug; the node is the client's name too",
     )
     grafana_url: str | None = _setting(
         _http_url, None, "Where the API reaches Grafana, to which it brings what people ask whose rights are limited"

@@ -386,6 +386,19 @@ SELECT name, coalesce(extract(epoch FROM now() - failing_since), 0), left(last_e
             ),
         ),
     ),
+    "mqtt_failing": Kind(
+        priority=Priority.MEDIUM,
+        raised=600,
+        cleared=0,
+        measured="""
+SELECT 'mqtt', coalesce(extract(epoch FROM now() - failing_since), 0), last_error FROM mqtt WHERE seen_at > now() - interval '2 minutes'""",
+        texts=Texts(
+            title=Sentence("the MQTT broker takes nothing"),
+            cause=Sentence("The detail says what was met: the broker is away, or refuses the name, the password or the certificate."),
+            consequence=Sentence("Readings wait in the database; what is older than an hour is not published any more."),
+            action=Sentence("Mend the broker or the settings DDMS_MQTT_…, and try them by `ddms mqtt`."),
+        ),
+    ),
     # A single one is a slip that its person reads out; several are a fault that many meet.
     "errors_unexpected": Kind(
         priority=Priority.LOW,

@@ -86,6 +86,7 @@ KINDS = {
     "backup_folder_filling": "the folder of the backups fills",
     "backup_copy_failed": "a backup could not be copied",
     "webhook_failing": "a webhook takes nothing",
+    "mqtt_failing": "the MQTT broker takes nothing",
     "errors_unexpected": "DDMS itself fails again and again",
     "watch_stopped": "nobody watches the system",
     "certificate_expiring": "a certificate expires soon",

@@ -117,6 +117,15 @@ WEBHOOK_DELIVERIES = Counter(
 WEBHOOK_WAITING = Gauge(
     "ddms_webhook_waiting", "Messages that wait to be told to webhooks, counted once a minute", registry=REGISTRY
 )
+MQTT_PUBLISHED = Gauge(
+    "ddms_mqtt_published_readings", "Readings that the MQTT broker took since the first", registry=REGISTRY
+)
+MQTT_BEHIND = Gauge(
+    "ddms_mqtt_behind_seconds", "How old the newest reading is, or may be, that the MQTT broker has", registry=REGISTRY
+)
+MQTT_FAILING = Gauge(
+    "ddms_mqtt_failing_seconds", "Since when the MQTT broker takes nothing; 0: it does", registry=REGISTRY
+)
 RETENTION_DUE = Gauge(
     "ddms_retention_due_timestamp_seconds",
     "When the next announced retention run will erase something",

@@ -15,6 +15,7 @@ from api.execution.response import encode
 from api.ground.database import Database
 from api.ground.metrics import ALARMS, DATABASE_UP, DEVICES, REGISTRY, TROUBLES
 from api.ground.scheduler import Job
+from api.mqtt.standing import tell_publishing
 from ddms import VERSION
 from ddms.alarms import Priority, State
 from ddms.database import SCHEMA_VERSION, TROUBLE
@@ -173,3 +174,4 @@ class Health:
         with suppress(*TROUBLE):
             async with asyncio.timeout(ANSWER_SECONDS):
                 tell_standing(await read_standing(self._database))
+                await tell_publishing(self._database)

@@ -35,6 +35,7 @@ _COMMANDS = {
     "export": "export",
     "history": "history",
     "watch": "watch",
+    "mqtt": "mqtt",
     "read": "field",
     "probe": "commissioning",
     "scan": "commissioning",

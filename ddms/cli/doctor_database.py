@@ -16,6 +16,7 @@ from ddms.health import READ_HEALTH, storing
 CLOCK_WARN_SECONDS, CLOCK_BAD_SECONDS = 2.0, 30.0
 MOST_NAMED = 10
 LOST_RECENTLY = 86_400.0
+MQTT_SILENT_SECONDS = 120.0
 
 READ_COLLECTORS = """-- ddms:doctor_collectors
 SELECT name, version, extract(epoch FROM now() - started_at)::float8 AS runs, extract(epoch FROM now() - seen_at)::float8 AS silent,
@@ -33,6 +34,11 @@ READ_DEVICES = """-- ddms:doctor_devices
 SELECT d.device AS name, d.endpoint, d.state, extract(epoch FROM now() - coalesce(d.first_failure, d.since))::float8 AS lasts,
        d.last_error, p.overrun_since IS NOT NULL AS overrun, extract(epoch FROM now() - p.overrun_since)::float8 AS overrun_lasts
   FROM grafana.devices d LEFT JOIN grafana.polling p USING (device_id) WHERE d.state <> 'disabled' ORDER BY d.endpoint, d.device
+"""
+READ_MQTT = """-- ddms:doctor_mqtt
+SELECT extract(epoch FROM now() - seen_at)::float8 AS seen, extract(epoch FROM now() - failing_since)::float8 AS failing, last_error, published,
+       extract(epoch FROM now() - published_at)::float8 AS behind, lost_from, lost_until
+  FROM mqtt
 """
 READ_CLOCK = "-- ddms:doctor_clock\nSELECT extract(epoch FROM clock_timestamp())::float8"
 
@@ -54,10 +60,17 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         unpolled = [row["endpoint"] for row in await connection.fetch(READ_UNPOLLED)]
         devices = await connection.fetch(READ_DEVICES)
         health = await connection.fetchrow(READ_HEALTH)
+        mqtt = await connection.fetchrow(READ_MQTT)
     except asyncpg.PostgresError as error:
         yield Finding("database", Verdict.BAD, f"a question was refused: {error}", "look into the database's log")
         return
-    for finding in (*_collectors(collectors, unpolled), *_devices(devices), *_overrun(devices), *_readings(health)):
+    for finding in (
+        *_collectors(collectors, unpolled),
+        *_devices(devices),
+        *_overrun(devices),
+        *_readings(health),
+        *_mqtt(mqtt),
+    ):
         yield finding
 
 
@@ -68,6 +81,26 @@ async def _clock(connection: Connection) -> Finding:
     )
     text = f"this machine's and the database's differ by {abs(off):.1f} s"
     return Finding("clock", state, text, "" if state is Verdict.OK else "let both follow one time server (chrony, NTP)")
+
+
+def _mqtt(row: Any) -> Iterator[Finding]:
+    """Say how publishing goes, where anything ever was."""
+    if row is None or row["seen"] is None:
+        return
+    lost = (f"readings from {row['lost_from']} to {row['lost_until']} were not published",) if row["lost_from"] else ()
+    if row["seen"] > MQTT_SILENT_SECONDS:
+        text = f"nothing is published to the MQTT broker, for {ago(row['seen'])}"
+        yield Finding(
+            "mqtt", Verdict.WARN, text, "right if DDMS_MQTT_URL was removed; else look into the API's log", lost
+        )
+    elif row["failing"] is not None:
+        text = f"{row['last_error']}, for {ago(row['failing'])}"
+        yield Finding(
+            "mqtt", Verdict.BAD, text, "mend the broker or the settings DDMS_MQTT_…; `ddms mqtt` tries them", lost
+        )
+    else:
+        text = f"the broker took {row['published']:,} readings, the newest {ago(row['behind'] or 0.0)} ago"
+        yield Finding("mqtt", Verdict.WARN if lost else Verdict.OK, text, details=lost)
 
 
 def _collectors(rows: list[Any], unpolled: list[str]) -> Iterator[Finding]:

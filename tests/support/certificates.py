@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(file: Path, days: float, name: str = "plant.example") -> None:
+def write_certificate(file: Path, days: float, name: str = "plant.example", address: str = "") -> None:
     """Write a certificate that signs itself and expires in so many days, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -23,8 +23,10 @@ def write_certificate(file: Path, days: float, name: str = "plant.example") -> N
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=400))
         .not_valid_after(now + timedelta(days=days))
-        .sign(key, hashes.SHA256())
     )
+    if address:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+    made = made.sign(key, hashes.SHA256())
     pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*pem))
 

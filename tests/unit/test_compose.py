@@ -232,6 +232,16 @@ def test_the_api_has_a_way_out_only_where_it_is_asked_for():
     assert "outside" in yaml.safe_load((ROOT / "compose.yaml").read_text())["networks"]
 
 
+def test_the_api_publishes_only_with_a_file_of_its_own():
+    added = yaml.safe_load((ROOT / "deploy/mqtt.yaml").read_text())
+    settings = added["services"]["api"]["environment"]
+    assert {name.removesuffix("_FILE").removeprefix(PREFIX).lower() for name in settings} <= set(
+        Settings.__dataclass_fields__
+    )
+    assert added["secrets"].keys() == {"mqtt_password"} == set(added["services"]["api"]["secrets"])
+    assert not any("MQTT" in variable for _, variable in ENTRIES)
+
+
 def test_nginx_writes_what_is_counted_where_that_is_read():
     (mounted,) = SERVICES["edge"]["volumes"]
     assert f"{mounted}:ro" in SERVICES["nginx"]["volumes"]

@@ -1,0 +1,1 @@
+"""MQTT: readings that are published to a broker, plainly or as Sparkplug B."""

@@ -1,0 +1,238 @@
+"""A connection to a broker: MQTT 3.1.1 as far as a publisher needs it.
+
+Whole batches are written at once, and what was published counts as taken when the broker said so: it acknowledges what has
+QoS 1, and answers a ping, before which it has read all that has QoS 0.
+https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from ddms.errors import Code, DdmsError, Sentence
+from ddms.settings import Settings
+
+KEEP_ALIVE, PATIENCE = 30, 15.0
+"""Seconds until the broker gives a silent client up, and until we give up a broker that does not answer."""
+MOST_IN_FLIGHT = 1_000
+"""Messages of QoS 1 that are not acknowledged yet."""
+LONGEST_TOPIC, LONGEST_ANSWER = 65_535, 1_000_000
+
+CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 0x20, 0x30, 0x40, 0x82, 0x90, 0xC0, 0xD0
+DISCONNECT = b"\xe0\x00"
+REFUSALS = {
+    1: "it does not speak MQTT 3.1.1",
+    2: "it refuses the client's name; set DDMS_MQTT_NODE",
+    3: "it is not ready",
+    4: "user or password is wrong: check DDMS_MQTT_URL and DDMS_MQTT_PASSWORD",
+    5: "the user may not connect: check DDMS_MQTT_URL, DDMS_MQTT_PASSWORD and the broker's rights",
+}
+
+
+class Message(NamedTuple):
+    """What is published; one that is retained is given to whoever subscribes later."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+def _length(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def _text(text: str | bytes) -> bytes:
+    raw = text.encode() if isinstance(text, str) else text
+    return len(raw).to_bytes(2, "big") + raw
+
+
+def packet(kind: int, *parts: bytes) -> bytes:
+    """Return a packet: its first byte, how long it is, and its parts."""
+    body = b"".join(parts)
+    return bytes([kind]) + _length(len(body)) + body
+
+
+def _connect(client: str, user: str | None, password: str | None, will: Message | None) -> bytes:
+    flags = (
+        0x02
+        | (0 if will is None else 0x04 | will.qos << 3 | will.retain << 5)
+        | (user is not None) << 7
+        | (password is not None) << 6
+    )
+    head = _text("MQTT") + bytes([4, flags]) + KEEP_ALIVE.to_bytes(2, "big")
+    login = [_text(each) for each in (user, password) if each is not None]
+    last = [] if will is None else [_text(will.topic), _text(will.payload)]
+    return packet(0x10, head, _text(client), *last, *login)
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.mqtt_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        sentence = f"DDMS_MQTT_CA_FILE: {settings.mqtt_ca_file} holds no certificates that can be read ({error})"
+        raise DdmsError(Code.SETTINGS, sentence, field="DDMS_MQTT_CA_FILE") from error
+
+
+class Broker:
+    """An open connection. Whatever goes wrong ends it, and is an `OSError` for whoever uses it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._number = 0
+        self._unacknowledged: set[int] = set()
+        self._pings = 0
+        self._moved = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
+
+    @classmethod
+    async def connect(cls, settings: Settings, client: str, will: Message | None) -> "Broker":
+        """Connect to the broker of the settings, which publishes the will when we are gone without a word."""
+        assert settings.mqtt_url  # noqa: S101 - without it nothing is published
+        url = urlsplit(settings.mqtt_url)
+        safe = url.scheme == "mqtts"
+        user = None if url.username is None else unquote(url.username)
+        given = settings.mqtt_password or (None if url.password is None else unquote(url.password))
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection(
+                url.hostname, url.port or (8883 if safe else 1883), ssl=_trust(settings) if safe else None
+            )
+            broker = cls(reader, writer)
+            try:
+                writer.write(_connect(client, user, given if user is not None else None, will))
+                await broker._welcome()
+            except BaseException:
+                writer.transport.abort()
+                raise
+        broker._reading = asyncio.create_task(broker._read())
+        return broker
+
+    async def _welcome(self) -> None:
+        kind, body = await self._packet()
+        if kind != CONNACK or len(body) != 2:
+            raise ConnectionError("it does not answer as a broker does")
+        if body[1]:
+            raise ConnectionError(REFUSALS.get(body[1], f"it refuses us ({body[1]})"))
+
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Publish messages in their order; return when the broker has them all."""
+        parts: list[bytes] = []
+        for message in messages:
+            parts.append(self._publication(message))
+            if len(self._unacknowledged) >= MOST_IN_FLIGHT or len(parts) >= 10 * MOST_IN_FLIGHT:
+                await self._taken(parts)
+                parts = []
+        if parts:
+            await self._taken(parts)
+
+    def _publication(self, message: Message) -> bytes:
+        head = message.topic.encode()
+        head = len(head).to_bytes(2, "big") + head
+        if message.qos:
+            self._number = self._number % 0xFFFF + 1
+            self._unacknowledged.add(self._number)
+            head += self._number.to_bytes(2, "big")
+        kind = bytes([PUBLISH | message.qos << 1 | message.retain])
+        return kind + _length(len(head) + len(message.payload)) + head + message.payload
+
+    async def _taken(self, parts: list[bytes]) -> None:
+        self._writer.write(b"".join(parts) + bytes([PINGREQ, 0]))
+        self._pings += 1
+        await self._until(lambda: not self._unacknowledged and not self._pings)
+
+    async def ping(self) -> None:
+        """Ask whether the broker is there; it gives up who says nothing for long."""
+        await self._taken([])
+
+    async def subscribe(self, topic: str) -> None:
+        """Ask for the messages of a topic, for `on_message`."""
+        self._number = self._number % 0xFFFF + 1
+        self._unacknowledged.add(self._number)
+        self._writer.write(packet(SUBSCRIBE, self._number.to_bytes(2, "big"), _text(topic), b"\x01"))
+        await self._until(lambda: not self._unacknowledged)
+
+    async def _until(self, true: Callable[[], bool]) -> None:
+        """Wait for the broker; one that says nothing at all for `PATIENCE` is given up, one that is slow is not."""
+        while not true():
+            self.check()
+            self._moved.clear()
+            async with asyncio.timeout(PATIENCE):
+                await self._moved.wait()
+
+    def check(self) -> None:
+        """Raise what ended the connection, if something did."""
+        if self._reading and self._reading.done():
+            failed = None if self._reading.cancelled() else self._reading.exception()
+            raise failed or ConnectionError("the broker closed the connection")
+
+    async def _packet(self) -> tuple[int, bytes]:
+        kind = (await self._reader.readexactly(1))[0]
+        length, shift, more = 0, 0, True
+        while more:
+            byte = (await self._reader.readexactly(1))[0]
+            length |= (byte & 0x7F) << shift
+            shift, more = shift + 7, byte > 0x7F and shift < 21
+        if length > LONGEST_ANSWER:
+            raise ConnectionError("it sends more than is asked of it")
+        return kind, await self._reader.readexactly(length)
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                kind, body = await self._packet()
+                self._moved.set()
+                if kind in {PUBACK, SUBACK}:
+                    self._unacknowledged.discard(int.from_bytes(body[:2], "big"))
+                elif kind == PINGRESP:
+                    self._pings -= 1
+                elif kind & 0xF0 == PUBLISH:
+                    self._take(kind, body)
+        except asyncio.IncompleteReadError as error:
+            raise ConnectionError("the broker closed the connection") from error
+        finally:
+            self._moved.set()
+
+    def _take(self, kind: int, body: bytes) -> None:
+        end = 2 + int.from_bytes(body[:2], "big")
+        topic, payload = body[2:end].decode("utf-8", "replace"), body[end:]
+        if kind & 0x06:  # what is asked for with QoS 1 is acknowledged
+            self._writer.write(packet(PUBACK, payload[:2]))
+            payload = payload[2:]
+        self.on_message(topic, payload)
+
+    async def close(self, last: Iterable[Message] = ()) -> None:
+        """Publish last words, if the connection still is, and end it: the will is not published then."""
+        with suppress(OSError):
+            async with asyncio.timeout(2):
+                self.check()
+                await self.publish(last)
+                self._writer.write(DISCONNECT)
+                await self._writer.drain()
+        await self.abort()
+
+    async def abort(self) -> None:
+        """End the connection without a word."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        with suppress(OSError):
+            self._writer.close()
+            async with asyncio.timeout(1):
+                await self._writer.wait_closed()
+
+
+def explain(settings: Settings, error: BaseException) -> Sentence:
+    """Return what is wrong with the broker, in a sentence that says where it is looked for."""
+    assert settings.mqtt_url  # noqa: S101 - it was asked for
+    url = urlsplit(settings.mqtt_url)
+    where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+    why = str(error) or ("it does not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+    return Sentence("the MQTT broker {} cannot be told anything: {}", where, why)
