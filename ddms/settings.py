@@ -6,6 +6,7 @@ Every setting is a variable `DDMS_<NAME>`; `DDMS_<NAME>_FILE` names a file that 
 import os
 import re
 import socket
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -150,6 +151,13 @@ def _mqtt_url(text: str) -> str | None:
     return text.strip()
 
 
+def _authorities(text: str) -> str | None:
+    try:
+        return ssl.create_default_context(cadata=text) and text if text.strip() else None
+    except ssl.SSLError as error:
+        raise ValueError("it holds certificates as PEM, -----BEGIN CERTIFICATE----- and so on") from error
+
+
 def _mqtt_topic(text: str) -> str:
     named = re.findall(r"\{(.*?)\}", text)
     if not {"device", "point"} <= set(named) <= {"group", "device", "point"} or len(named) > len(set(named)):
@@ -269,8 +277,10 @@ class Settings:
         "The MQTT broker that readings are published to, mqtt://user@host:1883 or mqtts://; none without it",
     )
     mqtt_password: str | None = _setting(str, None, "Password for that broker")
-    mqtt_ca_file: Path | None = _setting(
-        _folder, None, "Whose certificate the broker may have, as a PEM file; else the system's"
+    mqtt_ca: str | None = _setting(
+        _authorities,
+        None,
+        "Whose certificate the broker may have, as PEM, better as a file; else the system's authorities",
     )
     mqtt_format: MqttFormat = _setting(
         MqttFormat, MqttFormat.PLAIN, "plain (JSON, a topic a point) or sparkplug (Sparkplug B)"

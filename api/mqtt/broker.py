@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ddms.errors import Code, DdmsError, Sentence
+from ddms.errors import Sentence
 from ddms.settings import Settings
 
 KEEP_ALIVE, PATIENCE = 30, 15.0
@@ -73,14 +73,6 @@ def _connect(client: str, user: str | None, password: str | None, will: Message 
     return packet(0x10, head, _text(client), *last, *login)
 
 
-def _trust(settings: Settings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.mqtt_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        sentence = f"DDMS_MQTT_CA_FILE: {settings.mqtt_ca_file} holds no certificates that can be read ({error})"
-        raise DdmsError(Code.SETTINGS, sentence, field="DDMS_MQTT_CA_FILE") from error
-
-
 class Broker:
     """An open connection. Whatever goes wrong ends it, and is an `OSError` for whoever uses it."""
 
@@ -103,7 +95,9 @@ class Broker:
         given = settings.mqtt_password or (None if url.password is None else unquote(url.password))
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(
-                url.hostname, url.port or (8883 if safe else 1883), ssl=_trust(settings) if safe else None
+                url.hostname,
+                url.port or (8883 if safe else 1883),
+                ssl=ssl.create_default_context(cadata=settings.mqtt_ca) if safe else None,
             )
             broker = cls(reader, writer)
             try:

@@ -162,10 +162,10 @@ async def test_a_password_and_a_certificate_of_an_own_authority_are_used_and_a_w
     write_certificate(certificate, 30, "127.0.0.1", "127.0.0.1")
     await add(api, groups=["Hall 1"])
     async with broker_of(tmp_path, password="kept: well+%", certificate=certificate) as broker:
-        known = replace(settings, mqtt_url=broker.url, mqtt_password=broker.password, mqtt_ca_file=certificate)
+        known = replace(settings, mqtt_url=broker.url, mqtt_password=broker.password, mqtt_ca=certificate.read_text())
         for wrong, told in (
             (replace(known, mqtt_password="guessed"), "check DDMS_MQTT_URL, DDMS_MQTT_PASSWORD"),
-            (replace(known, mqtt_ca_file=None), "CERTIFICATE_VERIFY_FAILED"),
+            (replace(known, mqtt_ca=None), "CERTIFICATE_VERIFY_FAILED"),
         ):
             await owner.execute("UPDATE mqtt SET failing_since = NULL, last_error = NULL")
             async with publishing(wrong):
