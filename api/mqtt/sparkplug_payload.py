@@ -111,7 +111,7 @@ def fields(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
             if kind == _BYTES:
                 size, at = _read(raw, at)
             if not 0 <= size <= len(raw) - at:
-                raise ValueError("it is no payload")
+                raise ValueError(raw)
             value, at = raw[at : at + size], at + size
         yield tag >> 3, value
 
@@ -122,4 +122,4 @@ def _read(raw: bytes, at: int) -> tuple[int, int]:
         number |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             return number, at + place + 1
-    raise ValueError("it is no payload")
+    raise ValueError(raw)
