@@ -13,7 +13,7 @@ import orjson
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0059"
+SCHEMA_VERSION = "0060"
 """The migration that this program was written for: the newest in migrations/versions."""
 
 EMPTY = "the database is empty: run `ddms migrate` first"

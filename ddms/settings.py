@@ -152,10 +152,13 @@ def _mqtt_url(text: str) -> str | None:
 
 
 def _authorities(text: str) -> str | None:
+    if not text.strip():
+        return None
     try:
-        return ssl.create_default_context(cadata=text) and text if text.strip() else None
+        ssl.create_default_context(cadata=text)
     except ssl.SSLError as error:
         raise ValueError("it holds certificates as PEM, -----BEGIN CERTIFICATE----- and so on") from error
+    return text
 
 
 def _mqtt_topic(text: str) -> str:

@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0059"
-down_revision = "0058"
+revision = "0060"
+down_revision = "0059"
 
 
 def upgrade() -> None:
-    run_file("0059_mqtt")
+    run_file("0060_mqtt")
