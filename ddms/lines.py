@@ -15,7 +15,7 @@ from ddms.registers import ByteOrder, DataType, Register, RegisterTable, as_read
 READ_LINES = """-- ddms:read_lines
 SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.stop_bits, c.timeout_ms, c.connect_pause_ms,
        c.request_pause_ms, c.max_in_flight, c.close_after_cycle,
-       d.id AS device_id, d.name AS device, d.unit_id, d.max_words, d.max_bits, d.max_gap,
+       d.id AS device_id, d.name AS device, d.unit_id, d.answer_timeout_ms, d.max_words, d.max_bits, d.max_gap,
        p.id, p.key, p.register_table, p.address, p.data_type, p.bit, p.length, p.byte_order, p.scale, p.value_offset,
        p.interval_s, p.deadband, p.heartbeat_s, p.valid_min, p.valid_max, p.sentinels, p.expression, p.scale_by,
        CASE WHEN p.expression <> '' OR p.scale_by <> '' THEN
@@ -32,13 +32,14 @@ SELECT c.id AS connection_id, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """A device as the collector sees it: a unit id and its points."""
+    """A device as the collector sees it: a unit id and its points. `timeout` in seconds, None for that of its line."""
 
     device_id: int
     name: str
     unit_id: int
     limits: RequestLimits
     points: tuple[PolledPoint, ...]
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,6 +135,7 @@ def _unit(rows: Iterable[Any]) -> Unit:
         unit_id=first["unit_id"],
         limits=RequestLimits(max_words=first["max_words"], max_bits=first["max_bits"], max_gap=first["max_gap"]),
         points=tuple(point(row) for row in rows),
+        timeout=first["answer_timeout_ms"] and first["answer_timeout_ms"] / 1000,
     )
 
 

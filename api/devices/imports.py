@@ -137,6 +137,8 @@ def _step(entry: Entry, before: Stored | None, *, prune: bool) -> Step:
         for point in wanted.points:
             added += _point_differences(wanted.name, None, point)
         return Step(entry=entry, before=None, after=wanted, changes=added)
+    if wanted.answer_timeout_ms is None:
+        wanted = replace(wanted, answer_timeout_ms=before.device.answer_timeout_ms)
     if wanted.trend_point is None:
         wanted = replace(wanted, trend_point=before.device.trend_point)
     if wanted.retention_days is None:

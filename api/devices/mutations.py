@@ -58,6 +58,10 @@ class DeviceChanges:
         description="Key of the point that stands for the device in lists; null: the one with the most important limit, else the first number with a "
         "unit that is no counter's.",
     )
+    answer_timeout_ms: int | None = field(
+        default=strawberry.UNSET,
+        description="How long an answer of it is waited for, 50 to 30,000 ms; null: as long as its connection says.",
+    )
     groups: list[str] | None = field(
         default=strawberry.UNSET,
         description="Names of the groups that it shall be in; one that is not there yet is made.",
@@ -131,7 +135,7 @@ class DeviceMutations:
                 info.context.actor,
                 number,
                 version=version,
-                changes=given(changes, {"profile", "trend_point"}),
+                changes=given(changes, {"profile", "trend_point", "answer_timeout_ms"}),
                 remove_points=remove_points,
             )
         return DevicePayload(device=await by_number(info.context.database, number), notices=noticed)

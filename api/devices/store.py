@@ -35,13 +35,13 @@ INSERT INTO connections (endpoint, data_bits) SELECT $1, usual_data_bits($1) WHE
 ON CONFLICT (endpoint) DO NOTHING
 """
 INSERT_DEVICE = """-- ddms:insert_device
-INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id, trend_point)
-SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)), $11 FROM connections c WHERE c.endpoint = $3
+INSERT INTO devices (name, description, connection_id, unit_id, enabled, max_words, max_bits, max_gap, retention_days, profile_id, trend_point, answer_timeout_ms)
+SELECT $1, $2, c.id, $4, $5, $6, $7, $8, coalesce($9, (SELECT retention_days FROM configuration)), (SELECT id FROM profiles WHERE lower(name) = lower($10)), $11, $12 FROM connections c WHERE c.endpoint = $3
 RETURNING id
 """
 UPDATE_DEVICE = """-- ddms:update_device
 UPDATE devices SET name = $2, description = $3, connection_id = (SELECT id FROM connections WHERE endpoint = $4),
-       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)), trend_point = $12,
+       unit_id = $5, enabled = $6, max_words = $7, max_bits = $8, max_gap = $9, retention_days = coalesce($10, retention_days), profile_id = (SELECT id FROM profiles WHERE lower(name) = lower($11)), trend_point = $12, answer_timeout_ms = $13,
        version = version + 1, updated_at = now()
  WHERE id = $1
 """
@@ -101,6 +101,10 @@ class DeviceInput:
         description="Key of the point that stands for the device in lists, with its value and its trend; left out, it is the one with the most "
         "important limit, else the first number with a unit that is no counter's.",
     )
+    answer_timeout_ms: int | None = field(
+        default=None,
+        description="How long an answer of it is waited for, 50 to 30,000 ms; left out, as long as its connection says.",
+    )
     groups: list[str] | None = field(
         default=None,
         description="Names of the groups that it shall be in; one that is not there yet is made. Left out, it stays in those it is in.",
@@ -123,7 +127,7 @@ class DeviceInput:
             yield "endpoint", error.message
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if not (low <= value <= high if value is not None else name == "retention_days"):
+            if not (low <= value <= high if value is not None else name in _LEFT_OUT):
                 yield name, Sentence("it must be from {} to {}", low, high)
         self.trend_point = (self.trend_point or "").strip() or None
         of_points = [*problems_of_points(self.points)]
@@ -157,7 +161,9 @@ RANGES = {
     "max_bits": (1, 2000),
     "max_gap": (0, 124),
     "retention_days": (1, 3650),
+    "answer_timeout_ms": (50, 30_000),
 }
+_LEFT_OUT = frozenset({"retention_days", "answer_timeout_ms"})
 OWN_FIELDS = tuple(f.name for f in fields(DeviceInput) if f.name != "points")
 _STORED = (
     "name",
@@ -171,6 +177,7 @@ _STORED = (
     "retention_days",
     "profile",
     "trend_point",
+    "answer_timeout_ms",
 )
 
 

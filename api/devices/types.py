@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _DEVICE = """
 SELECT d.id, d.name, lower(d.name) AS by_name, coalesce(s.last_seen, '-infinity') AS by_last_seen, d.description, c.endpoint, d.unit_id, d.enabled, d.max_words, d.max_bits, d.max_gap,
-       d.retention_days, f.name AS profile, d.trend_point,
+       d.retention_days, f.name AS profile, d.trend_point, d.answer_timeout_ms,
        array(SELECT g.name FROM groups g JOIN device_groups m ON m.group_id = g.id WHERE m.device_id = d.id ORDER BY lower(g.name)) AS groups,
        d.version, d.created_at, d.updated_at, d.deleted_at,
        CASE WHEN d.enabled THEN coalesce(s.state, 'unknown') ELSE 'disabled' END AS state,
@@ -99,6 +99,7 @@ class DeviceStatus:
 _STATUS = ("name", "since", "last_seen", "failures", "first_failure", "last_error")
 _OWN = (
     "name", "description", "endpoint", "unit_id", "enabled", "max_words", "max_bits", "max_gap", "retention_days", "profile", "trend_point",
+    "answer_timeout_ms",
     "version", "created_at", "updated_at", "deleted_at",
 )  # fmt: skip
 
@@ -151,6 +152,9 @@ class Device:
     trend_point: str | None = field(
         description="Key of the point that stands for it in lists; null, or one that it has not: the one with the most important limit, "
         "else the first number with a unit that is no counter's."
+    )
+    answer_timeout_ms: int | None = field(
+        description="How long an answer of it is waited for, in milliseconds; null: as long as its connection says."
     )
     version: int = field(description="Grows with each change; updateDevice asks for it.")
     created_at: datetime = field(description="When it was added.")

@@ -15,7 +15,7 @@ from ddms import lines
 from ddms.errors import Code, DdmsError, Sentence
 
 READ_TESTED_DEVICE = """-- ddms:read_tested_device
-SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, c.timeout_ms
+SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, coalesce(d.answer_timeout_ms, c.timeout_ms) AS timeout_ms
   FROM devices d JOIN connections c ON c.id = d.connection_id WHERE d.id = $1 AND d.deleted_at IS NULL
 """
 READ_TESTED_POINTS = (

@@ -52,7 +52,7 @@ class PointChanges:
         description="The value, in its unit, at which a counter begins at 0 again; null: as its data type says.",
     )
     interval_seconds: int | None = field(
-        default=strawberry.UNSET, description="How often it is read, 1 to 3600 seconds."
+        default=strawberry.UNSET, description="How often it is read, 1 to 86,400 seconds (a day)."
     )
     deadband: float | None = field(
         default=strawberry.UNSET,

@@ -204,7 +204,7 @@ class PointInput:
         description="Of a counter: the value, in its unit, at which it begins at 0 again, `1000000` of a meter with six digits. "
         "Left out, an integer begins again when its bits are full, a float never.",
     )
-    interval_seconds: int = field(default=10, description="How often it is read, 1 to 3600 seconds.")
+    interval_seconds: int = field(default=10, description="How often it is read, 1 to 86,400 seconds (a day).")
     deadband: float = field(
         default=0.0,
         description="A change smaller than this, in its unit, is not stored before the heartbeat; 0 stores all.",
@@ -435,7 +435,7 @@ _NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {
     kind for kind in DataType if kind.is_text or kind.is_time
 }
 _RANGES: dict[str, tuple[float, float]] = {
-    "interval_seconds": (1, 3600),
+    "interval_seconds": (1, 86_400),
     "heartbeat_seconds": (1, 86400),
     "deadband": (0, _LARGEST),
     "scale": (-_LARGEST, _LARGEST),

@@ -146,8 +146,8 @@ class _Desk:
             endpoint = Endpoint.parse(parameters["endpoint"])
             row = await self._row(READ_LINE_SETTINGS, str(endpoint))
             settings = line_settings(row) if row else LineSettings.to(endpoint)
-            # A scan waits for each answer for a moment only: a connection needs its time.
-            timeout = max(parameters["timeout_ms"] / 1000, settings.timeout if kind == "scan" else 0)
+            # A scan waits for each answer for a moment only, as a device may that is known: a connection needs its time.
+            timeout = max(parameters["timeout_ms"] / 1000, settings.timeout if kind == "scan" or row else 0)
             route = Route(replace(settings, timeout=timeout), self._task_of)
             try:
                 if kind == "scan":  # to which silence is an answer

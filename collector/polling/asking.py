@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 
 from collector.line.tcp import ReadError, Run
 from collector.polling.clock import Clock
@@ -59,17 +60,17 @@ class Asking:
         for poll in polls:
             poll.begin(now)
         requests = [request for poll in polls for request in poll.active]
-        run = Run(requests, self._take)
-        timeout = self.shared.settings.timeout
         missing: PollState | None = None
-        while run.request is not None and missing is None:
-            try:
-                await self.shared.follow(run, timeout)
-            except ReadError as error:
-                reason = await self._bear(run.request, error.reason, timeout)
-                if reason in UNIT_FAILURES:
-                    missing = _stopped(requests, run.request, reason)
-                run.skip()
+        for timeout, group in groupby(requests, lambda request: self._timeout(request.poll.unit)):
+            run = Run(group, self._take)
+            while run.request is not None and missing is None:
+                try:
+                    await self.shared.follow(run, timeout)
+                except ReadError as error:
+                    reason = await self._bear(run.request, error.reason, timeout)
+                    if reason in UNIT_FAILURES:
+                        missing = _stopped(requests, run.request, reason)
+                    run.skip()
         for number, poll in enumerate(polls, 1):
             if poll is missing:
                 return [*polls[number:], poll]
@@ -134,8 +135,11 @@ class Asking:
         poll.has_misses = any(request.misses for request in poll.active)
         self._finish(poll)
 
+    def _timeout(self, unit: UnitState) -> float:
+        return unit.config.timeout or self.shared.settings.timeout
+
     def _time_left(self, request: BlockRequest) -> float:
-        timeout = self.shared.settings.timeout
+        timeout = self._timeout(request.poll.unit)
         if not (request.misses or request.poll.unit.failures) or self._schedule.next_due is None:
             return timeout
         return min(timeout, max(LEAST_TIMEOUT, self._schedule.next_due - time.monotonic()))
@@ -197,7 +201,7 @@ class Asking:
                 return
             unit = min(living, key=lambda unit: unit.failures)
             request = unit.most_trusted()
-            if await self._read(request, min(self.shared.settings.timeout, quiet)) not in UNIT_FAILURES:
+            if await self._read(request, min(self._timeout(unit), quiet)) not in UNIT_FAILURES:
                 request.misses = 0
                 self._answered(request.poll)
 
@@ -211,11 +215,11 @@ class Asking:
 
     def _enough(self, unit: UnitState) -> float:
         usual = unit.statistics.answer_seconds / max(1, unit.statistics.answers)
-        return min(self.shared.settings.timeout, max(LEAST_TIMEOUT, USUAL_ANSWERS * usual))
+        return min(self._timeout(unit), max(LEAST_TIMEOUT, USUAL_ANSWERS * usual))
 
     async def _seek(self, request: BlockRequest, quiet: float) -> bool:
         """Ask for a part; return whether something was learned, which is not the case when the unit is silent as a whole."""
-        poll, timeout = request.poll, min(self.shared.settings.timeout, quiet)
+        poll, timeout = request.poll, min(self._timeout(request.poll.unit), quiet)
         if request in poll.silent:
             if await self._reads_whole(request, timeout):
                 poll.answered(request, refused=False)
@@ -243,10 +247,9 @@ class Asking:
 
     async def retry(self, units: Sequence[UnitState]) -> None:
         """Try demoted units again, in the time until the next poll is due."""
-        timeout = self.shared.settings.timeout
         living = any(not unit.demoted for unit in units)
         for unit in [unit for unit in units if unit.demoted]:
-            now = time.monotonic()
+            now, timeout = time.monotonic(), self._timeout(unit)
             if unit.retry_at > now or self._is_hurried():
                 continue
             quiet = (self._schedule.next_due or now + 1) - now

@@ -21,7 +21,7 @@ from ddms.registers import MODBUS_TABLES, ByteOrder, DataType, Register, Registe
 from ddms.settings import Settings
 
 FIND_DEVICE = """-- ddms:find_read_device
-SELECT d.id, d.name, d.unit_id, d.max_words, d.max_bits, d.max_gap, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.stop_bits,
+SELECT d.id, d.name, d.unit_id, d.answer_timeout_ms, d.max_words, d.max_bits, d.max_gap, c.endpoint, c.baud_rate, c.data_bits, c.parity, c.stop_bits,
        c.timeout_ms, c.connect_pause_ms, c.request_pause_ms, c.max_in_flight, c.close_after_cycle
   FROM devices d JOIN connections c ON c.id = d.connection_id
  WHERE lower(d.name) = lower($1) AND d.deleted_at IS NULL
@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     unit_id: int
     points: list[PolledPoint]
     limits: RequestLimits
+    timeout: float | None = None
 
 
 @click.command
@@ -87,10 +88,11 @@ def read(
     if endpoint and unit_id is None:
         asked = asked._replace(unit_id=1)
     line = reach.given_form(asked.line, form)
-    line = replace(line, timeout=timeout or line.timeout)
+    wait = timeout or asked.timeout or line.timeout
+    line = replace(line, timeout=max(wait, line.timeout if timeout is None else 0))
     parameters = {
         "unit_id": asked.unit_id,
-        "timeout_ms": line.timeout * 1000,
+        "timeout_ms": wait * 1000,
         "points": [lines.row_of(point) for point in asked.points],
     }
     answer = reach.ask(line, "test_connection", parameters | asdict(asked.limits), form)
@@ -150,7 +152,8 @@ async def _stored(settings: Settings, name: str, chosen: tuple[str, ...]) -> Ask
     elif not points:
         raise DdmsError(Code.NOT_FOUND, f"{row['name']!r} has no points: give --point, such as holding:0:uint16")
     limits = RequestLimits(max_words=row["max_words"], max_bits=row["max_bits"], max_gap=row["max_gap"])
-    return Asked(lines.line_settings(row), row["unit_id"], points, limits)
+    own = row["answer_timeout_ms"] and row["answer_timeout_ms"] / 1000
+    return Asked(lines.line_settings(row), row["unit_id"], points, limits, own)
 
 
 def _chosen(points: list[PolledPoint], number: int, text: str) -> PolledPoint:

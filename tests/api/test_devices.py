@@ -51,6 +51,18 @@ async def test_the_point_that_stands_for_a_device_is_a_number_of_its_own(api: Ap
     assert (await api.ask(ask, id=device["id"], version=1, key=None))["device"] == {"trendPoint": None}
 
 
+async def test_a_device_may_wait_longer_than_its_connection_and_ask_once_a_day(api: Api, owner: asyncpg.Connection):
+    ask = "mutation ($id: ID!, $version: Int!, $ms: Int) { updateDevice(id: $id, version: $version, changes: {answerTimeoutMs: $ms}) { errors { field message } device { answerTimeoutMs } } }"
+    device = await add(api, "Meter", answerTimeoutMs=4000)
+    refused = (await api.ask(ask, id=device["id"], version=1, ms=40))["errors"]
+    assert refused == [{"field": "answerTimeoutMs", "message": "it must be from 50 to 30000"}]
+    assert (await api.ask(ask, id=device["id"], version=1, ms=250))["device"] == {"answerTimeoutMs": 250}
+    assert (await api.ask(ask, id=device["id"], version=2, ms=None))["device"] == {"answerTimeoutMs": None}
+    await owner.execute("UPDATE points SET interval_s = 86400")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await owner.execute("UPDATE points SET interval_s = 86401")
+
+
 async def test_two_devices_at_one_endpoint_share_its_connection(api: Api, owner: asyncpg.Connection):
     await add(api, "A", endpoint="tcp://10.0.0.1:502", unitId=1)
     await add(api, "B", endpoint="tcp://10.0.0.1", unitId=2)

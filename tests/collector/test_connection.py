@@ -3,10 +3,12 @@
 import asyncio
 import struct
 
+from ddms.endpoints import Transport
 from ddms.quality import Reason
 from tests.support.devices import HANG_UP, answer, exception, foreign_server, scripted, words
 from tests.support.polled import configuration, point, polling, unit, until
 from tests.support.ports import free_port
+from tests.support.transports import datagrams
 
 
 async def test_a_foreign_device_is_polled_at_its_interval():
@@ -38,6 +40,26 @@ async def test_a_silent_unit_is_demoted_and_its_neighbours_keep_their_interval()
         assert {quality for _, quality in notebook.values(2)} == {Reason.TIMEOUT}
         assert notebook.state_of(2).last_error == Reason.TIMEOUT.explanation
         assert task.statistics.demotions == 1
+
+
+async def test_a_device_may_have_a_time_out_of_its_own():
+    """Unit 2 takes longer than its line waits, and may; unit 3 takes as long, and may not."""
+
+    def behave(data: bytes) -> list[bytes]:
+        unit_id, reply = data[6], data[:4] + struct.pack(">HBBBH", 5, data[6], 3, 2, 7)
+        if unit_id == 1:
+            return [reply]
+        asyncio.get_running_loop().call_later(0.5, peer.transport.sendto, reply, peer.peers[-1])
+        return []
+
+    async with datagrams(behave) as peer:
+        units = [
+            unit(n, point(n, 0, interval_s=2), timeout=timeout) for n, timeout in ((1, None), (2, 30.0), (3, None))
+        ]
+        async with polling(configuration(peer.port, *units, transport=Transport.UDP, timeout=0.2)) as (_, notebook):
+            await until(lambda: len(notebook.values(2)) >= 2 and len(notebook.values(1)) >= 2 and notebook.values(3))
+        assert {quality for _, quality in notebook.values(1) + notebook.values(2)} == {0}
+        assert {quality for _, quality in notebook.values(3)} == {Reason.TIMEOUT}
 
 
 async def test_a_poll_that_fails_beside_one_that_does_not_makes_one_lasting_error():

@@ -19,8 +19,8 @@ def point(point_id: int, address: int, data_type=DataType.UINT16, table=Register
     return PolledPoint(id=point_id, key=f"p{point_id}", register=register, **more)
 
 
-def unit(number: int, *points) -> Unit:
-    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=RequestLimits(), points=points)
+def unit(number: int, *points, **more) -> Unit:
+    return Unit(device_id=number, name=f"unit {number}", unit_id=number, limits=RequestLimits(), points=points, **more)
 
 
 class Notebook:

@@ -1,0 +1,10 @@
+"""Time-outs of devices, and intervals of up to a day."""
+
+from migrations.sql import run_file
+
+revision = "0060"
+down_revision = "0059"
+
+
+def upgrade() -> None:
+    run_file("0060_paces")
