@@ -4,8 +4,10 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -21,7 +23,7 @@ from collector.storing.known import Known
 from collector.storing.spool import Spool
 from collector.storing.store import Store
 from ddms.addresses import listen_on
-from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, connect, explain, listen
+from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, Connection, connect, explain, listen
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
 from ddms.lines import ConnectionConfiguration
@@ -32,7 +34,7 @@ NAME_SECONDS = 6.0  # for which the name may still be another's
 SETTLE_SECONDS = 0.2  # a change of many rows comes as many notifications
 
 ARE_OTHERS_ALIVE = """-- ddms:are_other_collectors_alive
-SELECT EXISTS (SELECT FROM collectors WHERE name <> $1 AND stopped_at IS NULL AND seen_at > now() - interval '20 s')
+SELECT EXISTS (SELECT FROM collectors WHERE name <> $1 AND site = (SELECT site FROM collectors WHERE name = $1) AND stopped_at IS NULL AND seen_at > now() - interval '20 s')
 """
 
 logger = logging.getLogger("ddms.collector")
@@ -45,16 +47,23 @@ class CollectorProgram:
         self.settings = settings
         tls.use(settings.modbus_tls_directory)
         self.clock = Clock()
-        self.store = Store(settings, Spool(settings.spool_folder, settings.spool_max_bytes))
+        self.store = self._make_store(Spool(settings.spool_folder, settings.spool_max_bytes))
         self.known = Known(settings.spool_folder)
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
-        self.leases = Leases(settings.collector_name)
+        self.leases = Leases(settings.collector_name, settings.site)
         self.report = Report(settings, self.store, self.clock)
         self._configuration = PolledLines()
         self._changed = asyncio.Event()
         self._lease_wanted = asyncio.Event()
         self._asked = asyncio.Event()
         self._has_leases = False
+
+    def _make_store(self, spool: Spool) -> Store:
+        return Store(self.settings, spool)
+
+    async def _connect(self, program: str) -> Connection:
+        """Open a connection to where the configuration, the leases and the requests are."""
+        return await connect(self.settings, program)
 
     async def run(self) -> None:
         """Run until cancelled; a side task that dies ends the program.
@@ -167,7 +176,7 @@ class CollectorProgram:
         """Renew and balance the leases; without the database they stay as they are, and so does the polling."""
         while True:
             try:
-                connection = await connect(self.settings, "collector-leases")
+                connection = await self._connect("collector-leases")
             except DdmsError:
                 await asyncio.sleep(TICK_SECONDS)
                 continue
@@ -202,7 +211,7 @@ class CollectorProgram:
         """Let others poll at once; what they poll now is not ours to poll at a start without the database."""
         with suppress(*TROUBLE):
             async with asyncio.timeout(SESSION_SECONDS):
-                connection = await connect(self.settings, "collector-leases")
+                connection = await self._connect("collector-leases")
                 try:
                     await self.leases.release(connection)
                     if await connection.fetchval(ARE_OTHERS_ALIVE, self.settings.collector_name):
@@ -213,7 +222,7 @@ class CollectorProgram:
     async def _read_configuration(self) -> dict[int, ConnectionConfiguration] | None:
         """Return what is to be polled; None when it cannot be read, and polling goes on with what is known."""
         try:
-            connection = await connect(self.settings, "collector-configuration")
+            connection = await self._connect("collector-configuration")
         except DdmsError:  # the store says so already
             return None
         try:
@@ -249,7 +258,7 @@ class CollectorProgram:
             await self._asked.wait()
             self._asked.clear()
             try:
-                connection = await connect(self.settings, "collector-field")
+                connection = await self._connect("collector-field")
             except DdmsError:
                 await asyncio.sleep(2)
                 continue
@@ -263,20 +272,25 @@ class CollectorProgram:
                 connection.terminate()
 
 
-async def _run_until_stopped(settings: Settings) -> None:
-    program = asyncio.create_task(CollectorProgram(settings).run())
+async def _run_until_stopped(program: Coroutine[Any, Any, None]) -> None:
+    running = asyncio.create_task(program)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, program.cancel)
+        loop.add_signal_handler(number, running.cancel)
     with suppress(asyncio.CancelledError):
-        await program
+        await running
 
 
 def serve(settings: Settings) -> int:
     """Run the collector until it is stopped; return the exit code."""
+    return run(CollectorProgram(settings).run())
+
+
+def run(program: Coroutine[Any, Any, None]) -> int:
+    """Run a program until it is stopped; return the exit code."""
     code = 0
     try:
-        uvloop.run(_run_until_stopped(settings))
+        uvloop.run(_run_until_stopped(program))
     except* DdmsError as group:
         for error in group.exceptions:
             logger.error("stopping: %s", error)  # noqa: TRY400 - the sentence says all

@@ -190,12 +190,17 @@ def _health(store: Store, tasks: Iterable[ConnectionTask], started: float) -> di
 
 
 def serve(listener: socket.socket, store: Store, tasks: Callable[[], Iterable[ConnectionTask]]) -> WSGIServer:
+    """Serve /metrics and /health of the collector on a socket that listens, until the returned server is shut down."""
+    started = time.monotonic()
+    return serve_health(listener, CollectorMetrics(store, tasks), lambda: _health(store, tasks(), started))
+
+
+def serve_health(listener: socket.socket, collector: Collector, health: Callable[[], dict[str, Any]]) -> WSGIServer:
     """Serve /metrics and /health on a socket that listens, until the returned server is shut down."""
     registry = CollectorRegistry()
-    registry.register(CollectorMetrics(store, tasks))
+    registry.register(collector)
     ProcessCollector(registry=registry)
     metrics = make_wsgi_app(registry)
-    started = time.monotonic()
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/metrics":
@@ -206,7 +211,7 @@ def serve(listener: socket.socket, store: Store, tasks: Callable[[], Iterable[Co
             return [b"/metrics and /health are here\n"]
         # 200 also when it is degraded: nothing is won by a restart, and what waits in memory would be lost.
         start_response("200 OK", [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
-        return [json.dumps(_health(store, tasks(), started)).encode()]
+        return [json.dumps(health()).encode()]
 
     server = _Server(listener)
     server.set_app(app)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+from ddms.endpoints import SITE
 from ddms.errors import Code, DdmsError
 from ddms.openid import Provider, is_safe
 from ddms.targets import Targets
@@ -97,6 +98,27 @@ def _host(text: str) -> str:
 def _name(text: str) -> str:
     if not 1 <= len(text) <= 64 or text != text.strip() or not text.isprintable():
         raise ValueError("a name has 1 to 64 characters that can be seen, and no space at its ends")
+    return text
+
+
+def _site(text: str) -> str:
+    if not SITE.fullmatch(text):
+        raise ValueError("a site is named by lower-case letters, digits and -, at most 32")
+    return text
+
+
+def _sites(text: str) -> tuple[str, ...]:
+    sites = tuple(part.strip() for part in text.split(",") if part.strip())
+    for site in sites:
+        _site(site.removesuffix("@leaf"))
+    if len({site.removesuffix("@leaf") for site in sites}) < len(sites):
+        raise ValueError("each site is named once")
+    return sites
+
+
+def _nats_url(text: str) -> str:
+    if not _is_url(text, {"nats", "tls"}) or not urlsplit(text).hostname:
+        raise ValueError("it looks like nats://127.0.0.1:4222, or tls://ddms.example:4222")
     return text
 
 
@@ -323,6 +345,29 @@ class Settings:
         "Folder that keeps readings while the database is away; each collector has one of its name in it",
     )
     spool_max_bytes: int = _setting(_positive, 2 * 1024**3, "Largest size of the spool, in bytes")
+    site: str = _setting(
+        _site, "", "Far site of this collector, whose connections it polls; empty: those that belong to no site"
+    )
+    nats_url: str | None = _setting(
+        _nats_url, None, "NATS server, for `ddms ingest`, and for a collector of a site that reaches no database"
+    )
+    nats_password: str | None = _setting(str, None, "Password for the NATS URL")
+    nats_credentials: Path | None = _setting(
+        _folder, None, "File with the nkey seed for NATS, or with a token and a seed (.creds); instead of a password"
+    )
+    nats_ca: Path | None = _setting(_folder, None, "Certificate, as a PEM file, that vouches for the NATS server")
+    ingest_sites: tuple[str, ...] = _setting(
+        _sites,
+        (),
+        "Sites that `ddms ingest` stores, separated by commas; name@leaf has its stream on its own leaf node",
+    )
+    ingest_stream_max_bytes: int = _setting(
+        _positive,
+        1024**3,
+        "Largest size of each site's stream; when it is full, readings stay in the collector's spool",
+    )
+    ingest_metrics_host: str = _setting(_host, "127.0.0.1", "Address of the /metrics and /health of `ddms ingest`")
+    ingest_metrics_port: int = _setting(_port, 9109, "Port of the /metrics and /health of `ddms ingest`")
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
     backup_database_url: str | None = _setting(
         _database_url,
@@ -386,6 +431,10 @@ class Settings:
         if settings.openid_providers and settings.public_url is None:
             sentence = "DDMS_OPENID_PROVIDERS needs DDMS_PUBLIC_URL: where providers send people back, such as https://ddms.example"
             raise DdmsError(Code.SETTINGS, sentence, field="DDMS_PUBLIC_URL")
+        if settings.nats_url is None and settings.ingest_sites:
+            raise DdmsError(
+                Code.SETTINGS, "DDMS_INGEST_SITES needs DDMS_NATS_URL: where their readings come", field="DDMS_NATS_URL"
+            )
         return settings
 
     @property

@@ -8,12 +8,12 @@ from api.ground.actor import Actor
 from api.ground.database import Statements
 from api.ground.database_errors import foreign
 from api.ground.ids import IdKind, to_id
-from ddms.endpoints import Endpoint, Frames, Transport
+from ddms.endpoints import SITE, Endpoint, Frames, Transport
 from ddms.errors import Code, DdmsError, Sentence
 
 LOCK_CONNECTION = """-- ddms:lock_connection
 SELECT endpoint, baud_rate, data_bits, parity, stop_bits, timeout_ms, connect_pause_ms, request_pause_ms, max_in_flight,
-       close_after_cycle, version
+       close_after_cycle, site, version
   FROM connections WHERE id = $1 FOR UPDATE
 """
 SEE_CONNECTION = "-- ddms:see_connection\nSELECT id FROM connections WHERE id = $1"
@@ -25,13 +25,13 @@ SELECT * FROM connections c
 FIND_SETTINGS = "-- ddms:find_settings\nSELECT * FROM connections WHERE endpoint = $1 FOR UPDATE"
 UPDATE_CONNECTION = """-- ddms:update_connection
 UPDATE connections SET endpoint = $2, baud_rate = $3, data_bits = $4, parity = $5, stop_bits = $6, timeout_ms = $7,
-       connect_pause_ms = $8, request_pause_ms = $9, max_in_flight = $10, close_after_cycle = $11, version = version + 1
+       connect_pause_ms = $8, request_pause_ms = $9, max_in_flight = $10, close_after_cycle = $11, site = $12, version = version + 1
  WHERE id = $1
 """
 
 SETTINGS = (
     "endpoint", "baud_rate", "data_bits", "parity", "stop_bits", "timeout_ms", "connect_pause_ms", "request_pause_ms",
-    "max_in_flight", "close_after_cycle",
+    "max_in_flight", "close_after_cycle", "site",
 )  # fmt: skip
 RANGES = {
     "baud_rate": (300, 4_000_000),
@@ -53,6 +53,8 @@ def settings_of(endpoint: str) -> list[str]:
 
 def problems(endpoint: Endpoint, in_flight: int, changes: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Give what is wrong with changed settings, with the field of each."""
+    if not SITE.fullmatch(changes.get("site", "")):
+        yield "site", "a site is named by lower-case letters, digits and -, at most 32; none is ''"
     for name, (low, high) in RANGES.items():
         if name in changes and not low <= changes[name] <= high:
             yield name, Sentence("it must be from {} to {}", low, high)

@@ -103,6 +103,7 @@ class ModbusConnection:
     close_after_cycle: bool = field(
         description="Whether it is closed after each cycle, for devices that serve several masters."
     )
+    site: str = field(description="The far site whose collectors alone poll it; empty when it has none.")
     version: int = field(description="Grows with each change; updateConnection asks for it.")
     collector: str | None = field(description="The collector that polls it now; null when none does.")
     number: strawberry.Private[int]
@@ -158,6 +159,10 @@ class ConnectionChanges:
     )
     close_after_cycle: bool | None = field(
         default=strawberry.UNSET, description="Whether to close it after each cycle."
+    )
+    site: str | None = field(
+        default=strawberry.UNSET,
+        description="The far site whose collectors alone shall poll it; empty: those of no site.",
     )
 
 

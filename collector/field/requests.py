@@ -41,6 +41,8 @@ UPDATE field_requests SET state = 'running', collector = $1
  WHERE id = (SELECT r.id FROM field_requests r WHERE r.state = 'pending' AND NOT EXISTS (
                  SELECT FROM leases l JOIN connections c ON c.id = l.connection_id
                   WHERE c.endpoint = r.parameters ->> 'endpoint' AND l.collector <> $1 AND l.expires_at > now())
+              AND coalesce((SELECT site FROM connections WHERE endpoint = r.parameters ->> 'endpoint'), r.parameters ->> 'site', '')
+                  = coalesce((SELECT site FROM collectors WHERE name = $1), '')
               ORDER BY r.id FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id, kind, parameters
 """
@@ -49,7 +51,9 @@ UPDATE field_requests r SET state = 'failed', error = 'the collector was stopped
  WHERE state = 'running' AND (collector = $1 OR NOT EXISTS (
      SELECT FROM collectors c WHERE c.name = r.collector AND c.seen_at > now() - interval '30 s'))
 """
-IS_ANY_PENDING = "-- ddms:is_any_request_pending\nSELECT EXISTS (SELECT FROM field_requests WHERE state = 'pending')"
+IS_ANY_PENDING = (
+    "-- ddms:is_any_request_pending\nSELECT EXISTS (SELECT FROM field_requests WHERE state = 'pending') AS is_any"
+)
 TELL_PROGRESS = """-- ddms:tell_request_progress
 UPDATE field_requests SET progress = $2, result = $3 WHERE id = $1 AND state = 'running'
 """
@@ -96,7 +100,7 @@ class _Desk:
             self._look.clear()
             while len(self._running) < MOST_AT_ONCE and (row := await self._row(CLAIM_REQUEST, self._collector)):
                 self._running[row["id"]] = asyncio.create_task(self._answer(row["id"], row["kind"], row["parameters"]))
-            if not self._running and not (await self._row(IS_ANY_PENDING))[0]:
+            if not self._running and not (await self._row(IS_ANY_PENDING))["is_any"]:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):

@@ -97,6 +97,8 @@ class Alarms:
         self.on_file = 0
         self._sent: tuple[int, frozenset[tuple[str, int]]] = (0, frozenset())
         self._refused = False
+        self.patient = False
+        """Whether alarms that somebody holds just now are waited for: where what is not stored now comes never again."""
         self._due = 0.0
         self._fitted: Mapping[int, ConnectionConfiguration] = {}
 
@@ -237,6 +239,15 @@ class Alarms:
                 raise AlarmsRefusedError from error
         self._sent = (len(changes), busy)
 
+    def send(self) -> list[Change]:
+        """Return what waits, to be stored elsewhere; it is forgotten by `settle`, once it is sure to come there."""
+        self._sent = (len(self._waiting), frozenset())
+        return list(self._waiting)
+
+    def give(self, changes: Iterable[Change]) -> None:
+        """Take what another program sent, instead of what waits here."""
+        self._waiting = list(changes)
+
     def settle(self) -> None:
         """Forget what was stored."""
         (sent, busy), self._sent = self._sent, (0, frozenset())
@@ -279,7 +290,7 @@ class Alarms:
         if any(change.late for change in changes):
             changes = await _not_taken_over(connection, changes, numbers, self._collector)
         happenings = [_happening(numbers[c.source, c.number], c) for c in changes if (c.source, c.number) in numbers]
-        done = await happen(connection, happenings, wait=False)
+        done = await happen(connection, happenings, wait=self.patient)
         names = ((c.source, c.number) for c in changes) if done.busy else ()
         return frozenset(name for name in names if numbers.get(name) in done.busy)
 

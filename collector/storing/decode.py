@@ -38,10 +38,14 @@ class Text(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The readings of one flush; a string has a row in `readings` too, without a value, that is never stored."""
+    """The readings of one flush; a string has a row in `readings` too, without a value, that is never stored.
+
+    `told` is what else a far collector tells with them: `collector.far.store`.
+    """
 
     readings: NDArray[Any]
     texts: list[Text]
+    told: dict[str, Any] | None = None
 
 
 _ARRAYS: dict[str, tuple[Any, Any]] = {

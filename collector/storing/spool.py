@@ -148,7 +148,7 @@ class Spool:
         for path in _files(folder, "*.batch"):
             try:
                 body = path.read_bytes()
-                if body.startswith(_UNNUMBERED) and (batch := _decode(body)):
+                if body.startswith(_UNNUMBERED) and (batch := decode(body)):
                     self.append(batch)
                     path.unlink()
             except (SpoolFullError, OSError) as error:
@@ -193,7 +193,7 @@ class Spool:
 
     def _append(self, batch: Batch) -> None:
         number, before = self._ledger.written + 1, self._ledger.written_readings
-        body = _encode(batch, number, before)
+        body = encode(batch, number, before)
         if self.bytes + len(body) > self.max_bytes:
             raise SpoolFullError(f"the spool has reached its limit of {self.max_bytes} bytes (DDMS_SPOOL_MAX_BYTES)")
         path = self.directory / f"{number:016d}.batch"
@@ -240,7 +240,7 @@ class Spool:
             return None
         except OSError as error:
             raise SpoolUnreadableError(f"{self.directory} cannot be read ({error.strerror})") from error
-        batch = _decode(body)
+        batch = decode(body)
         if batch is None:
             logger.error("a damaged batch of readings was set aside: %s", path.with_suffix(".damaged"))
             self.set_aside(path, ".damaged")
@@ -254,7 +254,7 @@ class Spool:
     def peek(self, path: Path) -> Batch | None:
         """Read a batch whose turn it is not; None when it cannot be read."""
         try:
-            return _decode(path.read_bytes())
+            return decode(path.read_bytes())
         except OSError:
             return None
 
@@ -360,14 +360,16 @@ def _numbers(path: Path) -> tuple[int, int, int]:
     return number, before, size // READINGS.itemsize
 
 
-def _encode(batch: Batch, number: int, before: int) -> bytes:
-    texts = orjson.dumps([list(text) for text in batch.texts])
+def encode(batch: Batch, number: int = 0, before: int = 0) -> bytes:
+    """Return a batch as it lies in the spool, and as it travels; 0: it has no place in a spool."""
+    listed = [list(text) for text in batch.texts]
+    texts = orjson.dumps(listed if batch.told is None else {"texts": listed, "told": batch.told})
     readings = batch.readings.tobytes()
     body = _HEAD.pack(number, before, len(readings)) + readings + texts
     return _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body
 
 
-def _decode(file: bytes) -> Batch | None:
+def decode(file: bytes) -> Batch | None:
     """Return a batch; None when it is not as it was written."""
     head = len(_MAGIC) + 4
     body = file[head:]
@@ -380,4 +382,6 @@ def _decode(file: bytes) -> Batch | None:
     else:
         return None
     readings = np.frombuffer(body[start : start + size], READINGS)
-    return Batch(readings, [Text(*fields) for fields in orjson.loads(body[start + size :])])
+    rest = orjson.loads(body[start + size :])
+    texts, told = (rest["texts"], rest["told"]) if isinstance(rest, dict) else (rest, None)
+    return Batch(readings, [Text(*fields) for fields in texts], told)

@@ -55,8 +55,8 @@ SELECT point_id, (extract(epoch FROM time) * 1000000)::bigint, coalesce(value, '
  WHERE point_id = ANY ($1::int[]) AND time > now() - interval '1 day'
 """
 REGISTER_COLLECTOR = """-- ddms:register_collector
-INSERT INTO collectors (name, version) VALUES ($1, $2)
-ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version RETURNING sequence
+INSERT INTO collectors (name, version, site) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET started_at = now(), seen_at = now(), stopped_at = NULL, version = excluded.version, site = excluded.site, epoch = NULL RETURNING sequence
 """
 
 
@@ -327,15 +327,17 @@ class Store:
 
     # -- spool
 
-    async def _spool(self, batch: Batch) -> None:
+    async def _spool(self, batch: Batch) -> bool:
+        """Keep a batch on the disk; return whether there was room."""
         try:
             await asyncio.shield(asyncio.to_thread(self.spool.append, batch))
         except SpoolFullError as error:
             await asyncio.to_thread(self.spool.lose, len(batch.readings))
             self.complaints.about("spool", f"readings are lost: {error}")
-        else:
-            self.statistics.spooled += len(batch.readings)
-            self.complaints.over("spool")
+            return False
+        self.statistics.spooled += len(batch.readings)
+        self.complaints.over("spool")
+        return True
 
     def _lost(self, readings: int) -> None:
         self.statistics.lost += readings
@@ -394,7 +396,8 @@ class Store:
                 Code.CONFLICT, f"another collector runs under the name {name!r}: stop it, or set DDMS_COLLECTOR_NAME"
             )
         await connection.execute(MAKE_INCOMING)
-        self._sequence = max(self._sequence, await connection.fetchval(REGISTER_COLLECTOR, name, VERSION))
+        registered = await connection.fetchval(REGISTER_COLLECTOR, name, VERSION, self._settings.site)
+        self._sequence = max(self._sequence, registered)
         self._registered = True
 
     def _disconnect(self, error: BaseException) -> None:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "settings": "database",
     "api": "programs",
     "collector": "programs",
+    "ingest": "programs",
     "backups": "backups",
     "demo": "programs",
     "users": "users",

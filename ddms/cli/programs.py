@@ -1,4 +1,4 @@
-"""`ddms api`, `ddms collector` and `ddms demo`: the programs."""
+"""`ddms api`, `ddms collector`, `ddms ingest` and `ddms demo`: the programs."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,20 @@ def collector() -> None:
     """Poll the devices until it is stopped."""
     settings = read_settings()
     logs.set_up(level=settings.log_level, form=settings.log_format)
-    from collector.app import serve  # noqa: PLC0415 - each program loads only itself
+    if settings.site and settings.nats_url:
+        from collector.far.program import serve  # noqa: PLC0415 - each program loads only itself
+    else:
+        from collector.app import serve  # noqa: PLC0415
+
+    sys.exit(serve(settings))
+
+
+@click.command
+def ingest() -> None:
+    """Store what the collectors of far sites send over NATS, and answer them, until it is stopped."""
+    settings = read_settings()
+    logs.set_up(level=settings.log_level, form=settings.log_format)
+    from collector.ingest.app import serve  # noqa: PLC0415 - each program loads only itself
 
     sys.exit(serve(settings))
 

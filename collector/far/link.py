@@ -1,0 +1,232 @@
+"""The line to NATS: connected again for ever, and what is told, published and asked over it.
+
+A site has three subjects: `ddms.<site>.flush` is kept by its stream; `ddms.<site>.ask` is answered by `ddms ingest`, which
+tells changes on `ddms.<site>.told`. Answers come to `_INBOX_<site>`, so that no site may hear or forge those of another.
+"""
+
+import asyncio
+import base64
+import logging
+import ssl
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import nats.errors
+import nats.js.errors
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ddms.errors import Code, DdmsError
+from ddms.settings import Settings
+
+ACK_SECONDS, ASK_SECONDS = 5.0, 10.0
+CONNECT_SECONDS = 5
+_USER = 20 << 3
+
+logger = logging.getLogger("ddms.nats")
+
+Heard = Callable[[str, str], None]
+"""Takes a channel and what was told on it."""
+
+TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError)
+"""All that comes instead of an answer when something is wrong with NATS; `TimeoutError` is an `OSError`."""
+
+
+class Link:
+    """One connection to NATS in the name of a site. `on_change` is called when it is lost, and when it is back."""
+
+    def __init__(self, settings: Settings, site: str, program: str) -> None:
+        self.site = site
+        self.on_change: Callable[[], None] = lambda: None
+        self.generation = 0
+        """Grows each time that it was lost: what was on its way then may be gone."""
+        self._settings, self._program = settings, program
+        self.client = Client()
+        self.listeners: list[Heard] = []
+        self._why: Exception | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is there."""
+        return bool(self.client.is_connected)
+
+    @property
+    def most_bytes(self) -> int:
+        """The largest message that the server takes."""
+        return int(self.client.max_payload)
+
+    def subject(self, what: str) -> str:
+        """Return a subject of the site."""
+        return f"ddms.{self.site}.{what}"
+
+    async def open(self) -> None:
+        """Connect; raises `DdmsError`. What is lost later is connected again by itself, for ever."""
+        settings = self._settings
+        self.client, self._why = Client(), None
+        where, account = _account(settings)
+        identity = account | _identity(settings.nats_credentials, self.client)
+        connecting = self.client.connect(
+            where,
+            name=f"ddms-{self._program}",
+            inbox_prefix=f"_INBOX_{self.site}",
+            connect_timeout=CONNECT_SECONDS,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=-1,
+            ping_interval=10,
+            pending_size=0,  # what is said while it is away fails at once, and waits where it is safe
+            tls=_tls(settings),
+            disconnected_cb=self._lost,
+            reconnected_cb=self._back,
+            error_cb=self._trouble,
+            **identity,
+        )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS + 1):  # by itself it would try for ever
+                await connecting
+        except TROUBLE as error:
+            await self.client.close()
+            raise explain(self._why or error) from error
+        self.on_change()
+
+    async def _lost(self) -> None:
+        self.generation += 1
+        self.on_change()
+
+    async def _back(self) -> None:
+        self.on_change()
+
+    async def _trouble(self, error: Exception) -> None:
+        self._why = error
+        logger.debug("NATS: %r", error)
+
+    async def publish(self, body: bytes, name: str, *, late: bool) -> None:
+        """Hand a message over to the stream; returns when it is kept there. Raises `TROUBLE`.
+
+        A message of the same name is kept once, so what was cut off may be published again.
+        """
+        headers = {"Nats-Msg-Id": name} | ({"Ddms-Late": "1"} if late else {})
+        await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
+
+    async def ask(self, question: dict[str, Any]) -> Any:
+        """Ask `ddms ingest`; raises `DdmsError`, also for what it refuses."""
+        try:
+            answer = await self.client.request(self.subject("ask"), pack(question), timeout=ASK_SECONDS)
+            found = unpack(answer.data)
+        except (*TROUBLE, ValueError, zlib.error) as error:
+            raise explain(error) from error
+        if "error" in found:
+            raise DdmsError(Code(found["code"]), found["error"])
+        return found["found"]
+
+    async def listen(self) -> None:
+        """Call the listeners with each `<channel> <payload>` that the site is told; also after the line was lost."""
+
+        async def told(message: Msg) -> None:
+            channel, _, payload = message.data.decode(errors="replace").partition(" ")
+            for hear in list(self.listeners):
+                hear(channel, payload)
+
+        await self.client.subscribe(self.subject("told"), cb=told)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if not self.client.is_closed:
+            await self.client.close()
+
+
+def pack(content: Any) -> bytes:
+    """Return what is asked or answered as bytes."""
+    return zlib.compress(orjson.dumps(content), 1)
+
+
+def unpack(body: bytes, most: int = 256 * 1024**2) -> Any:
+    """Return what was packed; raises `ValueError` or `zlib.error`, also when it is larger than that."""
+    inflate = zlib.decompressobj()
+    content = inflate.decompress(body, most)
+    if inflate.unconsumed_tail:
+        raise ValueError("it is too large")
+    return orjson.loads(content)
+
+
+def explain(error: BaseException) -> DdmsError:
+    """Turn what is wrong with NATS into a sentence that says what to do."""
+    if isinstance(error, DdmsError):
+        return error
+    said = str(error) or type(error).__name__
+    if isinstance(error, nats.errors.NoRespondersError):
+        said = "nobody answers for this site: does `ddms ingest` run, and does DDMS_INGEST_SITES name the site?"
+    elif isinstance(error, nats.js.errors.NoStreamResponseError):
+        said = "the site has no stream yet: `ddms ingest` makes it when it first reaches the server"
+    elif isinstance(error, nats.js.errors.APIError) and error.description:
+        said = f"the stream takes nothing ({error.description}): does `ddms ingest` run? DDMS_INGEST_STREAM_MAX_BYTES is its size"
+    elif "authorization" in said.lower():
+        said = (
+            "NATS refuses the user, password or key: check DDMS_NATS_URL, DDMS_NATS_PASSWORD and DDMS_NATS_CREDENTIALS"
+        )
+    else:
+        said = f"NATS cannot be reached ({said}): is it running, is DDMS_NATS_URL right?"
+    return DdmsError(Code.UNAVAILABLE, said)
+
+
+def _account(settings: Settings) -> tuple[str, dict[str, str]]:
+    """Return where the server is, and who we are by a password."""
+    url = urlsplit(settings.nats_url or "")
+    if settings.nats_password is None:
+        return url.geturl(), {}
+    where = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+    return where, {"user": unquote(url.username or ""), "password": settings.nats_password}
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.nats_ca is None:
+        return ssl.create_default_context() if (settings.nats_url or "").startswith("tls:") else None
+    return ssl.create_default_context(cafile=settings.nats_ca)
+
+
+def _identity(path: Path | None, client: Client) -> dict[str, Any]:
+    """Return what proves who we are, by the seed in a file; the client's own way would need another library."""
+    if path is None:
+        return {}
+    try:
+        words = path.read_text(encoding="utf-8").split()
+        seed = next(word for word in words if word.startswith("SU"))
+        raw = base64.b32decode(seed + "=" * (-len(seed) % 8))
+        key = Ed25519PrivateKey.from_private_bytes(raw[2:34])
+    except (OSError, StopIteration, ValueError) as error:
+        raise DdmsError(
+            Code.SETTINGS,
+            f"{path} has no seed of a user's nkey, which begins with SU ({error!r})",
+            field="DDMS_NATS_CREDENTIALS",
+        ) from error
+    token = next((word for word in words if word.startswith("ey")), None)
+    found: dict[str, Any] = {"signature_cb": lambda nonce: base64.b64encode(key.sign(nonce.encode()))}
+    if token is not None:
+        return found | {"user_jwt_cb": token.encode}
+    client._public_nkey = public_key(key)
+    return found
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    """Return a user's key as the server's configuration names it."""
+    body = bytes([_USER]) + key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    crc = 0
+    for byte in body:  # CRC-16/XMODEM
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return base64.b32encode(body + crc.to_bytes(2, "little")).decode().rstrip("=")
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

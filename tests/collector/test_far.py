@@ -1,0 +1,280 @@
+"""A site behind NATS: its collector reaches no database, and each reading comes into it once, in order."""
+
+import asyncio
+import struct
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from collector.far import store as far_store
+from collector.far.connection import FarConnection
+from collector.far.link import Link
+from collector.far.program import FarCollector
+from collector.field.requests import READ_LINE_SETTINGS
+from collector.ingest import site as site_module
+from collector.ingest import stream as stream_module
+from collector.ingest.app import Ingest
+from collector.storing.decode import READINGS, Batch
+from collector.storing.spool import encode
+from ddms.errors import DdmsError
+from ddms.lines import READ_LINES
+from tests.support.devices import answer, scripted
+from tests.support.nats import NatsServer, nats_server
+from tests.support.running import background, database_away, until
+
+SITE = "mine"
+AFTER = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality = 0"
+
+
+class Counter:
+    """A device whose register says how often it was read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, request):
+        self.count += 1
+        return answer(request, struct.pack(">H", self.count) * request[4])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """What takes seconds between machines takes tenths of them here."""
+    monkeypatch.setattr(far_store, "RECONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(far_store, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(site_module, "RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.5)
+
+
+@pytest.fixture
+async def server(tmp_path):
+    async with nats_server(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+def central(settings, server):
+    """The settings of `ddms ingest`."""
+    return replace(settings, nats_url=server.url, ingest_sites=(SITE,), ingest_metrics_port=0)
+
+
+@pytest.fixture
+def far(settings, server, tmp_path):
+    """The settings of a collector that knows no database."""
+    return replace(
+        settings, database_url="postgresql://nobody@127.0.0.1:1/none", nats_url=server.url, site=SITE,
+        collector_name="shaft 1", spool_directory=tmp_path / "far", flush_interval=0.0,
+    )  # fmt: skip
+
+
+async def at_site(owner, device: int, site: str = SITE) -> None:
+    await owner.execute(
+        "UPDATE connections SET site = $2 WHERE id = (SELECT connection_id FROM devices WHERE id = $1)", device, site
+    )
+
+
+@asynccontextmanager
+async def running(settings, program):
+    program = program(settings)
+    async with background(program.run()):
+        yield program
+
+
+def every_one_once(values, least: int = 0) -> bool:
+    """Whether all that the device gave is there, in order; what was read just when the program ended may not be."""
+    return bool(values) and len(values) >= least and values == list(range(values[0], values[0] + len(values)))
+
+
+async def more(owner, count: int) -> list[int]:
+    async def enough():
+        values = await owner.fetchval(AFTER)
+        return values if values and len(values) >= count else None
+
+    return await until(enough)
+
+
+async def test_readings_come_from_a_collector_without_a_database_and_changes_reach_it(owner, make_device, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector) as collector:
+        number = await make_device(port=device.port)
+        await at_site(owner, number)
+        assert every_one_once(await more(owner, 3))
+        assert await owner.fetchval("SELECT state FROM device_states WHERE device_id = $1", number) == "online"
+        row = await owner.fetchrow("SELECT c.site, l.collector FROM leases l JOIN collectors c ON c.name = l.collector")
+        assert tuple(row) == (SITE, "shaft 1")
+        assert collector.store.spool.count == 0
+        await owner.execute("UPDATE devices SET enabled = false")
+        await until(lambda: asyncio.sleep(0, not collector.tasks))
+
+
+async def test_what_belongs_to_a_site_is_polled_there_alone(owner, make_device, settings, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector) as collector:
+        await make_device("Here", port=device.port)
+        there = await make_device("There", port=device.port + 1)
+        await at_site(owner, there)
+        await until(lambda: asyncio.sleep(0, len(collector.leases.held) == 1))
+        assert await owner.fetchval("SELECT count(*) FROM leases") == 1
+
+
+async def test_with_the_server_away_the_spool_keeps_all_in_order(owner, make_device, server, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector) as collector:
+        await at_site(owner, await make_device(port=device.port))
+        await more(owner, 2)
+        await server.stop()
+        await until(lambda: asyncio.sleep(0, collector.store.spool.count >= 2))
+        await server.start()
+        await until(lambda: asyncio.sleep(0, collector.store.spool.count == 0))
+        assert every_one_once(await more(owner, collector.store.statistics.stored - 1), 5)
+
+
+async def test_with_ingest_or_the_database_away_the_stream_keeps_all_in_order(
+    owner, database_url, make_device, central, far
+):
+    async with scripted(Counter()) as device, running(far, FarCollector) as collector:
+        async with running(central, Ingest):
+            await at_site(owner, await make_device(port=device.port))
+            await more(owner, 2)
+        before = await owner.fetchval("SELECT count(*) FROM readings")
+        await until(lambda: asyncio.sleep(0, collector.store.statistics.stored > before + 2))
+        assert collector.store.spool.count == 0
+        async with running(central, Ingest) as ingest:
+            await more(owner, before + 3)
+            async with database_away(owner, database_url):
+                stored = collector.store.statistics.stored
+                await until(lambda: asyncio.sleep(0, collector.store.statistics.stored > stored + 2))
+            assert every_one_once(await more(owner, stored + 3))
+            assert ingest.sites[0].store.counted.missing == 0
+
+
+async def test_two_ingests_store_each_reading_once(owner, make_device, central, far):
+    async with scripted(Counter()) as device, running(far, FarCollector), running(central, Ingest) as one:
+        await at_site(owner, await make_device(port=device.port))
+        await more(owner, 2)
+        async with running(central, Ingest) as other:
+            await more(owner, 4)
+            assert [site.is_served for program in (one, other) for site in program.sites] == [True, False]
+            await one.sites[0].link.client.close()
+            assert every_one_once(await more(owner, 7))
+
+
+def message(point: int, number: int, *, time: int = 1_700_000_000_000_000, collector: str = "shaft 2", **told) -> bytes:
+    """A message as a collector sends it, with one reading of a point."""
+    told = {"collector": collector, "version": "0", "epoch": "e", "number": number} | told
+    return encode(Batch(np.array([(point, time + number, number, 0, True)], READINGS), [], told))
+
+
+async def served(ingest):
+    return await until(lambda: asyncio.sleep(0, next((site for site in ingest.sites if site.is_served), None)))
+
+
+@asynccontextmanager
+async def speaking(far):
+    link = Link(far, SITE, "test")
+    await link.open()
+    yield link
+    await link.close()
+
+
+async def test_a_message_twice_and_one_that_is_none_do_no_harm(owner, make_device, central, far):
+    await at_site(owner, await make_device())
+    point = await owner.fetchval("SELECT id FROM points")
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        counted = (await served(ingest)).store.counted
+        unknown_state = message(point, 3, states=[[1, "on fire", 0, None, None]])
+        endless_time = message(point, 4, time=9_000_000_000_000_000_000)
+        bodies = [message(point, 1), b"nonsense", message(point, 2), message(point, 1), message(point, 2)[:-3], b"", unknown_state, endless_time, message(point, 5)]  # fmt: skip
+        for number, body in enumerate(bodies):
+            await link.publish(body, f"test {number}", late=False)
+        await until(lambda: asyncio.sleep(0, counted.messages == 3))
+        assert (counted.again, counted.set_aside) == (1, 5)
+        assert await owner.fetchval(AFTER) == [1, 2, 5]
+        assert await owner.fetchval("SELECT count(*) FROM set_aside WHERE site = $1", SITE) == 5
+
+
+async def test_a_site_stores_nothing_for_devices_of_others(owner, make_device, central, far):
+    await at_site(owner, await make_device())
+    await make_device("Of others", port=2)
+    mine, other = [row[0] for row in await owner.fetch("SELECT id FROM points ORDER BY id")]
+    await owner.execute("INSERT INTO collectors (name, version) VALUES ('line 1', '0')")
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        counted = (await served(ingest)).store.counted
+        bodies = message(other, 1), message(mine, 2), message(mine, 3, collector="line 1")
+        for number, body in enumerate(bodies):
+            await link.publish(body, f"test {number}", late=False)
+        await until(lambda: asyncio.sleep(0, counted.set_aside == 2))
+        assert await owner.fetchval(AFTER) == [2]
+        assert [row[0].split(":")[0] for row in await owner.fetch("SELECT reason FROM set_aside ORDER BY id")] == [
+            "1 things in it are not of this site",
+            "it cannot be stored",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (("drop_everything", []), "may not ask for"),
+        (("release_all_leases", ["line 1"]), "for the collector itself"),
+        (("finish_request", [1, "done", {}, None]), "works on the request"),
+    ],
+)
+async def test_a_site_may_not_ask_for_what_is_not_its_own(owner, central, far, values, what):
+    await owner.execute("INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('scan', '{}', 'Ann')")
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        await served(ingest)
+        who = {"collector": "shaft 2", "epoch": "e"}
+        await link.ask(who | {"ask": "hello", "version": "0"})
+        with pytest.raises(DdmsError, match=what):
+            await link.ask(who | {"ask": "statement", "statement": values[0], "values": values[1]})
+        with pytest.raises(DdmsError, match="another collector runs under the name"):
+            await link.ask(who | {"epoch": "f", "ask": "hello", "version": "0"})
+
+
+async def test_the_configuration_of_another_site_is_not_told(owner, make_device, central, far):
+    await at_site(owner, await make_device("Mine"))
+    await make_device("Of others", port=2)
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        await served(ingest)
+        asks = FarConnection(link, "shaft 2", "e")
+        await asks.ask(ask="hello", version="0")
+        assert {row["device"] for row in await asks.fetch(READ_LINES, None, None)} == {"Mine"}
+        assert await asks.fetchrow(READ_LINE_SETTINGS, "tcp://127.0.0.1:2") is None
+
+
+async def test_a_device_of_a_site_is_tried_out_from_there(owner, make_device, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector):
+        await at_site(owner, await make_device(port=device.port))
+        await more(owner, 1)
+        parameters = {"endpoint": f"tcp://127.0.0.1:{device.port}", "unit_id": 1, "timeout_ms": 500, "points": []}
+        parameters["points"] = [{"key": "a", "register_table": "holding", "address": 0, "data_type": "uint16", "byte_order": "ABCD", "bit": None, "length": None, "scale": 1.0, "value_offset": 0.0}]  # fmt: skip
+        number = await owner.fetchval(
+            "INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('test_connection', $1, 'Ann') RETURNING id",
+            parameters,
+        )
+        answered = "SELECT * FROM field_requests WHERE id = $1 AND state IN ('done', 'failed')"
+        row = await until(lambda: owner.fetchrow(answered, number))
+        assert (row["state"], row["collector"], row["error"]) == ("done", "shaft 1", None)
+        assert row["result"]["values"][0]["value"] > 0
+
+
+async def test_a_full_stream_refuses_and_the_spool_takes_over(owner, make_device, server, central, far):
+    small = replace(central, ingest_stream_max_bytes=2_000)
+    async with scripted(Counter()) as device, running(far, FarCollector) as collector:
+        async with running(small, Ingest):
+            await at_site(owner, await make_device(port=device.port))
+            await more(owner, 1)
+        await until(lambda: asyncio.sleep(0, collector.store.spool.count >= 2))
+        assert any("stream" in said for said in collector.store.troubles())
+        stored = collector.store.statistics.stored
+        async with running(small, Ingest):
+            assert every_one_once(await more(owner, stored))
+
+
+async def test_kill_nine_of_the_server_loses_nothing(owner, make_device, server: NatsServer, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector) as collector:
+        await at_site(owner, await make_device(port=device.port))
+        for count in (2, 5, 8):
+            await more(owner, count)
+            await server.stop()
+            await server.start()
+        assert every_one_once(await more(owner, collector.store.statistics.stored), 8)
