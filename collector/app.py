@@ -50,7 +50,7 @@ class CollectorProgram:
         self.store = self._make_store(Spool(settings.spool_folder, settings.spool_max_bytes))
         self.known = Known(settings.spool_folder)
         self.tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
-        self.leases = Leases(settings.collector_name, settings.site)
+        self.leases = Leases(settings.collector_name, settings.site or "")
         self.report = Report(settings, self.store, self.clock)
         self._configuration = PolledLines()
         self._changed = asyncio.Event()

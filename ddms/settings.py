@@ -102,7 +102,7 @@ def _name(text: str) -> str:
 
 
 def _site(text: str) -> str:
-    if not SITE.fullmatch(text):
+    if not text or not SITE.fullmatch(text):
         raise ValueError("a site is named by lower-case letters, digits and -, at most 32")
     return text
 
@@ -345,8 +345,8 @@ class Settings:
         "Folder that keeps readings while the database is away; each collector has one of its name in it",
     )
     spool_max_bytes: int = _setting(_positive, 2 * 1024**3, "Largest size of the spool, in bytes")
-    site: str = _setting(
-        _site, "", "Far site of this collector, whose connections it polls; empty: those that belong to no site"
+    site: str | None = _setting(
+        _site, None, "Far site of this collector, whose connections it polls; else those that belong to no site"
     )
     nats_url: str | None = _setting(
         _nats_url, None, "NATS server, for `ddms ingest`, and for a collector of a site that reaches no database"

@@ -5,7 +5,6 @@ tells changes on `ddms.<site>.told`. Answers come to `_INBOX_<site>`, so that no
 """
 
 import asyncio
-import base64
 import logging
 import ssl
 import zlib
@@ -17,17 +16,15 @@ from urllib.parse import unquote, urlsplit
 import nats.errors
 import nats.js.errors
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from ddms import nkeys
 from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
 ACK_SECONDS, ASK_SECONDS = 5.0, 10.0
 CONNECT_SECONDS = 5
-_USER = 20 << 3
 
 logger = logging.getLogger("ddms.nats")
 
@@ -102,7 +99,8 @@ class Link:
         self.on_change()
 
     async def _trouble(self, error: Exception) -> None:
-        self._why = error
+        if "authorization" not in str(self._why).lower():  # what comes after it says only that the line was cut
+            self._why = error
         logger.debug("NATS: %r", error)
 
     async def publish(self, body: bytes, name: str, *, late: bool) -> None:
@@ -193,34 +191,10 @@ def _identity(path: Path | None, client: Client) -> dict[str, Any]:
     """Return what proves who we are, by the seed in a file; the client's own way would need another library."""
     if path is None:
         return {}
-    try:
-        words = path.read_text(encoding="utf-8").split()
-        seed = next(word for word in words if word.startswith("SU"))
-        raw = base64.b32decode(seed + "=" * (-len(seed) % 8))
-        key = Ed25519PrivateKey.from_private_bytes(raw[2:34])
-    except (OSError, StopIteration, ValueError) as error:
-        raise DdmsError(
-            Code.SETTINGS,
-            f"{path} has no seed of a user's nkey, which begins with SU ({error!r})",
-            field="DDMS_NATS_CREDENTIALS",
-        ) from error
-    token = next((word for word in words if word.startswith("ey")), None)
-    found: dict[str, Any] = {"signature_cb": lambda nonce: base64.b64encode(key.sign(nonce.encode()))}
-    if token is not None:
-        return found | {"user_jwt_cb": token.encode}
-    client._public_nkey = public_key(key)
-    return found
-
-
-def public_key(key: Ed25519PrivateKey) -> str:
-    """Return a user's key as the server's configuration names it."""
-    body = bytes([_USER]) + key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    crc = 0
-    for byte in body:  # CRC-16/XMODEM
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return base64.b32encode(body + crc.to_bytes(2, "little")).decode().rstrip("=")
+    key = nkeys.read(path)
+    client._public_nkey = key.public
+    token = key.token
+    return {"signature_cb": key.sign} | ({"user_jwt_cb": lambda: token} if token is not None else {})
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -32,9 +32,9 @@ class FarCollector(app.CollectorProgram):
     store: FarStore
 
     def __init__(self, settings: Settings) -> None:
-        self.link = Link(settings, settings.site, settings.collector_name)
+        self.link = Link(settings, settings.site or "", settings.collector_name)
         super().__init__(settings)
-        self.leases = FarLeases(settings.collector_name, settings.site)
+        self.leases = FarLeases(settings.collector_name, settings.site or "")
 
     def _make_store(self, spool: Spool) -> FarStore:
         return FarStore(self.settings, spool, self.link)

@@ -396,7 +396,7 @@ class Store:
                 Code.CONFLICT, f"another collector runs under the name {name!r}: stop it, or set DDMS_COLLECTOR_NAME"
             )
         await connection.execute(MAKE_INCOMING)
-        registered = await connection.fetchval(REGISTER_COLLECTOR, name, VERSION, self._settings.site)
+        registered = await connection.fetchval(REGISTER_COLLECTOR, name, VERSION, self._settings.site or "")
         self._sequence = max(self._sequence, registered)
         self._registered = True
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "users": "users",
     "token": "tokens",
     "keys": "keys",
+    "sites": "sites",
     "documents": "documents",
     "config": "configuration",
     "storage": "storage",
