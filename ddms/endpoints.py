@@ -19,6 +19,7 @@ class Frames(StrEnum):
     RTU = "rtu"
     ASCII = "ascii"
 
+
 SITE = re.compile(r"([a-z0-9][a-z0-9-]{0,31})?")
 """The name of a far site, which is a word of subjects too; empty: none."""
 
