@@ -1,51 +1,30 @@
 """A site behind NATS: its collector reaches no database, and each reading comes into it once, in order."""
 
 import asyncio
-import struct
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from collector.far import store as far_store
 from collector.far.connection import FarConnection
 from collector.far.link import Link
 from collector.far.program import FarCollector
 from collector.field.requests import READ_LINE_SETTINGS
-from collector.ingest import site as site_module
-from collector.ingest import stream as stream_module
 from collector.ingest.app import Ingest
 from collector.storing.decode import READINGS, Batch
 from collector.storing.spool import encode
 from ddms.errors import DdmsError
 from ddms.lines import READ_LINES
-from tests.support.devices import answer, scripted
+from tests.support.devices import scripted
+from tests.support.far import AFTER, SITE, Counter, at_site, every_one_once, hasten, more, running, served
 from tests.support.nats import NatsServer, nats_server
-from tests.support.running import background, database_away, until
-
-SITE = "mine"
-AFTER = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality = 0"
-
-
-class Counter:
-    """A device whose register says how often it was read."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, request):
-        self.count += 1
-        return answer(request, struct.pack(">H", self.count) * request[4])
+from tests.support.running import database_away, until
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """What takes seconds between machines takes tenths of them here."""
-    monkeypatch.setattr(far_store, "RECONNECT_SECONDS", 0.3)
-    monkeypatch.setattr(far_store, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(site_module, "RETRY_SECONDS", 0.3)
-    monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.5)
+    hasten(monkeypatch)
 
 
 @pytest.fixture
@@ -67,32 +46,6 @@ def far(settings, server, tmp_path):
         settings, database_url="postgresql://nobody@127.0.0.1:1/none", nats_url=server.url, site=SITE,
         collector_name="shaft 1", spool_directory=tmp_path / "far", flush_interval=0.0,
     )  # fmt: skip
-
-
-async def at_site(owner, device: int, site: str = SITE) -> None:
-    await owner.execute(
-        "UPDATE connections SET site = $2 WHERE id = (SELECT connection_id FROM devices WHERE id = $1)", device, site
-    )
-
-
-@asynccontextmanager
-async def running(settings, program):
-    program = program(settings)
-    async with background(program.run()):
-        yield program
-
-
-def every_one_once(values, least: int = 0) -> bool:
-    """Whether all that the device gave is there, in order; what was read just when the program ended may not be."""
-    return bool(values) and len(values) >= least and values == list(range(values[0], values[0] + len(values)))
-
-
-async def more(owner, count: int) -> list[int]:
-    async def enough():
-        values = await owner.fetchval(AFTER)
-        return values if values and len(values) >= count else None
-
-    return await until(enough)
 
 
 async def test_readings_come_from_a_collector_without_a_database_and_changes_reach_it(owner, make_device, central, far):
@@ -162,10 +115,6 @@ def message(point: int, number: int, *, time: int = 1_700_000_000_000_000, colle
     """A message as a collector sends it, with one reading of a point."""
     told = {"collector": collector, "version": "0", "epoch": "e", "number": number} | told
     return encode(Batch(np.array([(point, time + number, number, 0, True)], READINGS), [], told))
-
-
-async def served(ingest):
-    return await until(lambda: asyncio.sleep(0, next((site for site in ingest.sites if site.is_served), None)))
 
 
 @asynccontextmanager

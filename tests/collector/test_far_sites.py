@@ -20,14 +20,19 @@ from collector.far.program import FarCollector
 from collector.ingest.app import Ingest
 from ddms.cli.sites import sites
 from ddms.errors import DdmsError
-from tests.collector.test_far import Counter, at_site, every_one_once, more, quick, running  # noqa: F401 - a fixture
 from tests.support.devices import scripted
+from tests.support.far import Counter, at_site, every_one_once, hasten, more, running
 from tests.support.nats import NatsServer
 from tests.support.ports import free_port
 from tests.support.running import until
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = dict(re.findall(r"```hocon title=(\S+)\n(.*?)```", (ROOT / "docs/sites.md").read_text(), re.DOTALL))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    hasten(monkeypatch)
 
 
 def certificate(folder: Path) -> Path:

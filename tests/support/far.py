@@ -1,0 +1,63 @@
+"""A far site in a test: its programs, a device that counts, and what of it is in the database."""
+
+import asyncio
+import struct
+from contextlib import asynccontextmanager
+
+from collector.far import store as far_store
+from collector.ingest import site as site_module
+from collector.ingest import stream as stream_module
+from tests.support.devices import answer
+from tests.support.running import background, until
+
+SITE = "mine"
+AFTER = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality = 0"
+
+
+def hasten(monkeypatch) -> None:
+    """Let take tenths of seconds what takes seconds between machines."""
+    monkeypatch.setattr(far_store, "RECONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(far_store, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(site_module, "RETRY_SECONDS", 0.3)
+    monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.5)
+
+
+class Counter:
+    """A device whose register says how often it was read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, request):
+        self.count += 1
+        return answer(request, struct.pack(">H", self.count) * request[4])
+
+
+async def at_site(owner, device: int, site: str = SITE) -> None:
+    await owner.execute(
+        "UPDATE connections SET site = $2 WHERE id = (SELECT connection_id FROM devices WHERE id = $1)", device, site
+    )
+
+
+@asynccontextmanager
+async def running(settings, program):
+    program = program(settings)
+    async with background(program.run()):
+        yield program
+
+
+def every_one_once(values, least: int = 0) -> bool:
+    """Whether all that the device gave is there, in order; what was read just when the program ended may not be."""
+    return bool(values) and len(values) >= least and values == list(range(values[0], values[0] + len(values)))
+
+
+async def more(owner, count: int) -> list[int]:
+    async def enough():
+        values = await owner.fetchval(AFTER)
+        return values if values and len(values) >= count else None
+
+    return await until(enough)
+
+
+async def served(ingest):
+    return await until(lambda: asyncio.sleep(0, next((site for site in ingest.sites if site.is_served), None)))
