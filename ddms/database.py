@@ -15,6 +15,11 @@ from ddms.settings import Settings
 
 SCHEMA_VERSION = "0060"
 """The migration that this program was written for: the newest in migrations/versions."""
+OLDEST_PROGRAM = "0060"
+"""The oldest schema whose programs can work with this one, so that they go on while they are replaced one by one.
+
+A migration that they cannot work with raises it to its own number; `ddms migrate` writes it into the database.
+"""
 
 EMPTY = "the database is empty: run `ddms migrate` first"
 CONNECT_SECONDS = 5.0
@@ -58,6 +63,7 @@ SELECT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_
 READ_CHANNEL = "-- ddms:read_channel\nSELECT channel($1)"
 IS_BEING_RESTORED = "-- ddms:is_being_restored\nSELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ddms_restore')"
 READ_SCHEMA_VERSION = "-- ddms:read_schema_version\nSELECT version_num FROM alembic_version"
+READ_OLDEST_PROGRAM = "-- ddms:read_oldest_program\nSELECT oldest FROM schema_support"
 
 
 async def _prepare(connection: Connection) -> None:
@@ -204,15 +210,28 @@ def unused(found: asyncpg.Record) -> TimescaleDb:
 
 
 async def check_schema(connection: Connection) -> None:
-    """Stop a program that meets a schema older or newer than itself, or a database that is not restored whole."""
+    """Stop a program that meets a schema it cannot work with, or a database that is not restored whole.
+
+    One for a newer program is worked with as long as it says that this one can: an upgrade replaces programs one by one.
+    """
     await refuse_unfinished(connection)
-    found = await refuse_newer_schema(connection)
+    found = await read_schema(connection)
     if found is None:
         raise DdmsError(Code.SCHEMA_VERSION, EMPTY)
     if found < SCHEMA_VERSION:
         raise DdmsError(
             Code.SCHEMA_VERSION,
             Sentence("the database has schema {}, this program needs {}: run `ddms migrate`", found, SCHEMA_VERSION),
+        )
+    if found > SCHEMA_VERSION:
+        try:
+            oldest = await connection.fetchval(READ_OLDEST_PROGRAM)
+        except asyncpg.UndefinedTableError:
+            oldest = None
+        if oldest is None or oldest > SCHEMA_VERSION:
+            refuse_newer(found)
+        logger.warning(
+            "the database has the schema of a newer DDMS (%s): this program goes on until it is replaced", found
         )
 
 
@@ -223,20 +242,23 @@ async def refuse_unfinished(connection: Connection) -> None:
         raise DdmsError(Code.SCHEMA_VERSION, sentence)
 
 
-async def refuse_newer_schema(connection: Connection) -> str | None:
-    """Return the schema's version, None before the first migration; one newer than this program is an error."""
+async def read_schema(connection: Connection) -> str | None:
+    """Return the schema's version, None before the first migration."""
     try:
         found: str | None = await connection.fetchval(READ_SCHEMA_VERSION)
     except asyncpg.UndefinedTableError:
         return None
-    if found is not None and found > SCHEMA_VERSION:
-        raise DdmsError(
-            Code.SCHEMA_VERSION,
-            Sentence(
-                "the database has schema {}, this program knows only {}: install the newer DDMS", found, SCHEMA_VERSION
-            ),
-        )
     return found
+
+
+def refuse_newer(found: str | None) -> None:
+    """Stop whoever would change or use a schema newer than this program."""
+    if found is not None and found > SCHEMA_VERSION:
+        sentence = (
+            "the database has schema {}, this program knows only {}: install the newer DDMS; back to the older one leads "
+            "`ddms backup restore` of a backup from before the upgrade"
+        )
+        raise DdmsError(Code.SCHEMA_VERSION, Sentence(sentence, found, SCHEMA_VERSION))
 
 
 async def wait_until_ready(settings: Settings, program: str) -> Edition:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import asyncpg
 
-from ddms.database import explain, refuse_newer_schema, refuse_unfinished
+from ddms.database import OLDEST_PROGRAM, explain, read_schema, refuse_newer, refuse_unfinished
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.settings import Settings
@@ -34,6 +34,9 @@ LOCK = "LOCK TABLE public.migrating IN EXCLUSIVE MODE"
 FILL_QUALITIES = """-- ddms:fill_qualities
 INSERT INTO qualities (code, quality, reason, explanation) SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
 ON CONFLICT (code) DO UPDATE SET quality = excluded.quality, reason = excluded.reason, explanation = excluded.explanation
+"""
+WRITE_SUPPORT = """-- ddms:write_schema_support
+INSERT INTO schema_support (oldest) VALUES ($1) ON CONFLICT (single) DO UPDATE SET oldest = excluded.oldest
 """
 KEEP_HASH = "-- ddms:keep_password\nUPDATE secrets SET grafana_password = $1"
 READ_FAULTS = "-- ddms:read_role_faults\nSELECT fault, remedy, vital FROM role_faults()"
@@ -111,7 +114,7 @@ async def _prepare(url: str, *, restoring: bool) -> None:
             )
             made = "; ".join(f"CREATE ROLE {name} {ROLES[name]}" for name in place["missing"])
             raise DdmsError(Code.FORBIDDEN, Sentence(sentence, place["role"], place["role"], made))
-        await refuse_newer_schema(connection)
+        refuse_newer(await read_schema(connection))
         if not restoring:
             await refuse_unfinished(connection)
         # Where two come at once, the one that is later may stumble over the other's table, which is as good.
@@ -135,6 +138,7 @@ async def _finish(url: str, settings: Settings, to_timescaledb: Callable[[str], 
         async with connection.transaction():
             await connection.execute(LOCK)
             await connection.execute(FILL_QUALITIES, *(list(column) for column in zip(*rows, strict=True)))
+            await connection.execute(WRITE_SUPPORT, OLDEST_PROGRAM)
             if to_timescaledb:
                 await convert(connection, to_timescaledb)
             await connection.execute("SELECT apply_compression()")  # also when the edition is another one since
