@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint bare format bench faults fuzz examples image audit sbom manifests airgap lock clean
+.PHONY: help demo test coverage lint bare format bench faults fuzz examples clients image audit sbom manifests airgap lock clean
 
 # The tests start our programs a thousand times: without this, each start would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,6 +64,11 @@ examples: ## Install what examples/ and the tests of known clients need: ariadne
 		echo 'npm is not here: the example in TypeScript and the tests of clients are left out'; \
 	fi
 
+clients: $(READY) ## Build the client for TypeScript, as a package of npm in build/ (needs npm)
+	@mkdir -p build
+	$(BIN)/python clients/typescript/generate.py
+	cd clients/typescript && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error && npm run --silent build && npm pack --silent --pack-destination ../../build
+
 image: ## Build the image and hold it below 150 MB (needs Docker)
 	docker build --tag ddms:$(VERSION) .
 	@bytes=$$(docker image inspect --format '{{.Size}}' ddms:$(VERSION)) && echo "ddms:$(VERSION) has $$((bytes / 1000000)) MB" && test $$bytes -lt 150000000
@@ -89,7 +94,7 @@ lock: ## Choose new versions of all dependencies (needs uv)
 	for tool in uv pip; do echo $$tool | $(subst pyproject.toml,-,$(LOCK)) --upgrade --output-file bootstrap/$$tool.txt || exit 1; done
 
 clean: ## Remove .venv, caches, builds and the demo's data
-	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated tests/clients/node_modules build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .ddms examples/python/.venv examples/python/ddms_client examples/typescript/node_modules examples/typescript/generated tests/clients/node_modules clients/typescript/node_modules clients/typescript/dist build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # By bootstrap/venv.sh alone, which knows what an interrupted run left.
