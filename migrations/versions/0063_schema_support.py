@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0061"
-down_revision = "0060"
+revision = "0063"
+down_revision = "0062"
 
 
 def upgrade() -> None:
-    run_file("0061_schema_support")
+    run_file("0063_schema_support")

@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0060"
-down_revision = "0059"
+revision = "0062"
+down_revision = "0061"
 
 
 def upgrade() -> None:
-    run_file("0060_sites")
+    run_file("0062_sites")

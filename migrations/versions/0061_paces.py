@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0060"
-down_revision = "0059"
+revision = "0061"
+down_revision = "0060"
 
 
 def upgrade() -> None:
-    run_file("0060_paces")
+    run_file("0061_paces")

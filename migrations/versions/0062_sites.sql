@@ -3,7 +3,7 @@ ALTER TABLE connections ADD COLUMN site text NOT NULL DEFAULT '' CONSTRAINT conn
 COMMENT ON COLUMN connections.site IS 'The site whose collectors alone reach it; empty: those without a site do';
 ALTER TABLE collectors ADD COLUMN site text NOT NULL DEFAULT '', ADD COLUMN epoch text;
 COMMENT ON COLUMN collectors.site IS 'The site whose connections it polls; empty: those of no site';
-COMMENT ON COLUMN collectors.epoch IS 'The run of a collector that is reached over NATS; no other one takes its name while it is seen';
+COMMENT ON COLUMN collectors.epoch IS 'The identity of the spool of a collector that is reached over NATS; no other one takes its name while it is seen';
 
 CREATE TABLE ingested (
     collector       text NOT NULL CONSTRAINT ingested_collector_fkey REFERENCES collectors (name) ON DELETE CASCADE,
