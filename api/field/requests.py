@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from api.field.trial import CANCEL_FIELD_REQUEST, ask, checked_target, start
+from api.field.trial import CANCEL_FIELD_REQUEST, IdentityObject, ask, checked_target, identity_of, start
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.payloads import UserError, mutation
@@ -71,6 +71,9 @@ class ProbePayload:
 
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when it was done.")
     candidates: list[ProbeCandidate] = field(default_factory=list, description="The most plausible first.")
+    identity: list[IdentityObject] = field(
+        default_factory=list, description="What the device says of itself; empty when it says nothing."
+    )
     refused: list[int] = field(default_factory=list, description="Addresses around it that the device refuses.")
 
 
@@ -194,7 +197,11 @@ class FieldRequestMutations:
         _check(0 <= address < ADDRESSES, "an address is 0 to 65535", "address")
         asked = target | {"register_table": register_table.value, "address": address, "expected": expected}
         answer = await ask(info.context, "probe", asked)
-        return ProbePayload(candidates=[_candidate(c) for c in answer["candidates"]], refused=answer["refused"])
+        return ProbePayload(
+            candidates=[_candidate(c) for c in answer["candidates"]],
+            refused=answer["refused"],
+            identity=identity_of(answer),
+        )
 
     @mutation
     async def scan(

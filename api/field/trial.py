@@ -73,6 +73,16 @@ class TestedValue:
 
 
 @output_type
+class IdentityObject:
+    """One thing that a device says of itself, by Modbus function 43 / 14."""
+
+    name: str = field(
+        description="`vendor`, `product_code`, `revision` …, or `object_128` of those that are the maker's own."
+    )
+    text: str = field(description="What the device says.")
+
+
+@output_type
 class TestConnectionPayload:
     """The answer of testConnection and testDevice."""
 
@@ -81,6 +91,9 @@ class TestConnectionPayload:
     errors: list[UserError] = field(default_factory=list, description="What was wrong; empty when the test ran.")
     requests: list[TestedRequest] = field(default_factory=list, description="What was sent, and what came back.")
     values: list[TestedValue] = field(default_factory=list, description="What the points would show.")
+    identity: list[IdentityObject] = field(
+        default_factory=list, description="What the device says of itself; empty when it says nothing."
+    )
 
 
 def _reason(label: str | None) -> Reason:
@@ -122,7 +135,13 @@ def payload_of(answer: dict[str, Any]) -> TestConnectionPayload:
     return TestConnectionPayload(
         requests=[_request(request) for request in answer.get("requests", [])],
         values=[_value(value) for value in answer.get("values", [])],
+        identity=identity_of(answer),
     )
+
+
+def identity_of(answer: dict[str, Any]) -> list[IdentityObject]:
+    """Return what the device said of itself, as a collector's answer has it."""
+    return [IdentityObject(name=name, text=text) for name, text in (answer.get("identity") or {}).items()]
 
 
 def checked_target(endpoint: str, unit_id: int, timeout_ms: int) -> dict[str, Any]:

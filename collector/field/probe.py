@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from collector.field.identity import identity
 from collector.field.plausibility import Candidate, rank
 from collector.field.scan import REFUSALS, Read, readable
 from collector.line.tcp import Reader, ReadError
@@ -33,7 +34,7 @@ async def probe(
 ) -> dict[str, Any]:
     """Read around an address twice, and rank what it may mean; `expected` is a value that the engineer sees elsewhere.
 
-    Returns `{words: [[address, word]], refused: [address], candidates: [...]}`; see `collector.field.plausibility` for the
+    Returns `{identity: {vendor: …} or None, words: [[address, word]], refused: [address], candidates: [...]}`; see `collector.field.plausibility` for the
     candidates and their score. Raises `ReadError` when nothing can be read.
     """
     table, address = RegisterTable(parameters["register_table"]), parameters["address"]
@@ -57,6 +58,7 @@ async def probe(
         raise ReadError(Reason.ILLEGAL_ADDRESS, _advice(table, address, words))
     found = candidates(words, before, address, is_bits=table.is_bits)
     return {
+        "identity": await identity(link, unit_id, timeout),
         "words": sorted(words.items()),
         "refused": [a for a in range(start, end) if a not in words],
         "candidates": [c.as_dict(address) for c in rank(found, parameters.get("expected"))],

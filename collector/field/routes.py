@@ -1,7 +1,7 @@
 """Routes to the field for what is asked once: over the line that is polled already, or over one of its own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from collector.line.tcp import Line, ReadError, line
 from collector.polling.poller import ConnectionTask
@@ -44,10 +44,17 @@ class Route:
                 else:
                     raise
 
+    async def ask(self, unit: int, body: bytes, timeout: float) -> bytes:
+        """Send any other request, once."""
+        return await self._once(lambda link: link.ask(unit, body, timeout))
+
     async def _read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
+        return await self._once(lambda link: link.read(unit, function, address, count, timeout))
+
+    async def _once(self, send: Callable[[Line], Awaitable[bytes]]) -> bytes:
         async def job(link: Line) -> bytes:
             await asyncio.sleep(self._settings.request_pause)
-            return await link.read(unit, function, address, count, timeout)
+            return await send(link)
 
         task = self._task_of(self._settings.endpoint)
         if task is None:

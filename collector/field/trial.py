@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from collector.field.identity import identity
 from collector.line.tcp import Reader, ReadError
 from collector.storing.decode import PointArrays, decode
 from ddms import lines
@@ -37,7 +38,10 @@ async def test_connection(
     del report  # it is over in a moment
     points = lines.linked(lines.point(_LEFT_OUT | {"id": i} | p) for i, p in enumerate(parameters["points"], 1))
     limits = RequestLimits(**{name: parameters[name] for name in _LIMITS if name in parameters})
-    return await read_once(link, parameters["unit_id"], points, parameters["timeout_ms"] / 1000, limits)
+    unit, timeout = parameters["unit_id"], parameters["timeout_ms"] / 1000
+    found = await read_once(link, unit, points, timeout, limits)
+    answered = any(request["reason"] is None for request in found["requests"])
+    return found | {"identity": await identity(link, unit, timeout) if answered else None}
 
 
 async def read_once(

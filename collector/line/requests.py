@@ -91,6 +91,9 @@ class Reader(Protocol):
     async def read(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
         """Send one read request and return its data bytes: two a register, or eight bits a byte."""
 
+    async def ask(self, unit: int, body: bytes, timeout: float) -> bytes:
+        """Send a function and its data; return what follows the function in the answer. Nothing else may be in flight."""
+
 
 class Line(Reader, Protocol):
     """A way to the units behind one endpoint. All methods raise `ReadError`."""

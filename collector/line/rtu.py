@@ -6,6 +6,10 @@ Source: Modbus over Serial Line V1.02, sections 2.5.1 (frame, silent time) and 6
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
+
+IDENTIFICATION = 0x2B  # the only function besides reads, whose answer says its own length object by object
+_KNOWN = frozenset({1, 2, 3, 4, IDENTIFICATION})
 _FASTEST_COUNTED = 19_200  # above it the silent time is fixed (section 2.5.1.1)
 _FIXED_SILENCE = 0.00175
 _BITS_A_CHARACTER = 11
@@ -49,14 +53,24 @@ def frames(buffer: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the end and the bytes of each whole answer with a right checksum, whatever lies between them."""
     start = 0
     while start <= len(buffer) - 5:
-        function = buffer[start + 1]
-        end = start + (5 if function & 0x80 else 5 + buffer[start + 2])
-        known = 1 <= function & 0x7F <= 4
-        if known and end <= len(buffer) and checksum(buffer[start : end - 2]) == buffer[end - 2 : end]:
+        end = _end(buffer, start)
+        if start < end <= len(buffer) and checksum(buffer[start : end - 2]) == buffer[end - 2 : end]:
             yield end, buffer[start : end - 2]
             start = end
         else:
             start += 1
+
+
+def _end(buffer: bytes, start: int) -> int:
+    """Return where an answer ends that begins here, also when its end is still to come; 0 if none can begin here."""
+    function = buffer[start + 1]
+    if function & 0x7F not in _KNOWN:
+        return 0
+    if function & 0x80:
+        return start + 5
+    if function != IDENTIFICATION:
+        return start + 5 + buffer[start + 2]
+    return start + int(ReadDeviceInformationResponse.calculateRtuFrameSize(buffer[start:]))
 
 
 def holds_broken(buffer: bytes, shape: FrameShape) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from collector.line import mbap, tls
 from collector.line.carriers import Above, Carrying, connect
+from collector.line.mbap import EXCEPTION_BYTES
 from collector.line.requests import (
     CATCH_UP,
     HEAD_BYTES,
@@ -24,6 +25,7 @@ from collector.line.requests import (
     ReadRequest,
     Run,
     data_bytes,
+    in_time,
     of_connecting,
     one_by_one,
 )
@@ -77,6 +79,34 @@ class _Exchange:
             self.done.set_exception(error)
 
 
+class _AnyExchange:
+    """A request of which only the answer's header tells the length."""
+
+    def __init__(self, transaction: int, unit: int, function: int) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._transaction, self._unit, self._function = transaction, unit, function
+        self._buffer = b""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes; other answers, which come late, are passed over."""
+        self._buffer = (self._buffer + data)[: 4 * _MOST_BYTES]
+        while (found := mbap.frame(self._buffer)) is not None and len(self._buffer) >= found[1]:
+            frame, self._buffer = self._buffer[: found[1]], self._buffer[found[1] :]
+            if found[0] != self._transaction or frame[6] != self._unit or self.answer.done():
+                continue
+            if frame[7] == self._function:
+                self.answer.set_result(frame[8:])
+            elif frame[7] == self._function | 0x80 and len(frame) == EXCEPTION_BYTES:
+                self.fail(ReadError.of_exception(frame[8]))
+            else:
+                self.fail(ReadError(Reason.MALFORMED))
+
+    def fail(self, error: ReadError) -> None:
+        """End it without an answer."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
 class TcpLine(Above):
     """Modbus TCP, also over datagrams. Each request has its own transaction id, so a late answer is never taken for another's.
 
@@ -99,6 +129,7 @@ class TcpLine(Above):
         self._in_step = True  # whether the rest begins with a frame
         self._is_nameless = False  # whether the peer returns no transaction ids
         self._turn = asyncio.Lock()
+        self._any: _AnyExchange | None = None
         self.late = 0
 
     @property
@@ -147,6 +178,23 @@ class TcpLine(Above):
         request = ReadRequest(unit, function, address, count)
         await self.follow(Run([request], lambda _, data, *__: answers.append(data)), timeout)
         return answers[0]
+
+    async def ask(self, unit: int, body: bytes, timeout: float) -> bytes:
+        """Send any request, whose answer is cut by its own header; without one the connection is closed."""
+        async with self._turn:
+            if self._transport is None:
+                raise ReadError(Reason.CLOSED)
+            self._transaction = self._transaction % 0xFFFF + 1
+            self._any = wanted = _AnyExchange(self._transaction, unit, body[0])
+            try:
+                self._transport.write(struct.pack(">HHHB", self._transaction, 0, len(body) + 1, unit) + body)
+                async with in_time(timeout):
+                    return await wanted.answer
+            except TimeoutError:
+                self._close(ask_again=False)
+                raise ReadError(Reason.TIMEOUT) from None
+            finally:
+                self._any = None
 
     async def follow(self, run: Run[Any], timeout: float, pause: float = 0.0) -> None:
         """Send what is left of a run; without a pause each right answer sends the next request as soon as it is here."""
@@ -232,6 +280,9 @@ class TcpLine(Above):
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into answers, however the network cut it; hang up on a peer that sends without end."""
+        if self._any is not None:
+            self._any.receive(data)
+            return
         self._come += len(data)
         if self._come > _MOST_BYTES * (len(self._waiting) + min(len(self._abandoned), _LATE) + _RECENT):
             self._hang_up()
@@ -391,6 +442,8 @@ class TcpLine(Above):
         return self._behind(buffer, end)
 
     def _fail_all(self, reason: Reason, *, ask_again: bool = False) -> None:
+        if self._any is not None:
+            self._any.fail(ReadError(reason))
         waiting, self._waiting = self._waiting, {}
         for exchange in waiting.values():
             exchange.fail(reason, ask_again=ask_again)

@@ -78,6 +78,8 @@ class _Exchange:
         unit, function = frame[0], frame[1]
         if unit == self.shape.unit and function == self.shape.function | 0x80:
             self.answer.set_exception(ReadError.of_exception(frame[2]))
+        elif (unit, function) == (self.shape.unit, rtu.IDENTIFICATION) == self.shape[:2]:
+            self.answer.set_result(frame[2:])
         elif (found := FrameShape(unit, function, len(frame) - 3)) == self.shape:
             self.answer.set_result(frame[3:])
         elif found in self._late:
@@ -135,10 +137,15 @@ class UnnumberedLine:
                 del self._late[shape]
             if FrameShape(unit, function, data_bytes(function, count)) in self._late:
                 await self._pass_late(unit, function, address, timeout)
-            answer = await self._exchange_once(unit, function, address, count, timeout)
+            answer = await self._read_once(unit, function, address, count, timeout)
             if self._late:
                 self._forget_late(unit)
             return answer
+
+    async def ask(self, unit: int, body: bytes, timeout: float) -> bytes:
+        """Send any request whose answers the framing knows the length of."""
+        async with self._turn:
+            return await self._exchange_once(bytes([unit]) + body, FrameShape(unit, *body[:2]), timeout)
 
     async def follow(self, run: Run[Any], timeout: float, pause: float) -> None:
         """Send what is left of a run, one request at a time."""
@@ -151,7 +158,7 @@ class UnnumberedLine:
             c for c in range(1, 2000, step) if FrameShape(unit, function, data_bytes(function, c)) not in self._late
         )
         try:
-            await self._exchange_once(unit, function, min(address, 65_536 - count), count, timeout)
+            await self._read_once(unit, function, min(address, 65_536 - count), count, timeout)
         except ReadError as error:
             if error.reason < Reason.ILLEGAL_FUNCTION:  # no answer; an exception is one
                 raise
@@ -164,14 +171,17 @@ class UnnumberedLine:
         for shape in [shape for shape in self._late if shape.unit == unit]:
             del self._late[shape]
 
-    async def _exchange_once(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
+    async def _read_once(self, unit: int, function: int, address: int, count: int, timeout: float) -> bytes:
+        body = struct.pack(">BBHH", unit, function, address, count)
+        return await self._exchange_once(body, FrameShape(unit, function, data_bytes(function, count)), timeout)
+
+    async def _exchange_once(self, body: bytes, shape: FrameShape, timeout: float) -> bytes:
         if not self._port.is_open:
             raise ReadError(Reason.CLOSED)
         if self._is_datagram:
             await self._port.open(timeout)
         await self._keep_silent_time()
-        request = self._framing.framed(struct.pack(">BBHH", unit, function, address, count))
-        shape = FrameShape(unit, function, data_bytes(function, count))
+        request = self._framing.framed(body)
         self._exchange = exchange = _Exchange(self._framing, request, shape, self._late)
         self._come = 0
         try:

@@ -69,6 +69,8 @@ def probe(
     click.echo(f"{words}\n\nscore  address  type        order            value  why")
     for c in answer["candidates"] if everything else answer["candidates"][:_SHOWN]:
         click.echo(_candidate(c))
+    for line in reach.identified(answer):
+        click.echo(line)
 
 
 def _candidate(c: dict[str, Any]) -> str:

@@ -186,6 +186,7 @@ def _table(answer: dict[str, Any], points: list[PolledPoint]) -> str:
         shown.append(
             f"{value['key']:<{width}}  {found if found is not None else '– ' + _why(value) + _hint(value, point)}"
         )
+    shown += reach.identified(answer)
     if answer["through"]:
         shown.append(f"\nRead through the collector {answer['through']!r}, which polls this line.")
     return "\n".join(shown)

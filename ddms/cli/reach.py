@@ -23,6 +23,7 @@ from ddms.database import Connection, check_schema, connect
 from ddms.endpoints import Endpoint, Transport
 from ddms.errors import Code, DdmsError
 from ddms.lines import LineSettings
+from ddms.logs import visible
 from ddms.quality import Reason
 from ddms.settings import Settings
 
@@ -89,6 +90,12 @@ def given_form(line: LineSettings, form: dict[str, Any]) -> LineSettings:
         if name in given:
             given[name] = int(given[name])
     return replace(line, **given)
+
+
+def identified(answer: dict[str, Any]) -> list[str]:
+    """Return what the device says of itself, a line each; answers of an older collector have none."""
+    found = answer.get("identity") or {}
+    return ["", *(f"{name.replace('_', ' ')}: {visible(text)}" for name, text in found.items())] if found else []
 
 
 def options_in(form: dict[str, Any]) -> list[str]:
