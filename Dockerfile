@@ -28,7 +28,7 @@ FROM python:${PYTHON}
 RUN apk add --no-cache postgresql17-client \
     && find /usr/libexec/postgresql17 -type f ! -name pg_dump ! -name pg_restore -delete
 RUN adduser -D -H -u 10001 ddms && install -d -o ddms -g ddms /run/edge /var/lib/ddms /var/lib/ddms/spool /var/lib/ddms/notifications \
-    && install -d -o ddms -g ddms -m 700 /var/lib/ddms/keys /var/lib/ddms/backups
+    && install -d -o ddms -g ddms -m 700 /var/lib/ddms/keys /var/lib/ddms/backups /var/lib/ddms/exports
 COPY --from=build /opt/ddms /opt/ddms
 ENV PATH=/opt/ddms/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /var/lib/ddms

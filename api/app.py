@@ -28,6 +28,8 @@ from api.backups.work import may_back_up
 from api.execution.documents import Documents
 from api.execution.extent import DocumentLimits
 from api.execution.trusted import Trusted
+from api.export.jobs import follow_exports
+from api.export.maker import Maker
 from api.graphql.context import Context
 from api.ground import memory, tracing
 from api.ground.budget import Budgets
@@ -47,7 +49,7 @@ from api.transport import actions, identity, in_sight
 from api.transport import http as over_http
 from api.transport.astray import ASTRAY
 from api.transport.browser_errors import reported, script_of_pages
-from api.transport.export import Exports
+from api.transport.export import ExportFiles, Exports
 from api.transport.gate import Gate
 from api.transport.grafana_paths import EMPTY, QUERY
 from api.transport.graphiql import page
@@ -86,7 +88,7 @@ class Parts:
         self.grafana = in_sight.open_grafana(settings)
         self.streams = EventStreams()
         self.alarms = AlarmFeed()
-        followed = {JOB_ROWS: follow_jobs(settings), **follow_backups()}
+        followed = {JOB_ROWS: follow_jobs(settings), **follow_backups(), **follow_exports()}
         self.hub = Hub(settings, database, self.callers, self.alarms, followed)
         self.health = Health(
             database,
@@ -205,6 +207,7 @@ def create_app(
         ]
         work += [Courier(settings).run] if jobs is None else []
         work += [partial(publish_beside, settings)] if jobs is None and settings.mqtt_url else []
+        work += [Maker(settings).run] if jobs is None and settings.export_directory else []
         work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:
@@ -239,6 +242,7 @@ def _routes(settings: Settings, endpoint: GraphQLEndpoint) -> list[BaseRoute]:
         Mount("/pages", _Cached(directory=Path(__file__).parent / "static" / "pages")),
         WebSocketRoute("/graphql", endpoint),
         Route("/export", Exports(settings)),
+        Route("/export/files/{id}", ExportFiles(settings)),
         Route("/openid-{provider}", OPENID),
         Mount("/export/page", _Cached(directory=Path(__file__).parent / "static" / "export")),
         Mount("/graphiql", _Cached(directory=Path(__file__).parent / "static" / "graphiql")),

@@ -37,6 +37,8 @@ PERMISSIONS: dict[str, Role | None] = {
     "Query.devices": Role.VIEWER,
     "Query.erasure": Role.ADMIN,
     "Query.erasures": Role.ADMIN,
+    "Query.export": Role.VIEWER,
+    "Query.exports": Role.VIEWER,
     "Query.group": Role.VIEWER,
     "Query.groups": Role.VIEWER,
     "Query.jobs": Role.VIEWER,
@@ -62,6 +64,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.acknowledgeAlarms": Role.ADMIN,
     "Mutation.applyProfile": Role.ADMIN,
     "Mutation.cancelBackup": Role.OWNER,
+    "Mutation.cancelExport": Role.VIEWER,
     "Mutation.cancelRestore": Role.OWNER,
     "Mutation.restoreBackup": Role.OWNER,
     "Mutation.cancelScan": Role.ADMIN,
@@ -104,6 +107,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Mutation.shelveAlarms": Role.ADMIN,
     "Mutation.signIn": EVERYONE,
     "Mutation.signOut": Role.VIEWER,
+    "Mutation.startExport": Role.VIEWER,
     "Mutation.testConnection": Role.ADMIN,
     "Mutation.testDevice": Role.ADMIN,
     "Mutation.unshelveAlarms": Role.ADMIN,
@@ -127,6 +131,7 @@ PERMISSIONS: dict[str, Role | None] = {
     "Subscription.alarms": Role.VIEWER,
     "Subscription.backups": Role.OWNER,
     "Subscription.deviceStates": Role.VIEWER,
+    "Subscription.exportProgress": Role.VIEWER,
     "Subscription.jobs": Role.VIEWER,
     "Subscription.readings": Role.VIEWER,
     "Subscription.scanProgress": Role.ADMIN,
@@ -152,6 +157,7 @@ GROUPS_ARE_RIGHTS = Sentence("who chooses the devices of a group chooses who may
 ANNOTATIONS_OF_SITE = "and what is of the whole site, which only people without limits change"
 
 ALARMS_OF_CONNECTIONS = "and of the connections that they are behind; nothing of others and of the system"
+EXPORTS_IN_SIGHT = "those whose points are all in sight, also when it was made before the rights changed"
 ALARMS_ARE_SHARED = "others are not there; an alarm of a connection that others share is seen, and not changed"
 
 LIMITED: dict[str, tuple[Reach, str]] = {
@@ -171,6 +177,8 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Query.devices": (Reach.DEVICES, "others are not there"),
     "Query.erasure": (Reach.DEVICES, "those that the person asked for: what is erased is in no group any more"),
     "Query.erasures": (Reach.DEVICES, "those that the person asked for: what is erased is in no group any more"),
+    "Query.export": (Reach.DEVICES, EXPORTS_IN_SIGHT),
+    "Query.exports": (Reach.DEVICES, EXPORTS_IN_SIGHT),
     "Query.group": (Reach.DEVICES, "others are not there"),
     "Query.groups": (Reach.DEVICES, "others are not there"),
     "Query.jobs": (Reach.REFUSED, WHOLE_SITE),
@@ -193,6 +201,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Query.valuesAt": (Reach.DEVICES, "others are not there"),
     "Mutation.acknowledgeAlarms": (Reach.DEVICES, ALARMS_ARE_SHARED),
     "Mutation.applyProfile": (Reach.DEVICES, "others are not there"),
+    "Mutation.cancelExport": (Reach.DEVICES, EXPORTS_IN_SIGHT),
     "Mutation.cancelScan": (Reach.DEVICES, "those that the person started"),
     "Mutation.changePassword": (Reach.SELF, ""),
     "Mutation.createAnnotation": (Reach.DEVICES, "of the own devices and groups"),
@@ -218,6 +227,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Mutation.setLimits": (Reach.DEVICES, "others are not there"),
     "Mutation.signIn": (Reach.SELF, ""),
     "Mutation.signOut": (Reach.SELF, ""),
+    "Mutation.startExport": (Reach.DEVICES, "others are not there"),
     "Mutation.testDevice": (Reach.DEVICES, "others are not there"),
     "Mutation.testConnection": (Reach.DEVICES, "at endpoints where no other devices are"),
     "Mutation.unshelveAlarms": (Reach.DEVICES, ALARMS_ARE_SHARED),
@@ -237,6 +247,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Mutation.writeReadings": (Reach.DEVICES, "others are not there"),
     "Subscription.alarms": (Reach.DEVICES, "it ends, to be begun again, when other devices come in sight"),
     "Subscription.deviceStates": (Reach.DEVICES, "it ends, to be begun again, when other devices come in sight"),
+    "Subscription.exportProgress": (Reach.DEVICES, EXPORTS_IN_SIGHT),
     "Subscription.jobs": (Reach.REFUSED, WHOLE_SITE),
     "Subscription.readings": (Reach.DEVICES, "it ends, to be begun again, when other devices come in sight"),
     "Subscription.scanProgress": (Reach.DEVICES, "those that the person started"),

@@ -28,6 +28,7 @@ from api.devices.availability import AvailabilityQueries
 from api.devices.imports import ImportMutations
 from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
+from api.export.types import ExportMutations, ExportQueries
 from api.field.requests import FieldRequestMutations, FieldRequestQueries
 from api.field.testing import TestMutations
 from api.field.trial import CommissioningMutations
@@ -70,6 +71,7 @@ class Query(
     ConnectionQueries,
     DeviceQueries,
     ErasureQueries,
+    ExportQueries,
     FieldRequestQueries,
     GroupQueries,
     JobQueries,
@@ -104,6 +106,7 @@ class Mutation(
     ConnectionMutations,
     DeviceMutations,
     CommissioningMutations,
+    ExportMutations,
     FieldRequestMutations,
     GroupMutations,
     ImportMutations,

@@ -382,6 +382,11 @@ class Settings:
     )
     verify_database_password: str | None = _setting(str, None, "Password for the URL of that server")
     backup_directory: Path = _setting(_folder, Path("/var/lib/ddms/backups"), "Folder of the backups")
+    export_directory: Path | None = _setting(
+        _folder, None, "Folder of exports that are made in the background; all replicas of the API share it"
+    )
+    export_max_bytes: int = _setting(_positive, 10 * 1024**3, "Largest size of that folder, in bytes")
+    export_hours: int = _setting(_positive, 24, "How long a file stays in it, in hours")
     backup_copy: str | None = _setting(
         _copy, None, "Where each backup is copied to: another folder, or s3://bucket/folder"
     )

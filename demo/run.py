@@ -165,8 +165,9 @@ class Demo:
             "DDMS_BACKUP_DATABASE_URL": self.postgres.url(database=_DATABASE),
             "DDMS_BACKUP_DIRECTORY": str((self.directory / "backups").absolute()),
         }
+        exports = {"DDMS_EXPORT_DIRECTORY": str((self.directory / "exports").absolute())}
         allowed = {"DDMS_ALLOWED_ORIGINS": f"http://127.0.0.1:{CHART_PORT},http://localhost:{CHART_PORT}"}
-        self._child("API", ["ddms", "api"], env=settings | allowed | backups | {"DDMS_API_PORT": str(api)})
+        self._child("API", ["ddms", "api"], env=settings | allowed | backups | exports | {"DDMS_API_PORT": str(api)})
         grafana = self._start_grafana()
         running = Running(
             directory=self.directory,

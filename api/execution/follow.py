@@ -16,6 +16,9 @@ from api.ground.metrics import measures
 from api.ground.sight import Sight
 from api.live.broadcast import Broadcast, Envelope, Result, Sink
 
+OWN = ("exportProgress",)
+"""Root fields that show to each caller what is that caller's: nobody shares them."""
+
 
 async def follow(
     operation: Operation,
@@ -52,7 +55,8 @@ def _key(operation: Operation, context: Context, variables: dict[str, Any], sigh
     """Return what makes two subscriptions the same; nobody shares one with a limited person, whose sight may change."""
     words = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
     role = context.caller and context.caller.role
-    return operation.text, operation.name, words, role, context.person, sight, LANGUAGE.get()
+    own = context.who if any(name in operation.text for name in OWN) else None
+    return operation.text, operation.name, words, role, own, context.person, sight, LANGUAGE.get()
 
 
 async def _broadcast(operation: Operation, context: Context, executor: PlainExecutor, key: Hashable) -> Broadcast:

@@ -22,6 +22,7 @@ class IdKind(StrEnum):
     CONNECTION = "con"
     DEVICE = "dev"
     ERASURE = "era"
+    EXPORT = "exp"
     GROUP = "grp"
     LIMIT = "lim"
     POINT = "pt"
@@ -48,6 +49,7 @@ _NAMES = {
     IdKind.CONNECTION: "connection",
     IdKind.DEVICE: "device",
     IdKind.ERASURE: "erasure",
+    IdKind.EXPORT: "export",
     IdKind.GROUP: "group",
     IdKind.LIMIT: "limit",
     IdKind.POINT: "point",

@@ -11,12 +11,16 @@ from api.alarms.feed import AlarmFeed
 from api.backups.restores import ROWS as RESTORE_ROWS
 from api.backups.store import ROWS as BACKUP_ROWS
 from api.devices.types import DeviceStatus
+from api.export.jobs import ROWS as EXPORT_ROWS
+from api.export.jobs import read as read_export
+from api.export.types import Export
 from api.field.requests import Scan, read_scan, scan_of
 from api.graphql.context import Context, Info
 from api.graphql.described import argument, subscription
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, from_ids, to_id
 from api.live.broadcast import Source
+from api.live.followed import Followed, RowsChanged
 from api.live.hub import Configured, FieldRequestChanged, Hub, Reconnected, StatesChanged
 from api.live.mirror import Mirror
 from api.live.resume import ResumeToken
@@ -96,6 +100,28 @@ class ScanSource(Source):
     def react(self, event: object) -> Scan | None:
         """Return what it is now, if it is the one that went on."""
         return self.scan if event == FieldRequestChanged(self.number) else None
+
+
+@dataclass(eq=False)
+class ExportSource(Source):
+    """An export in the background."""
+
+    followed: Followed
+    row: Row
+
+    def snapshot(self, reason: str) -> Export:
+        """Return what it is now."""
+        self.row = self.followed.rows.get(self.row["id"], self.row)
+        return Export.of(self.row)
+
+    def react(self, event: object) -> Export | None:
+        """Return what it is now, if it went on."""
+        match event:
+            case RowsChanged(self.followed, rows) if any(row["id"] == self.row["id"] for row in rows):
+                return self.snapshot("CHANGED")
+            case Reconnected():
+                return self.snapshot("RECONNECTED")
+        return None
 
 
 def _connected(hub: Hub) -> Mirror:
@@ -231,6 +257,20 @@ class Subscription:
                 Code.NOT_FOUND, Sentence("there is no scan {}: the mutation scan starts one", id), field="id"
             )
         source.scan = source.scan or scan  # a later one may have come meanwhile
+        return source
+
+    @subscription
+    async def export_progress(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument("The export's id.")],  # noqa: A002 - GraphQL's word
+    ) -> AsyncIterable[Export]:
+        """Follow an export in the background: how it is now, then once a second while it is made, up to DONE, FAILED or CANCELLED."""
+        hub = info.context.hub
+        _connected(hub)
+        await info.context.sight()
+        source = ExportSource(hub.rows[EXPORT_ROWS], await read_export(info.context, from_id(IdKind.EXPORT, id)))
+        await hub.follow_rows(source.followed, source)
         return source
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import orjson
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from api.export import jobs
 from api.export.choice import ExportChoice, Format
 from api.export.links import VALID_SECONDS, make, use
-from api.export.plan import ExportPlan, plan
+from api.export.plan import plan
 from api.export.stream import opened, write
 from api.graphql import errors
 from api.graphql.context import Context
@@ -26,6 +27,7 @@ from api.ground.callers import of_cookies
 from api.ground.database import Statements
 from api.ground.database_errors import of_database
 from api.ground.failures import Place, note
+from api.ground.ids import IdKind, from_id, to_id
 from api.ground.roles import Role
 from api.transport.answer import status_of
 from api.transport.gate import Gate
@@ -61,6 +63,8 @@ logger = logging.getLogger("api.exports")
 class Exports:
     """The endpoint: a page for browsers, a file for whoever brings a token or a link."""
 
+    _has_page = True
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
@@ -71,7 +75,7 @@ class Exports:
         if request.method not in {"GET", "HEAD", "POST"}:
             response = Response("exports are served by GET and POST", 405, {"Allow": "GET, HEAD, POST"}, "text/plain")
             await response(scope, receive, send)
-        elif request.method == "GET" and _wants_page(request):
+        elif request.method == "GET" and self._has_page and _wants_page(request):
             await _speak(request, scope["app"].state.parts)
             await _page(LANGUAGE.get())(scope, receive, send)
         else:
@@ -119,7 +123,7 @@ class Exports:
         began = time.perf_counter()
         async with opened(self._settings, context.person) as connection:
             made = await plan(Statements(connection), choice)
-            answer.head = _head(made)
+            answer.head = _head(made.filename, made.choice.format)
             if request.method == "HEAD":
                 await answer.finish()
                 return
@@ -131,6 +135,35 @@ class Exports:
         logger.info(
             "exported %s", made.filename, extra=taken | {"caller": context.actor.name, "address": context.address}
         )
+
+
+class ExportFiles(Exports):
+    """`/export/files/ID`: the files of exports that were made in the background, in parts too (`Range`)."""
+
+    _has_page = False
+
+    async def _answered(self, request: HttpRequest, answer: "_Answer", gate: Gate, context: Context) -> None:
+        number = from_id(IdKind.EXPORT, request.named("id"))
+        row = await jobs.read(context, number)
+        path = jobs.folder_of(context) / str(number)
+        if row["state"] in {"waiting", "running"}:
+            raise DdmsError(Code.CONFLICT, "it is not made yet: `exportProgress` tells how far it is", field="id")
+        if row["state"] != "done":
+            raise DdmsError(Code.NOT_FOUND, "its file is gone, or was never made: ask for it again", field="id")
+        if not await asyncio.to_thread(path.exists):
+            sentence = "its file lies on another replica: let DDMS_EXPORT_DIRECTORY be a folder that all of them share"
+            raise DdmsError(Code.UNAVAILABLE, sentence, field="id")
+        if request.method == "GET":
+            async with context.everything.transaction() as statements:
+                await audit.record(
+                    statements,
+                    context.actor,
+                    "export.fetch",
+                    to_id(IdKind.EXPORT, number),
+                    after={"file": row["filename"]},
+                )
+        form = Format(dict(row["parameters"]).get("format", Format.CSV))
+        await answer.file(FileResponse(path, headers=_head(row["filename"], form)))
 
 
 class _GaveUp(Exception):  # noqa: N818 - nobody is told: the connection is cut
@@ -175,6 +208,11 @@ class _Answer:
         await self._begin(200, self.head)
         await self._send({"type": "http.response.body", "body": b""})
 
+    async def file(self, response: FileResponse) -> None:
+        """Send a file that is there."""
+        self._begun = True
+        await self._request.answered_by(response, self._send)
+
     async def json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
         body = orjson.dumps(value)
         kind = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
@@ -213,11 +251,11 @@ async def _link(context: Context, parameters: list[tuple[str, str]]) -> dict[str
     return {"url": f"export?link={secret}", "validSeconds": VALID_SECONDS}
 
 
-def _head(made: ExportPlan) -> dict[str, str]:
-    plain = made.filename.encode("ascii", "replace").decode().replace("?", "_")
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(made.filename)}"
+def _head(filename: str, form: Format) -> dict[str, str]:
+    plain = filename.encode("ascii", "replace").decode().replace("?", "_")
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
     return {
-        "Content-Type": _MEDIA[made.choice.format],
+        "Content-Type": _MEDIA[form],
         "Content-Disposition": disposition,
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",  # nginx hands on what it gets, and waits when its client does

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.types import Receive, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.ground.failures import PLACE, Place
 from api.ground.limits import BODY_BYTES, BODY_SECONDS, PARAMETERS
@@ -103,6 +103,15 @@ class HttpRequest:
         """Whether the answer may be compressed."""
         accepted = self._headers.get(b"accept-encoding")
         return bool(accepted and _TAKES_GZIP.search(accepted.decode("latin-1")))
+
+    def named(self, parameter: str) -> str:
+        """Return a part of the path, by its name in the route."""
+        text: str = self._scope["path_params"][parameter]
+        return text
+
+    async def answered_by(self, response: ASGIApp, send: Send) -> None:
+        """Let a response of Starlette's be the answer."""
+        await response(self._scope, self._receive, send)
 
     async def asked(self) -> Asked:
         """Read what is asked for; raises `Refused`."""

@@ -29,7 +29,9 @@ MANIFEST = {"versions": {"ddms": "1", "schema": "0042", "postgresql": "17.2", "t
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return replace(settings, webhook_targets=("hooks.example.com",))
+    return replace(
+        settings, webhook_targets=("hooks.example.com",), export_directory=settings.spool_directory / "exports"
+    )
 
 
 @pytest.fixture
@@ -62,6 +64,9 @@ async def plant(api: Api, owner: asyncpg.Connection) -> Api:
     await owner.execute("INSERT INTO restores (backup, database) VALUES ('ddms-1', 'ddms_old')")
     await owner.execute(
         "INSERT INTO webhooks (name, url, secret, created_by) VALUES ('Night watch', 'http://127.0.0.1:9/', 'whsec_AAAA', 'ann')"
+    )
+    await owner.execute(
+        "INSERT INTO exports (user_id, requested_by, parameters, points, filename) VALUES (1, 'ann', '[]', '{}', 'a.csv')"
     )
     await alarms(owner)
     await owner.execute(
