@@ -36,6 +36,9 @@ class Transport(StrEnum):
     ASCII_OVER_UDP = "ascii+udp"
     SERIAL = "serial"
     ASCII_SERIAL = "ascii+serial"
+    TCP_LISTEN = "tcp-listen"
+    RTU_TCP_LISTEN = "rtu+tcp-listen"
+    ASCII_TCP_LISTEN = "ascii+tcp-listen"
 
     @property
     def frames(self) -> Frames:
@@ -54,34 +57,44 @@ class Transport(StrEnum):
         """Whether frames may be lost, come twice or overtake each other."""
         return self.endswith("udp")
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether the device dials in, instead of being called."""
+        return self.endswith("-listen")
+
 
 _SCHEMES = "|".join(re.escape(transport) for transport in Transport if not transport.is_serial)
 _NETWORK = re.compile(
     rf"(?P<scheme>{_SCHEMES})://(?P<host>[\w.-]{{1,253}}|\[[0-9a-fA-F:]+(?:%[\w.-]{{1,32}})?\])(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?:\?(?P<kind>id|from)=(?P<caller>[\w.:-]{1,64}))?"
 )
 _SERIAL = re.compile(r"(?P<scheme>serial|ascii\+serial)://(?P<path>/[\w./:@+-]{1,250})")
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
 _ADVICE = (
     "write tcp://host:port, udp://, tls://, rtu+tcp://, rtu+udp:// (RTU frames), ascii+tcp://, ascii+udp:// (ASCII frames),"
-    " serial:///dev/ttyUSB0 or ascii+serial:///dev/ttyUSB0; the port is 502 if omitted, of tls 802"
+    " serial:///dev/ttyUSB0, ascii+serial:///dev/ttyUSB0, or tcp-listen://0.0.0.0:port?id=text for a device that dials in; the port is 502 if omitted, of tls 802"
 )
 _PORTS = {Transport.TLS: 802}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One end of a line: a host and port, or a serial port (then `host` is its path and `port` is 0)."""
+    """One end of a line: a host and port, or a serial port (then `host` is its path and `port` is 0).
+
+    Of devices that dial in it is where we listen; `caller` says who is meant, `id=GW-7` or `from=10.1.2.3`.
+    """
 
     transport: Transport
     host: str
     port: int = 0
+    caller: str = ""
 
     def __str__(self) -> str:
         """Return the one spelling under which it is stored."""
         if self.transport.is_serial:
             return f"{self.transport}://{self.host}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.transport}://{host}:{self.port}"
+        return f"{self.transport}://{host}:{self.port}" + (f"?{self.caller}" if self.caller else "")
 
     @classmethod
     def parse(cls, text: str, *, field: str = "endpoint") -> "Endpoint":
@@ -91,11 +104,15 @@ class Endpoint:
         match = _NETWORK.fullmatch(text.strip())
         port = int(match["port"] or _PORTS.get(Transport(match["scheme"]), 502)) if match else 0
         host = _host(match["host"]) if match else ""
-        if not match or not host or not 1 <= port <= 65535:
+        caller = (match and match["caller"]) or ""
+        if match and match["kind"] == "from":
+            caller = _host(caller)
+        is_wrong = not match or bool(caller) > Transport(match["scheme"]).is_listening
+        if is_wrong or not match or not host or not 1 <= port <= 65535:
             raise DdmsError(
                 Code.INVALID, Sentence("{!r} is not an endpoint: {}", shortened(text), _ADVICE), field=field
             )
-        return cls(Transport(match["scheme"]), host, port)
+        return cls(Transport(match["scheme"]), host, port, f"{match['kind']}={caller}" if caller else "")
 
 
 def _host(given: str) -> str:

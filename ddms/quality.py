@@ -52,6 +52,8 @@ class Reason(IntEnum):
         "the device ended the TLS session before it answered anything: does it know the certificate of DDMS (client.pem)?",
     )
     TLS_FILES = 28, "the files for TLS cannot be used: the log of the collector says why"
+    NOT_DIALLED = 29, "the device has not dialled in: is its gateway set to this port, and to this registration?"
+    CANNOT_LISTEN = 30, "DDMS cannot listen there: is the port taken, is the address one of the collector's machine?"
     ILLEGAL_FUNCTION = 33, "exception 1: the device does not know this function, so not this register table"
     ILLEGAL_ADDRESS = 34, "exception 2: the device has no such register"
     ILLEGAL_VALUE = 35, "exception 3: the device refuses this range of registers"
@@ -112,7 +114,7 @@ def of_exception(code: int) -> Reason:
 
 LINE_FAILURES = frozenset(
     {Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_PORT, Reason.NO_TLS, Reason.UNTRUSTED, Reason.EXPIRED,
-     Reason.WRONG_NAME, Reason.CERTIFICATE_REFUSED, Reason.TLS_FILES}
+     Reason.WRONG_NAME, Reason.CERTIFICATE_REFUSED, Reason.TLS_FILES, Reason.NOT_DIALLED, Reason.CANNOT_LISTEN}
 )  # fmt: skip
 """Reasons that say the line cannot be used: no other request will fare better."""
 UNIT_FAILURES = LINE_FAILURES | {

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from pymodbus.transport import CommParams, CommType, ModbusProtocol
 
-from collector.line import tls
+from collector.line import dialled, tls
 from collector.line.requests import ReadError, in_time, of_connecting, tune
 from ddms.endpoints import Endpoint, Transport
 from ddms.quality import Reason
@@ -47,9 +47,13 @@ async def connect(endpoint: Endpoint, above: Above, timeout: float) -> None:
                 await _Carrier(endpoint, above).call_create()
             elif endpoint.transport is Transport.TLS:
                 await _connect_tls(endpoint, above, timeout)
+            elif endpoint.transport.is_listening:
+                await dialled.claim(endpoint, above)
             else:
                 await _connect_tcp(endpoint, above)
     except OSError as error:  # TimeoutError is one
+        if endpoint.transport.is_listening:
+            raise ReadError(Reason.NOT_DIALLED, dialled.strangers(endpoint)) from None
         raise of_connecting(error) from None
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import socket
 import struct
 import time
 
@@ -55,7 +56,7 @@ def request_of(data: bytes, frames: str) -> tuple[int, int, int, int]:
 def answer_of(data: bytes, frames: str, **other: int) -> bytes:
     """Return the right answer to a request, in which each register holds its address; or one of another unit or function."""
     unit, function, address, count = request_of(data, frames)
-    values = b"".join(struct.pack(">H", address + i) for i in range(count))
+    values = b"".join(struct.pack(">H", other.get("value", address + i)) for i in range(count))
     body = bytes([other.get("unit", unit), other.get("function", function), len(values)]) + values
     if frames == "mbap":
         return data[:4] + struct.pack(">H", len(body)) + body
@@ -157,6 +158,46 @@ async def test_a_name_that_does_not_resolve_is_unreachable(scheme):
     with pytest.raises(ReadError) as caught:
         await line(LineSettings(endpoint=Endpoint.parse(f"{scheme}://no-such-host.invalid:502"))).open(5.0)
     assert caught.value.reason is Reason.UNREACHABLE
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "udp", "rtu+tcp", "rtu+udp", "ascii+tcp", "ascii+udp"])
+async def test_a_name_that_gets_another_address_is_looked_up_again(scheme, monkeypatch):
+    looked_up, where = socket.getaddrinfo, ["127.0.0.2"]
+
+    def resolver(host, *rest, **more):
+        return looked_up(where[0] if host == "meter.plant" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    port, frames = free_port(), "mbap" if "+" not in scheme else scheme.partition("+")[0]
+
+    async def talk(reader, writer):
+        mine = writer.get_extra_info("sockname")[0]
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while data := await (
+                reader.readuntil(b"\r\n") if frames == "ascii" else reader.readexactly(12 if frames == "mbap" else 8)
+            ):
+                writer.write(answer_of(data, frames, value=int(mine[-1])))
+
+    class Datagrams(_Echo):
+        def datagram_received(self, data, addr):
+            mine = self.transport.get_extra_info("sockname")[0]
+            self.transport.sendto(answer_of(data, self.frames, value=int(mine[-1])), addr)
+
+    async with contextlib.AsyncExitStack() as stack:
+        for host in ("127.0.0.2", "127.0.0.3"):
+            if scheme.endswith("udp"):
+                made = await asyncio.get_running_loop().create_datagram_endpoint(
+                    lambda: Datagrams(frames), (host, port)
+                )
+                stack.callback(made[0].close)
+            else:
+                stack.callback((await asyncio.start_server(talk, host, port)).close)
+        async with opened(f"{scheme}://meter.plant:{port}") as link:
+            assert await link.read(UNIT, 3, 0, 1, 5.0) == b"\0\2"
+            where[0] = "127.0.0.3"
+            link.close()
+            await link.open(5.0)
+            assert await link.read(UNIT, 3, 0, 1, 5.0) == b"\0\3"
 
 
 # -- ASCII frames

@@ -34,7 +34,7 @@ WORDS = {
     "a number of fields",
     "more than 10^9",
     "a depth",
-    "write tcp://host:port, udp://, tls://, rtu+tcp://, rtu+udp:// (RTU frames), ascii+tcp://, ascii+udp:// (ASCII frames), serial:///dev/ttyUSB0 or ascii+serial:///dev/ttyUSB0; the port is 502 if omitted, of tls 802",
+    "write tcp://host:port, udp://, tls://, rtu+tcp://, rtu+udp:// (RTU frames), ascii+tcp://, ascii+udp:// (ASCII frames), serial:///dev/ttyUSB0, ascii+serial:///dev/ttyUSB0, or tcp-listen://0.0.0.0:port?id=text for a device that dials in; the port is 502 if omitted, of tls 802",
 }
 """What is put into sentences, and is a word of the language as well."""
 SENTENCE_AT = {"DdmsError": 1, "TryLater": 1, "GraphQLError": 0, "Refused": 1, "_check": 1, "_wrong": 0, "ValueError": 0,
