@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 NO_BENCHES = {
     "faults",
     "faults_alarms",
+    "faults_far",
     "fuzz",
     "live_clients",
     "look_field",

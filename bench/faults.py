@@ -298,15 +298,19 @@ class Run:
     def fault(self) -> None:
         """Let one thing go wrong, after a while of peace: each once at first, then the most likely most often."""
         time.sleep(self.random.uniform(0.5, 3.5))
-        faults = {
-            self.kill_collector: 8, self.kill_database: 4, self.kill_both: 2, self.pause_collector: 1,
-            self.pause_database: 1, self.full_disk: 0.5, self.unusable_folder: 0.5, self.leave_collector_dead: 0.5,
-            self.start_a_taken_name: 1, self.make_database_read_only: 2,
-        } | ({self.fill_database_disk: 3} if self.has_disk else {})  # fmt: skip
+        faults = self.faults()
         never = [fault for fault in faults if not self.done[fault.__name__]]
         happening = self.random.choices(never or list(faults), None if never else list(faults.values()))[0]
         self.done[happening.__name__] += 1
         happening()
+
+    def faults(self) -> dict[Callable[[], None], float]:
+        """Return what may go wrong, and how likely."""
+        return {
+            self.kill_collector: 8, self.kill_database: 4, self.kill_both: 2, self.pause_collector: 1,
+            self.pause_database: 1, self.full_disk: 0.5, self.unusable_folder: 0.5, self.leave_collector_dead: 0.5,
+            self.start_a_taken_name: 1, self.make_database_read_only: 2,
+        } | ({self.fill_database_disk: 3} if self.has_disk else {})  # fmt: skip
 
     @property
     def kills(self) -> int:
@@ -382,15 +386,15 @@ def report(run: Run, plant: Plant, found: dict[int, Counter[int]], end: float) -
     return lost + doubled + max(0, no_room - run.counted_lost)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(kind: type[Run] = Run) -> None:
+    parser = argparse.ArgumentParser(description=sys.modules[kind.__module__].__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--faults", type=int, default=0, help="go on until so many faults happened")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="ddms-faults-") as name:
-        run, plant = Run(Path(name), arguments.seed), Plant()
+        run, plant = kind(Path(name), arguments.seed), Plant()
         if not run.has_disk:
             print("no tmpfs can be mounted here: the disk of the database is not filled", flush=True)
         try:

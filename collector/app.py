@@ -93,7 +93,7 @@ class CollectorProgram:
         await asyncio.to_thread(self.store.alarms.open)
         await self._begin(has_work=bool(known))
         async with asyncio.TaskGroup() as group:
-            if known and not self.store.connected:
+            if known and not self.store.is_known:
                 logger.info("%d connections are polled as they were last known", len(known))
                 self.leases.held = frozenset(known)
                 self.store.alarms.fit(known, None)

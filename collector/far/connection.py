@@ -44,13 +44,13 @@ class Row:
 class FarConnection:
     """Asks for one statement at a time; in place of a `ddms.database.Connection`."""
 
-    def __init__(self, link: Link, collector: str, epoch: str) -> None:
-        self._link, self._who = link, {"collector": collector, "epoch": epoch}
+    def __init__(self, link: Link, collector: str, identity: str = "") -> None:
+        self._link, self._collector, self.identity = link, collector, identity
         self._heard: Heard | None = None
 
     async def ask(self, **question: Any) -> Any:
         """Ask what is no statement; raises `DdmsError`."""
-        return await self._link.ask(self._who | question)
+        return await self._link.ask({"collector": self._collector, "identity": self.identity} | question)
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
         """Return the rows that a statement gives."""

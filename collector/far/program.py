@@ -14,7 +14,7 @@ from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
 BEGIN_SECONDS, TRY_SECONDS = 30.0, 1.0
-"""How long the name may still be that of the run before: as long as `ddms ingest` believes that it lives."""
+"""How long the name may still be that of a collector with another spool: as long as `ddms ingest` believes that it lives."""
 
 
 class FarLeases(Leases):
@@ -44,7 +44,7 @@ class FarCollector(app.CollectorProgram):
         del program
         if not (self.link.connected and self.store.is_known):
             raise DdmsError(Code.UNAVAILABLE, "`ddms ingest` is away")
-        return FarConnection(self.link, self.settings.collector_name, self.store.epoch)
+        return FarConnection(self.link, self.settings.collector_name, self.store.asks.identity)
 
     async def _begin(self, *, has_work: bool) -> None:
         """Come to NATS and to `ddms ingest`; one that is away is waited for, by those with work into the spool."""

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -41,7 +42,7 @@ class FarStore(Store):
         self.epoch = secrets.token_hex(8)
         self.number = 0
         self._link = link
-        self.asks = FarConnection(link, settings.collector_name, self.epoch)
+        self.asks = FarConnection(link, settings.collector_name)
         self._back = asyncio.Event()
         link.on_change = self._changed
 
@@ -166,7 +167,7 @@ class FarStore(Store):
 
     @property
     def is_known(self) -> bool:
-        """Whether `ddms ingest` knows this collector, and so answers it."""
+        """Whether `ddms ingest` knew this collector, and so answers it."""
         return self._registered
 
     async def stay_connected(self) -> None:
@@ -195,6 +196,8 @@ class FarStore(Store):
         if not self._link.connected:
             await self._link.open()
             logger.info("connected to NATS; %d batches wait in the spool", self.spool.count)
+        if not self.asks.identity:
+            self.asks.identity = await asyncio.to_thread(_identity, self.spool.directory)
         await self.asks.ask(ask="hello", version=VERSION)
         self._registered = True
         self.complaints.over("ingest")
@@ -217,3 +220,17 @@ class FarStore(Store):
         await self.flush()
         self.spool.close()
         await self._link.close()
+
+
+def _identity(folder: Path) -> str:
+    """Return what tells this collector from another of its name: whoever has its spool is the same one, started anew."""
+    path = folder / "identity"
+    try:
+        if found := path.read_text(encoding="ascii").strip():
+            return found
+    except (OSError, ValueError):
+        pass
+    made = secrets.token_hex(16)
+    with suppress(OSError):  # on a full disk it is another one the next time, and waits until it is not seen any more
+        path.write_text(made, encoding="ascii")
+    return made

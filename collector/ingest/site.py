@@ -30,7 +30,7 @@ LEAF = "@leaf"
 logger = logging.getLogger("ddms.ingest")
 
 CLAIM_SITE = "-- ddms:claim_site\nSELECT claim('ingest ' || $1)"
-# One run has a name until it is not seen any more.
+# Who has the spool (`epoch` is its identity) has the name, until it is not seen any more.
 SAY_HELLO = """-- ddms:say_hello
 INSERT INTO collectors AS c (name, version, site, epoch) VALUES ($1, $2, $3, $4)
 ON CONFLICT (name) DO UPDATE SET seen_at = now(), stopped_at = NULL, version = excluded.version, site = excluded.site, epoch = excluded.epoch,
@@ -129,17 +129,17 @@ class Site:
                 logger.warning("an answer did not reach the site %s: %r", self.name, error)
 
     async def _find(self, question: dict[str, Any]) -> Any:
-        collector, epoch = str(question["collector"]), str(question["epoch"])
+        collector, identity = str(question["collector"]), str(question["identity"])
         async with self._pool.acquire() as connection:
             if question["ask"] == "hello":
                 version = str(question["version"])
-                if not await connection.fetchval(SAY_HELLO, collector, version, self.name, epoch):
+                if not await connection.fetchval(SAY_HELLO, collector, version, self.name, identity):
                     sentence = (
                         f"another collector runs under the name {collector!r}: stop it, or set DDMS_COLLECTOR_NAME"
                     )
                     raise DdmsError(Code.CONFLICT, sentence)
                 return None
-            if not await connection.fetchval(IS_KNOWN, collector, self.name, epoch):
+            if not await connection.fetchval(IS_KNOWN, collector, self.name, identity):
                 raise DdmsError(Code.UNAVAILABLE, "this collector is not known here: it says hello again")
             return await self._ask(connection, collector, question)
 

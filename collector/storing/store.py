@@ -116,6 +116,11 @@ class Store:
         return self._connection is not None
 
     @property
+    def is_known(self) -> bool:
+        """Whether the configuration and the leases can be asked for."""
+        return self.connected
+
+    @property
     def pending(self) -> int:
         """Answers that wait for the next flush."""
         return len(self._answers)

@@ -17,6 +17,7 @@ CLOCK_WARN_SECONDS, CLOCK_BAD_SECONDS = 2.0, 30.0
 MOST_NAMED = 10
 LOST_RECENTLY = 86_400.0
 MQTT_SILENT_SECONDS = 120.0
+SITE_SILENT_SECONDS = 60.0
 
 READ_COLLECTORS = """-- ddms:doctor_collectors
 SELECT name, version, extract(epoch FROM now() - started_at)::float8 AS runs, extract(epoch FROM now() - seen_at)::float8 AS silent,
@@ -40,6 +41,11 @@ SELECT extract(epoch FROM now() - seen_at)::float8 AS seen, extract(epoch FROM n
        extract(epoch FROM now() - published_at)::float8 AS behind, lost_from, lost_until
   FROM mqtt
 """
+READ_SITES = """-- ddms:doctor_sites
+SELECT site, extract(epoch FROM now() - max(c.seen_at))::float8 AS silent, extract(epoch FROM now() - max(i.changed_at))::float8 AS stored,
+       (SELECT count(*) FROM set_aside s WHERE s.site = c.site AND s.set_aside_at > now() - interval '1 day') AS aside
+  FROM collectors c LEFT JOIN ingested i ON i.collector = c.name WHERE c.epoch IS NOT NULL GROUP BY site ORDER BY site
+"""
 READ_CLOCK = "-- ddms:doctor_clock\nSELECT extract(epoch FROM clock_timestamp())::float8"
 
 
@@ -61,6 +67,7 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         devices = await connection.fetch(READ_DEVICES)
         health = await connection.fetchrow(READ_HEALTH)
         mqtt = await connection.fetchrow(READ_MQTT)
+        sites = await connection.fetch(READ_SITES)
     except asyncpg.PostgresError as error:
         yield Finding("database", Verdict.BAD, f"a question was refused: {error}", "look into the database's log")
         return
@@ -70,6 +77,7 @@ async def examine_database(connection: Connection) -> AsyncIterator[Finding]:
         *_overrun(devices),
         *_readings(health),
         *_mqtt(mqtt),
+        *_sites(sites),
     ):
         yield finding
 
@@ -101,6 +109,18 @@ def _mqtt(row: Any) -> Iterator[Finding]:
     else:
         text = f"the broker took {row['published']:,} readings, the newest {ago(row['behind'] or 0.0)} ago"
         yield Finding("mqtt", Verdict.WARN if lost else Verdict.OK, text, details=lost)
+
+
+def _sites(rows: list[Any]) -> Iterator[Finding]:
+    """Say of each far site when it was heard of; what it sends is stored by `ddms ingest`."""
+    for row in rows:
+        stored = "nothing was stored of it yet" if row["stored"] is None else f"stored up to {ago(row['stored'])} ago"
+        text = f"{row['site']}: heard of {ago(row['silent'])} ago, {stored}"
+        late = row["silent"] > SITE_SILENT_SECONDS or (row["stored"] or 0) > SITE_SILENT_SECONDS
+        advice = "does `ddms ingest` run, do its NATS servers reach each other? docs/sites.md" if late else ""
+        aside = (f"{row['aside']:,} messages were set aside since yesterday: the table set_aside says why",)
+        details = aside if row["aside"] else ()
+        yield Finding("sites", Verdict.WARN if late or details else Verdict.OK, text, advice, details)
 
 
 def _collectors(rows: list[Any], unpolled: list[str]) -> Iterator[Finding]:

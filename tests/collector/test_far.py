@@ -100,6 +100,21 @@ async def test_with_ingest_or_the_database_away_the_stream_keeps_all_in_order(
             assert ingest.sites[0].store.counted.missing == 0
 
 
+async def test_a_collector_that_starts_with_nobody_at_the_centre_polls_as_it_last_knew(
+    owner, make_device, central, far
+):
+    async with scripted(Counter()) as device:
+        async with running(central, Ingest), running(far, FarCollector):
+            await at_site(owner, await make_device(port=device.port))
+            await more(owner, 2)
+            await until(lambda: asyncio.sleep(0, (far.spool_folder / "configuration.json").exists()))
+        async with running(far, FarCollector) as collector:
+            await until(lambda: asyncio.sleep(0, collector.store.statistics.stored >= 2))
+            async with running(central, Ingest):
+                before = len(await owner.fetchval(AFTER))
+                assert every_one_once(await more(owner, before + 2))
+
+
 async def test_two_ingests_store_each_reading_once(owner, make_device, central, far):
     async with scripted(Counter()) as device, running(far, FarCollector), running(central, Ingest) as one:
         await at_site(owner, await make_device(port=device.port))
@@ -171,12 +186,12 @@ async def test_a_site_may_not_ask_for_what_is_not_its_own(owner, central, far, v
     await owner.execute("INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('scan', '{}', 'Ann')")
     async with running(central, Ingest) as ingest, speaking(far) as link:
         await served(ingest)
-        who = {"collector": "shaft 2", "epoch": "e"}
+        who = {"collector": "shaft 2", "identity": "e"}
         await link.ask(who | {"ask": "hello", "version": "0"})
         with pytest.raises(DdmsError, match=what):
             await link.ask(who | {"ask": "statement", "statement": values[0], "values": values[1]})
         with pytest.raises(DdmsError, match="another collector runs under the name"):
-            await link.ask(who | {"epoch": "f", "ask": "hello", "version": "0"})
+            await link.ask(who | {"identity": "f", "ask": "hello", "version": "0"})
 
 
 async def test_the_configuration_of_another_site_is_not_told(owner, make_device, central, far):

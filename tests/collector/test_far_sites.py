@@ -149,7 +149,7 @@ async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, centra
         stranger = Link(by_hub("plant-b"), "mine", "test")
         stranger.client = plant.client
         with pytest.raises((DdmsError, *TROUBLE)):
-            await stranger.ask({"collector": "x", "epoch": "e", "ask": "hello", "version": "0"})
+            await stranger.ask({"collector": "x", "identity": "e", "ask": "hello", "version": "0"})
         with pytest.raises((DdmsError, *TROUBLE)):
             await stranger.publish(b"forged", "1", late=False)
         with pytest.raises(TROUBLE):

@@ -242,6 +242,17 @@ def test_the_api_publishes_only_with_a_file_of_its_own():
     assert not any("MQTT" in variable for _, variable in ENTRIES)
 
 
+def test_far_sites_are_stored_only_with_a_file_of_its_own():
+    added = yaml.safe_load((ROOT / "deploy/sites.yaml").read_text())
+    service = added["services"]["ingest"]
+    assert service["extends"] == {"file": "compose.yaml", "service": "collector"}
+    names = {name.removeprefix(PREFIX).lower() for name in service["environment"]}
+    assert names <= set(Settings.__dataclass_fields__)
+    assert added["secrets"].keys() == {"ingest_key"} == set(service["secrets"])
+    assert str(Settings().ingest_metrics_port) in service["healthcheck"]["test"][-1]
+    assert "ingest" not in SERVICES
+
+
 def test_nginx_writes_what_is_counted_where_that_is_read():
     (mounted,) = SERVICES["edge"]["volumes"]
     assert f"{mounted}:ro" in SERVICES["nginx"]["volumes"]
