@@ -1,4 +1,4 @@
-"""The courier: tells the targets, in order each, a target that hangs or is away for itself alone.
+"""The courier: tells the targets, of each device in order, a target that hangs or is away for itself alone.
 
 One program of all has the claim and does it; when that one dies, another takes over within seconds. What is to be told
 waits in the database, so that a restart loses none of it; what was under way then is told once more, under the same key.
@@ -7,9 +7,10 @@ waits in the database, so that a restart loses none of it; what was under way th
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import asyncpg
@@ -26,6 +27,8 @@ CHANNEL = "ddms_webhooks"
 """Who changes a target or wakes its dead says so here."""
 WEBHOOKS = "webhooks"
 LOOK_SECONDS, GATHER_SECONDS, COUNT_SECONDS, KEPT_DAYS = 2.0, 0.05, 60.0, 14
+AT_ONCE, IN_FLIGHT, NOTE_SECONDS = 500, 8, 0.2
+"""Messages of a target that are read at a time, and those of them that are under way; how often is written down what became of them."""
 DELAYS = (5, 15, 60, 300, 900, 1800)
 """Seconds until a target that failed is tried again, by how often it did; then each hour. A fifth more or less."""
 LAST_DELAY = 3600
@@ -41,25 +44,26 @@ EXPIRE = """-- ddms:expire_deliveries
 UPDATE webhook_deliveries d SET state = 'dead', error = coalesce(d.error, w.last_error) FROM webhooks w
  WHERE w.id = d.webhook_id AND w.id = $1 AND d.state = 'waiting' AND d.expires_at < now() AND w.failing_since IS NOT NULL
 """
-# After the one before, so that what is done need not be looked through.
-READ_NEXT = """-- ddms:read_next_delivery
-SELECT d.id, d.event, d.body, d.attempts, w.url, w.failures, array_remove(array[w.secret, CASE WHEN w.old_until > now() THEN w.old_secret END], NULL) AS keys
+# After those before, so that what is done need not be looked through.
+READ_NEXT = """-- ddms:read_next_deliveries
+SELECT d.id, d.event, d.body, d.attempts, d.lane, w.url, w.failures, array_remove(array[w.secret, CASE WHEN w.old_until > now() THEN w.old_secret END], NULL) AS keys
   FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
- WHERE w.id = $1 AND w.enabled AND d.state = 'waiting' AND d.id > $2 ORDER BY d.id LIMIT 1
+ WHERE w.id = $1 AND w.enabled AND d.state = 'waiting' AND d.id > $2 ORDER BY d.id LIMIT $3
 """
-_NOTE = """WITH told AS (
-    UPDATE webhook_deliveries SET state = $3, attempts = attempts + 1, tried_at = now(), status = $4, error = $5, seconds = $6
-     WHERE id = $2 AND state = 'waiting')"""
-# Not waited for until it is on the disk: if the database dies just then, the message is told once more.
-NOTE_ENDED = f"""-- ddms:note_delivery_ended
-{_NOTE}, well AS (
-    UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_error = NULL WHERE id = $1 AND failing_since IS NOT NULL)
+# Not waited for until it is on the disk: if the database dies just then, the messages are told once more.
+NOTE = """-- ddms:note_deliveries
+WITH told AS (
+    UPDATE webhook_deliveries d SET state = u.state, attempts = attempts + 1, tried_at = u.tried_at, status = u.status, error = u.error, seconds = u.seconds
+      FROM unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::real[], $6::timestamptz[]) AS u (id, state, status, error, seconds, tried_at)
+     WHERE d.id = u.id AND d.state = 'waiting')
 SELECT set_config('synchronous_commit', 'off', true)
-"""  # noqa: S608 - a constant
-NOTE_FAILED = f"""-- ddms:note_delivery_failed
-{_NOTE}
-UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_since, now()), next_at = now() + $7, last_error = $5 WHERE id = $1
-"""  # noqa: S608 - a constant
+"""
+NOTE_WELL = """-- ddms:note_webhook_well
+UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_error = NULL WHERE id = $1 AND failing_since IS NOT NULL
+"""
+NOTE_FAILED = """-- ddms:note_webhook_failed
+UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_since, now()), next_at = now() + $2, last_error = $3 WHERE id = $1
+"""
 COUNT_WAITING = "-- ddms:count_waiting_deliveries\nSELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'"
 FORGET = "-- ddms:forget_deliveries\nDELETE FROM webhook_deliveries WHERE created_at < now() - make_interval(days => $1) AND state <> 'waiting'"
 
@@ -139,27 +143,12 @@ class _Round:
         try:
             await self._database.value(EXPIRE, number)
             before = 0
-            while row := await self._database.row(READ_NEXT, number, before):
-                before = row["id"]
-                outcome = await sender.send(row["url"], row["keys"], row["event"], row["body"].encode())
-                if not await self._noted(number, row, outcome):
+            while rows := await self._database.rows(READ_NEXT, number, before, AT_ONCE):
+                before = rows[-1]["id"]
+                if not await _Batch(self._database, sender, number).tell(rows):
                     return
         finally:
             await sender.close()
-
-    async def _noted(self, number: int, row: Row, outcome: Outcome) -> bool:
-        """Write down what became of a delivery; return whether the next one may be told."""
-        refused = outcome.status in REFUSED_FOR_GOOD and row["attempts"] + 1 >= REFUSALS
-        state = "done" if outcome.error is None else "dead" if refused else "waiting"
-        WEBHOOK_DELIVERIES.labels("failed" if state == "waiting" else state).inc()
-        noted = number, row["id"], state, outcome.status, outcome.error and str(outcome.error), outcome.seconds
-        if state != "waiting":
-            await self._database.value(NOTE_ENDED, *noted)
-            return True
-        await self._database.value(NOTE_FAILED, *noted, delay(row["failures"]))
-        if not row["failures"]:
-            logger.warning("the webhook wh_%s fails: %s", number, outcome.error)
-        return False
 
     async def _keep_house(self) -> None:
         """Forget what is old, and tell the metrics how much waits, now and then."""
@@ -168,3 +157,59 @@ class _Round:
             self._count_at = now + COUNT_SECONDS
             await self._database.value(FORGET, KEPT_DAYS)
             WEBHOOK_WAITING.set(await self._database.value(COUNT_WAITING))
+
+
+class _Batch:
+    """Some messages to one target, several under way at a time; of one device, or one alarm without, each after the one before."""
+
+    def __init__(self, database: Database, sender: Sender, number: int) -> None:
+        self._database, self._sender, self._number = database, sender, number
+        self._failed: Outcome | None = None
+        self._note_at = time.monotonic() + NOTE_SECONDS
+        self._outcomes: list[tuple[int, str, int | None, str | None, float, datetime]] = []
+
+    async def tell(self, rows: list[Row]) -> bool:
+        """Tell them until one fails; return whether none did. What was told is written down, whatever comes."""
+        lanes: dict[str, list[Row]] = {}
+        for row in rows:
+            lanes.setdefault(row["lane"], []).append(row)
+        waiting = iter(lanes.values())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(IN_FLIGHT, len(lanes))):
+                    tasks.create_task(self._tell(waiting))
+        finally:
+            await self._note()
+        if self._failed is None:
+            await self._database.value(NOTE_WELL, self._number)
+            return True
+        await self._database.value(NOTE_FAILED, self._number, delay(rows[0]["failures"]), str(self._failed.error))
+        if not rows[0]["failures"]:
+            logger.warning("the webhook wh_%s fails: %s", self._number, self._failed.error)
+        return False
+
+    async def _tell(self, lanes: Iterator[list[Row]]) -> None:
+        """Tell one lane after the other, until something fails."""
+        for lane in lanes:
+            for row in lane:
+                if self._failed:
+                    return
+                outcome = await self._sender.send(row["url"], row["keys"], row["event"], row["body"].encode())
+                self._take(row, outcome)
+                if time.monotonic() > self._note_at:  # so that little is told twice when this program dies
+                    await self._note()
+
+    def _take(self, row: Row, outcome: Outcome) -> None:
+        refused = outcome.status in REFUSED_FOR_GOOD and row["attempts"] + 1 >= REFUSALS
+        state = "done" if outcome.error is None else "dead" if refused else "waiting"
+        WEBHOOK_DELIVERIES.labels("failed" if state == "waiting" else state).inc()
+        if state == "waiting":
+            self._failed = self._failed or outcome
+        error = outcome.error and str(outcome.error)
+        self._outcomes.append((row["id"], state, outcome.status, error, outcome.seconds, datetime.now(UTC)))
+
+    async def _note(self) -> None:
+        self._note_at = time.monotonic() + NOTE_SECONDS
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes:
+            await self._database.value(NOTE, *map(list, zip(*outcomes, strict=True)))

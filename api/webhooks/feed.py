@@ -27,7 +27,7 @@ WITH alarm AS MATERIALIZED (
      WHERE c.{_VISIBLE.format("c")}
        AND 'dst_' || c.device_id || '_' || (extract(epoch FROM c.time) * 1000000)::bigint <> all($3::text[]) ORDER BY c.time LIMIT $2
 ), told AS (
-    SELECT w.id AS webhook_id, e.event_key, e.recorded_at AS at, e.id AS place, 'alarm.' || e.event AS type, {_TIME.format("e.recorded_at")} AS timestamp,
+    SELECT w.id AS webhook_id, e.event_key, e.recorded_at AS at, e.id AS place, coalesce('dev_' || e.device_id, 'alm_' || e.alarm_id) AS lane, 'alarm.' || e.event AS type, {_TIME.format("e.recorded_at")} AS timestamp,
            jsonb_build_object('alarmId', 'alm_' || e.alarm_id, 'event', e.event, 'state', e.state, 'priority', e.priority, 'kind', e.kind, 'source', a.source,
                'time', {_TIME.format("e.time")}, 'late', e.late, 'hidden', e.hidden, 'deviceId', 'dev_' || e.device_id, 'deviceName', a.device_name,
                'pointId', 'pt_' || a.point_id, 'pointName', a.point_name, 'key', p.key, 'unit', p.unit, 'subject', a.subject, 'value', e.value,
@@ -37,7 +37,7 @@ WITH alarm AS MATERIALIZED (
        AND (w.group_id IS NULL OR EXISTS (SELECT FROM device_groups m JOIN devices d ON d.id = m.device_id
                                            WHERE m.group_id = w.group_id AND (d.id = e.device_id OR a.source = 'connection' AND d.connection_id = a.connection_id)))
      UNION ALL
-    SELECT w.id, c.event_key, c.time, 0, 'device.state', {_TIME.format("c.time")},
+    SELECT w.id, c.event_key, c.time, 0, 'dev_' || c.device_id, 'device.state', {_TIME.format("c.time")},
            jsonb_build_object('deviceId', 'dev_' || c.device_id, 'deviceName', d.name, 'state', c.state, 'time', {_TIME.format("c.time")})
       FROM state c JOIN devices d ON d.id = c.device_id
       JOIN webhooks w ON w.enabled AND w.device_states
@@ -49,8 +49,8 @@ WITH alarm AS MATERIALIZED (
     SELECT w.id, {MOST_WAITING} - (SELECT count(*) FROM webhook_deliveries x WHERE x.webhook_id = w.id AND x.state = 'waiting') AS room
       FROM webhooks w WHERE w.id IN (SELECT webhook_id FROM new)
 ), queued AS (
-    INSERT INTO webhook_deliveries (webhook_id, event, type, body)
-    SELECT n.webhook_id, n.event_key, n.type, jsonb_build_object('type', n.type, 'timestamp', n.timestamp, 'data', n.data)::text
+    INSERT INTO webhook_deliveries (webhook_id, event, type, lane, body)
+    SELECT n.webhook_id, n.event_key, n.type, n.lane, jsonb_build_object('type', n.type, 'timestamp', n.timestamp, 'data', n.data)::text
       FROM new n JOIN room r ON r.id = n.webhook_id WHERE n.number <= r.room ORDER BY n.at, n.place
     ON CONFLICT (webhook_id, event) DO NOTHING RETURNING 1
 ), lost AS (

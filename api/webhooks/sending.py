@@ -30,6 +30,8 @@ from ddms.targets import Targets
 
 SECONDS = 10.0
 """All of an attempt: name, connection, TLS, request, answer."""
+MOST_CONNECTIONS = 8
+"""To one target."""
 _ANSWER_BYTES = 300
 _PREFIX = "whsec_"
 
@@ -101,18 +103,18 @@ class _Guarded(httpcore2.AnyIOBackend):
 
 
 class Sender:
-    """Sends to one target, over one connection that stays open between messages."""
+    """Sends to one target, over a few connections that stay open between messages."""
 
     def __init__(self, targets: Iterable[str]) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_trust(),
-            max_connections=1,
+            max_connections=MOST_CONNECTIONS,
             keepalive_expiry=30.0,
             network_backend=_Guarded(Targets.of(targets)),
         )
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         await self._pool.aclose()
 
     async def send(self, url: str, keys: Iterable[str], event: str, body: bytes) -> Outcome:

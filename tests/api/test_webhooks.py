@@ -34,6 +34,9 @@ TEST = 'mutation { testWebhook(id: "wh_1") { errors { code } taken status reason
 REPLAY = 'mutation { replayWebhookDeliveries(webhook: "wh_1") { errors { code } replayed } }'
 LIST = "{ webhooks { name url waiting dead lost failingSince lastError nextAttemptAt lastDelivery { state status error attempts type } } }"
 DELIVERIES = 'query ($states: [DeliveryState!]) { webhookDeliveries(webhook: "wh_1", states: $states) { totalCount nodes { eventId type state attempts status error } } }'
+QUEUE = """INSERT INTO webhook_deliveries (webhook_id, event, type, lane, body)
+SELECT 1, format('aev_%s_%s', d, n), 'alarm.raised', 'dev_' || d, jsonb_build_object('type', 'alarm.raised', 'data', jsonb_build_object('deviceId', 'dev_' || d, 'number', n))
+  FROM generate_series(0, $1 - 1) d, generate_series(0, $2 - 1) n ORDER BY n, d"""
 TRY_NOW = "UPDATE webhooks SET next_at = NULL; SELECT pg_notify(channel('ddms_webhooks'), '')"
 
 
@@ -178,6 +181,66 @@ async def test_a_message_that_a_target_refuses_as_wrong_does_not_stop_those_behi
     receiver.answer = says(204)
     await alarmed(owner, Event.CLEARED)
     await until(owner, "count(*) = 1 FROM webhook_deliveries WHERE state = 'done'")
+
+
+async def test_of_a_device_messages_come_in_order_while_others_are_under_way(api: Api, owner, receiver, settings):
+    await made(api, receiver.url, deviceStates=False)
+    await owner.execute(QUEUE, 4, 20)
+    held: dict[str, asyncio.Event] = {"dev_0": asyncio.Event()}
+    under_way, most = set(), 0
+
+    async def slowly(reader, writer):
+        nonlocal most
+        lane = json.loads(receiver.got[-1].body)["data"]["deviceId"]
+        assert lane not in under_way
+        under_way.add(lane)
+        most = max(most, len(under_way))
+        await held[lane].wait() if lane in held else await asyncio.sleep(0.002)
+        under_way.discard(lane)
+        await says(204)(reader, writer)
+
+    receiver.answer = slowly
+    async with at_work(settings):
+        got = await receiver.wait(61)  # the first of one device holds up those of this one only
+        held["dev_0"].set()
+        await receiver.wait(80)
+        await until(owner, "count(*) = 80 FROM webhook_deliveries WHERE state = 'done' AND attempts = 1")
+    assert most > 1
+    for lane in range(4):
+        own = [one.json["data"]["number"] for one in got if one.json["data"]["deviceId"] == f"dev_{lane}"]
+        assert own == list(range(20))
+
+
+async def test_when_one_of_several_under_way_fails_nothing_of_its_device_is_told_before_it(
+    api: Api, owner, receiver, telling
+):
+    await made(api, receiver.url, deviceStates=False)
+    broken = True
+
+    async def answer(reader, writer):
+        said = receiver.got[-1].json["data"]
+        await says(500 if broken and said == {"deviceId": "dev_1", "number": 3} else 204)(reader, writer)
+
+    receiver.answer = answer
+    await owner.execute(QUEUE, 3, 10)
+    await until(owner, "failing_since IS NOT NULL AND failures = 1 FROM webhooks")
+    assert [one.json["data"]["number"] for one in receiver.got if one.json["data"]["deviceId"] == "dev_1"] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    broken = False
+    await owner.execute(TRY_NOW)
+    await until(owner, "count(*) = 30 FROM webhook_deliveries WHERE state = 'done'")
+    assert [one.json["data"]["number"] for one in receiver.got if one.json["data"]["deviceId"] == "dev_1"] == [
+        0,
+        1,
+        2,
+        3,
+        *range(3, 10),
+    ]
+    assert await owner.fetchval("SELECT failing_since IS NULL AND failures = 0 FROM webhooks")
 
 
 async def test_a_target_that_hangs_holds_up_no_other(api: Api, owner, receiver, telling):

@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, measures
+from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, WEBHOOK_DEAD, WEBHOOK_DELIVERIES, WEBHOOK_OLDEST, WEBHOOK_WAITING, measures
 from collector.metrics import CollectorMetrics
 from collector.polling.units import Statistics
 from collector.storing.store import StoreStatistics
