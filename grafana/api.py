@@ -172,6 +172,24 @@ def _below(language: Language) -> list[timeseries.Panel]:
     ]
 
 
+def _webhooks(language: Language) -> list[timeseries.Panel]:
+    """Return what waits for webhooks, how old that is, and what becomes of it; each replica tells the same of the first two."""
+    says = language.says
+    standing = "max by (webhook) (ddms_webhook_{})"
+    outcomes = [
+        PrometheusSeries(
+            f'sum(rate(ddms_webhook_deliveries_total{{outcome="{outcome}"}}[$__rate_interval]))', says(label)
+        )
+        for outcome, label in words.WEBHOOK_OUTCOMES.items()
+    ]
+    dead = PrometheusSeries(standing.format("dead") + " > 0", f"{{{{webhook}}}}: {says(words.WEBHOOK_DEAD)}")
+    return [
+        lines(says(words.WEBHOOKS_WAITING), Place(0, 95, 8, 8), PrometheusSeries(standing.format("waiting"), "{{webhook}}"), dead, unit="none").decimals(0),
+        lines(says(words.WEBHOOKS_OLDEST), Place(8, 95, 8, 8), PrometheusSeries(standing.format("oldest_seconds"), "{{webhook}}"), unit="s"),
+        lines(says(words.WEBHOOKS_TOLD), Place(16, 95, 8, 8), *outcomes, unit="ops"),
+    ]  # fmt: skip
+
+
 def api(language: Language) -> dashboard.Dashboard:
     """Return the dashboard of the API."""
     says = language.says
@@ -181,4 +199,5 @@ def api(language: Language) -> dashboard.Dashboard:
     operations = _operations(language, Place(0, 12, 24, 10))
     below = [one for each in others for one in each]
     failed = failures.newest(Place(0, 86, 24, 9), language)
-    return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below, failed])
+    told = _webhooks(language)
+    return place_panels(board, [*_now(language), *first[:2], operations, *first[2:], *below, failed, *told])

@@ -114,8 +114,15 @@ WEBHOOK_DELIVERIES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-WEBHOOK_WAITING = Gauge(
-    "ddms_webhook_waiting", "Messages that wait to be told to webhooks, counted once a minute", registry=REGISTRY
+WEBHOOK_WAITING = Gauge("ddms_webhook_waiting", "Messages that wait for a webhook", ["webhook"], registry=REGISTRY)
+WEBHOOK_OLDEST = Gauge(
+    "ddms_webhook_oldest_seconds", "How long the oldest of them waits; 0: none does", ["webhook"], registry=REGISTRY
+)
+WEBHOOK_DEAD = Gauge(
+    "ddms_webhook_dead", "Messages to a webhook that were given up in two weeks", ["webhook"], registry=REGISTRY
+)
+WEBHOOK_FAILING = Gauge(
+    "ddms_webhook_failing_seconds", "Since when a webhook takes nothing; 0: it does", ["webhook"], registry=REGISTRY
 )
 MQTT_PUBLISHED = Gauge(
     "ddms_mqtt_published_readings", "Readings that the MQTT broker took since the first", registry=REGISTRY

@@ -16,6 +16,7 @@ from api.ground.database import Database
 from api.ground.metrics import ALARMS, DATABASE_UP, DEVICES, REGISTRY, TROUBLES
 from api.ground.scheduler import Job
 from api.mqtt.standing import tell_publishing
+from api.webhooks.standing import tell_webhooks
 from ddms import VERSION
 from ddms.alarms import Priority, State
 from ddms.database import SCHEMA_VERSION, TROUBLE
@@ -175,3 +176,4 @@ class Health:
             async with asyncio.timeout(ANSWER_SECONDS):
                 tell_standing(await read_standing(self._database))
                 await tell_publishing(self._database)
+                await tell_webhooks(self._database)

@@ -17,7 +17,7 @@ import asyncpg
 
 from api.ground.claims import while_claimed
 from api.ground.database import Database, Row
-from api.ground.metrics import WEBHOOK_DELIVERIES, WEBHOOK_WAITING
+from api.ground.metrics import WEBHOOK_DELIVERIES
 from api.webhooks.feed import Feed
 from api.webhooks.sending import Outcome, Sender
 from ddms.database import secret_channel
@@ -26,7 +26,7 @@ from ddms.settings import Settings
 CHANNEL = "ddms_webhooks"
 """Who changes a target or wakes its dead says so here."""
 WEBHOOKS = "webhooks"
-LOOK_SECONDS, GATHER_SECONDS, COUNT_SECONDS, KEPT_DAYS = 2.0, 0.05, 60.0, 14
+LOOK_SECONDS, GATHER_SECONDS, FORGET_SECONDS, KEPT_DAYS = 2.0, 0.05, 60.0, 14
 AT_ONCE, IN_FLIGHT, NOTE_SECONDS = 500, 8, 0.2
 """Messages of a target that are read at a time, and those of them that are under way; how often is written down what became of them."""
 DELAYS = (5, 15, 60, 300, 900, 1800)
@@ -64,7 +64,6 @@ UPDATE webhooks SET failures = 0, failing_since = NULL, next_at = NULL, last_err
 NOTE_FAILED = """-- ddms:note_webhook_failed
 UPDATE webhooks SET failures = failures + 1, failing_since = coalesce(failing_since, now()), next_at = now() + $2, last_error = $3 WHERE id = $1
 """
-COUNT_WAITING = "-- ddms:count_waiting_deliveries\nSELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'"
 FORGET = "-- ddms:forget_deliveries\nDELETE FROM webhook_deliveries WHERE created_at < now() - make_interval(days => $1) AND state <> 'waiting'"
 
 logger = logging.getLogger("api.webhooks")
@@ -84,7 +83,7 @@ class Courier:
 
     async def run(self) -> None:
         """Do it, for ever."""
-        await while_claimed(self._settings, "api-webhooks", WEBHOOKS, self._tell, size=4, fewest=0)
+        await while_claimed(self._settings, "api-webhooks", WEBHOOKS, self._tell, size=4, fewest=0, stateless=True)
 
     async def _tell(self, connection: asyncpg.Connection, database: Database) -> None:
         wake = asyncio.Event()
@@ -100,7 +99,7 @@ class _Round:
     def __init__(self, settings: Settings, database: Database, wake: asyncio.Event) -> None:
         self._settings, self._database, self._wake = settings, database, wake
         self._telling: dict[int, asyncio.Task[None]] = {}
-        self._count_at = 0.0
+        self._forget_at = 0.0
 
     async def run(self, goes_on: Callable[[], bool]) -> None:
         async with self._database.connection() as statements:
@@ -151,12 +150,10 @@ class _Round:
             await sender.close()
 
     async def _keep_house(self) -> None:
-        """Forget what is old, and tell the metrics how much waits, now and then."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._count_at:
-            self._count_at = now + COUNT_SECONDS
+        """Forget what is old, now and then."""
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_SECONDS
             await self._database.value(FORGET, KEPT_DAYS)
-            WEBHOOK_WAITING.set(await self._database.value(COUNT_WAITING))
 
 
 class _Batch:

@@ -33,14 +33,14 @@ WITH alarm AS MATERIALIZED (
                'pointId', 'pt_' || a.point_id, 'pointName', a.point_name, 'key', p.key, 'unit', p.unit, 'subject', a.subject, 'value', e.value,
                'threshold', e.threshold, 'quality', q.quality, 'actor', e.actor, 'note', e.note, 'until', {_TIME.format("e.until")}) AS data
       FROM alarm e JOIN alarms a ON a.id = e.alarm_id LEFT JOIN points p ON p.id = a.point_id LEFT JOIN qualities q ON q.code = e.quality
-      JOIN webhooks w ON w.enabled AND e.event = any(w.alarm_events) AND (w.priorities IS NULL OR e.priority = any(w.priorities))
+      JOIN webhooks w ON w.enabled AND e.recorded_at >= w.created_at AND e.event = any(w.alarm_events) AND (w.priorities IS NULL OR e.priority = any(w.priorities))
        AND (w.group_id IS NULL OR EXISTS (SELECT FROM device_groups m JOIN devices d ON d.id = m.device_id
                                            WHERE m.group_id = w.group_id AND (d.id = e.device_id OR a.source = 'connection' AND d.connection_id = a.connection_id)))
      UNION ALL
     SELECT w.id, c.event_key, c.time, 0, 'dev_' || c.device_id, 'device.state', {_TIME.format("c.time")},
            jsonb_build_object('deviceId', 'dev_' || c.device_id, 'deviceName', d.name, 'state', c.state, 'time', {_TIME.format("c.time")})
       FROM state c JOIN devices d ON d.id = c.device_id
-      JOIN webhooks w ON w.enabled AND w.device_states
+      JOIN webhooks w ON w.enabled AND w.device_states AND (c.time >= w.created_at OR c.state = 'offline')
        AND (w.group_id IS NULL OR EXISTS (SELECT FROM device_groups m WHERE m.group_id = w.group_id AND m.device_id = c.device_id))
 ), new AS (
     SELECT t.*, row_number() OVER (PARTITION BY t.webhook_id ORDER BY t.at, t.place) AS number FROM told t
