@@ -71,9 +71,9 @@ EDGE_REFUSED = Words("Edge: refused by the limits (429)", "Requests beyond the l
 EDGE_FAILED = Words("Edge: failed (5xx)", "Answers that say that something behind the edge is away or broken, by place and status; 400 of grafana_query are panels that failed.", f"Nothing failed in this time. {_ALL_EDGE}")  # fmt: skip
 EDGE_BYTES = Words("Edge: sent", "Bytes a second to clients, by place.", _NO_EDGE)
 
-_NO_WEBHOOKS = "No webhook is enabled; createWebhook makes one (docs/webhooks.md)."
+_NO_WEBHOOKS = "No webhook is enabled; `createWebhook` makes one (docs/webhooks.md)."
 
-WEBHOOKS_WAITING = Words("Webhooks: what waits", "Messages that wait for each target, at most 100,000, and those that were given up in two weeks; replayWebhookDeliveries sends these again.", _NO_WEBHOOKS)  # fmt: skip
+WEBHOOKS_WAITING = Words("Webhooks: what waits", "Messages that wait for each target, at most 100,000, and those that were given up in two weeks; `replayWebhookDeliveries` sends these again.", _NO_WEBHOOKS)  # fmt: skip
 WEBHOOKS_OLDEST = Words("Webhooks: the oldest", "How long the oldest message of each target waits. It is given up after a day.", _NO_WEBHOOKS)  # fmt: skip
 WEBHOOKS_TOLD = Words("Webhooks: told", "Messages each second: taken by their target, failed and tried again, given up.", _NO_WEBHOOKS)  # fmt: skip
 WEBHOOK_DEAD = "given up"

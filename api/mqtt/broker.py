@@ -19,7 +19,7 @@ KEEP_ALIVE, PATIENCE = 30, 15.0
 """Seconds until the broker gives a silent client up, and until we give up a broker that does not answer."""
 MOST_IN_FLIGHT = 1_000
 """Messages of QoS 1 that are not acknowledged yet."""
-LONGEST_TOPIC, LONGEST_ANSWER = 65_535, 1_000_000
+LONGEST_ANSWER = 1_000_000
 
 CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 0x20, 0x30, 0x40, 0x82, 0x90, 0xC0, 0xD0
 DISCONNECT = b"\xe0\x00"
@@ -73,6 +73,17 @@ def _connect(client: str, user: str | None, password: str | None, will: Message 
     return packet(0x10, head, _text(client), *last, *login)
 
 
+def _found(came: bytes, at: int) -> tuple[int, int, int] | None:
+    """Return the next packet: its first byte, where its body begins, and where it ends; None: more of it has to come."""
+    head = came[at + 1 : at + 5]
+    size = next((place + 1 for place, byte in enumerate(head) if byte < 0x80), 0)
+    length = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(head[:size]))
+    if length > LONGEST_ANSWER or (not size and len(head) == 4):
+        raise ConnectionError("it does not answer as a broker does")
+    end = at + 1 + size + length
+    return (came[at], end - length, end) if size and end <= len(came) else None
+
+
 class Broker:
     """An open connection. Whatever goes wrong ends it, and is an `OSError` for whoever uses it."""
 
@@ -110,11 +121,11 @@ class Broker:
         return broker
 
     async def _welcome(self) -> None:
-        kind, body = await self._packet()
-        if kind != CONNACK or len(body) != 2:
+        head = await self._reader.readexactly(4)
+        if head[:2] != bytes([CONNACK, 2]):
             raise ConnectionError("it does not answer as a broker does")
-        if body[1]:
-            raise ConnectionError(REFUSALS.get(body[1], f"it refuses us ({body[1]})"))
+        if head[3]:
+            raise ConnectionError(REFUSALS.get(head[3], f"it refuses us ({head[3]})"))
 
     async def publish(self, messages: Iterable[Message]) -> None:
         """Publish messages in their order; return when the broker has them all."""
@@ -167,32 +178,28 @@ class Broker:
             failed = None if self._reading.cancelled() else self._reading.exception()
             raise failed or ConnectionError("the broker closed the connection")
 
-    async def _packet(self) -> tuple[int, bytes]:
-        kind = (await self._reader.readexactly(1))[0]
-        length, shift, more = 0, 0, True
-        while more:
-            byte = (await self._reader.readexactly(1))[0]
-            length |= (byte & 0x7F) << shift
-            shift, more = shift + 7, byte > 0x7F and shift < 21
-        if length > LONGEST_ANSWER:
-            raise ConnectionError("it sends more than is asked of it")
-        return kind, await self._reader.readexactly(length)
-
     async def _read(self) -> None:
+        """Hear the broker, many packets at once: of each message it says that it has it."""
+        came = b""
         try:
-            while True:
-                kind, body = await self._packet()
+            while more := await self._reader.read(65_536):
+                came, at = came + more, 0
+                while found := _found(came, at):
+                    kind, begin, at = found
+                    self._hear(kind, came[begin:at])
+                came = came[at:]
                 self._moved.set()
-                if kind in {PUBACK, SUBACK}:
-                    self._unacknowledged.discard(int.from_bytes(body[:2], "big"))
-                elif kind == PINGRESP:
-                    self._pings -= 1
-                elif kind & 0xF0 == PUBLISH:
-                    self._take(kind, body)
-        except asyncio.IncompleteReadError as error:
-            raise ConnectionError("the broker closed the connection") from error
+            raise ConnectionError("the broker closed the connection")
         finally:
             self._moved.set()
+
+    def _hear(self, kind: int, body: bytes) -> None:
+        if kind in {PUBACK, SUBACK}:
+            self._unacknowledged.discard(int.from_bytes(body[:2], "big"))
+        elif kind == PINGRESP:
+            self._pings -= 1
+        elif kind & 0xF0 == PUBLISH:
+            self._take(kind, body)
 
     def _take(self, kind: int, body: bytes) -> None:
         end = 2 + int.from_bytes(body[:2], "big")

@@ -7,6 +7,7 @@ https://sparkplug.eclipse.org/specification/version/3.0/documents/sparkplug-spec
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 
 from api.live.mirror import Mirror, MirroredState
@@ -33,6 +34,11 @@ def _quality(code: int) -> dict[str, Property]:
     known = BAD if quality_of(code) is Quality.BAD else GOOD
     more: dict[str, Property] = {"Reason": (Type.STRING, reason_of(code).label)} if code else {}
     return {"Quality": (Type.INT32, known), **more}
+
+
+@cache
+def _properties(code: int) -> bytes:
+    return properties(_quality(code))
 
 
 class Sparkplug:
@@ -155,5 +161,6 @@ def _born(point: PublishedPoint, reading: Reading | None) -> bytes:
 
 def _data(point: PublishedPoint, reading: Reading, historical: bool) -> bytes:
     kind, value = _typed(point, reading)
-    more = properties(_quality(reading.quality))
-    return metric(kind, value, reading.time, alias=point.number, historical=historical, more=more)
+    return metric(
+        kind, value, reading.time, alias=point.number, historical=historical, more=_properties(reading.quality)
+    )

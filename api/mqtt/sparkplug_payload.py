@@ -7,6 +7,7 @@ documents/sparkplug-specification-3.0.0.pdf; how they are written is https://pro
 import struct
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -40,6 +41,9 @@ def _varint(number: int) -> bytes:
 
 def _number(field: int, number: int) -> bytes:
     return _varint(field << 3 | _VARINT) + _varint(number)
+
+
+_of_alias = lru_cache(100_000)(partial(_number, 2))
 
 
 def _bytes(field: int, raw: bytes) -> bytes:
@@ -83,7 +87,7 @@ def metric(
     """
     parts = [_bytes(1, name.encode())] if name else []
     if alias is not None:
-        parts.append(_number(2, alias))
+        parts.append(_of_alias(alias))
     parts += [_number(3, milliseconds), _number(4, kind)]
     if historical:
         parts.append(b"\x28\x01")

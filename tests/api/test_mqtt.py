@@ -6,7 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
 from api.mqtt.beside import publish_beside
+from ddms.cli.mqtt import mqtt
 from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.certificates import write_certificate
@@ -184,3 +188,39 @@ async def test_the_api_starts_a_process_that_publishes_and_ends_with_it(api: Api
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await listener.until(lambda _: got_state(listener)["state"] == "offline")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not answer as a broker"),
+        (b" \x02\x00\x00" + b"\xff" * 9, "does not answer as a broker"),
+        (b" \x02\x00\x00" + b"\x40\xff\xff\xff\x7f", "does not answer as a broker"),
+        (b" \x02\x00\x02", "client's name"),
+    ],
+)
+async def test_what_is_no_broker_is_said_to_be_none(api: Api, owner, settings: Settings, answer: bytes, told: str):
+    async def lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10_000)
+        writer.write(answer)
+        await reader.read(10_000)
+        writer.close()
+
+    server = await asyncio.start_server(lie, "127.0.0.1", 0)
+    async with publishing(replace(settings, mqtt_url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")):
+        assert told in await until(owner, "last_error FROM mqtt")
+    server.close()
+
+
+async def test_ddms_mqtt_tries_the_broker_and_shows_topics_without_publishing(
+    api: Api, owner, published, listener, monkeypatch
+):
+    await add(api, groups=["Hall 1"])
+    monkeypatch.setattr("ddms.cli.mqtt.read_settings", lambda: published)
+    said = (await asyncio.to_thread(CliRunner().invoke, mqtt)).output
+    assert "the broker takes us" in said
+    assert "published: 3 points of 1 devices, as plain" in said
+    assert "ddms/Hall 1/Pump/$state" in said
+    assert listener.got == []
+    monkeypatch.setattr("ddms.cli.mqtt.read_settings", lambda: replace(published, mqtt_url=None))
+    assert "DDMS_MQTT_URL" in str((await asyncio.to_thread(CliRunner().invoke, mqtt)).exception)

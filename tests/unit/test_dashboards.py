@@ -13,7 +13,17 @@ import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.ground.metrics import CONNECTIONS, ERRORS, REGISTRY, STATEMENT_SECONDS, WEBHOOK_DEAD, WEBHOOK_DELIVERIES, WEBHOOK_OLDEST, WEBHOOK_WAITING, measures
+from api.ground.metrics import (
+    CONNECTIONS,
+    ERRORS,
+    REGISTRY,
+    STATEMENT_SECONDS,
+    WEBHOOK_DEAD,
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_OLDEST,
+    WEBHOOK_WAITING,
+    measures,
+)
 from collector.metrics import CollectorMetrics
 from collector.polling.units import Statistics
 from collector.storing.store import StoreStatistics
@@ -88,6 +98,9 @@ def test_every_question_to_prometheus_names_metrics_and_labels_that_the_programs
     ERRORS.labels("graphql", "INVALID")
     STATEMENT_SECONDS.labels("x")
     CONNECTIONS.labels("idle")
+    WEBHOOK_DELIVERIES.labels("done")
+    for gauge in (WEBHOOK_WAITING, WEBHOOK_OLDEST, WEBHOOK_DEAD):
+        gauge.labels("Office")
     told = [generate_latest(registry).decode() for registry in (REGISTRY, of_collector(), edge.registry)]
     families = [family for text in told for family in text_string_to_metric_families(text)]
     samples = {sample.name: set(sample.labels) for family in families for sample in family.samples}
