@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0064"
-down_revision = "0063"
+revision = "0065"
+down_revision = "0064"
 
 
 def upgrade() -> None:
-    run_file("0064_lanes")
+    run_file("0065_lanes")
