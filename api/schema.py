@@ -30,6 +30,7 @@ from api.devices.mutations import DeviceMutations
 from api.devices.types import DeviceQueries
 from api.export.types import ExportMutations, ExportQueries
 from api.field.requests import FieldRequestMutations, FieldRequestQueries
+from api.field.sunspec import SunspecMutations
 from api.field.testing import TestMutations
 from api.field.trial import CommissioningMutations
 from api.graphql.executor import convert_aside, shorten
@@ -108,6 +109,7 @@ class Mutation(
     CommissioningMutations,
     ExportMutations,
     FieldRequestMutations,
+    SunspecMutations,
     GroupMutations,
     ImportMutations,
     JobMutations,

@@ -99,7 +99,7 @@ def block_of(points: Sequence[PolledPoint]) -> Block:
 def plan(points: Iterable[PolledPoint], limits: RequestLimits) -> tuple[Poll, ...]:
     """Plan the requests of one unit: fastest interval first, tables and addresses in order.
 
-    What scales others is read as often as they are, so that it comes with the same request where it can.
+    What scales others is read as often as they are, so that it comes with the same request where it can, else before them.
     """
     polls: list[Poll] = []
     waiting = sorted((point for point in points if not point.is_calculated), key=_place)
@@ -120,7 +120,7 @@ def plan(points: Iterable[PolledPoint], limits: RequestLimits) -> tuple[Poll, ..
             run.sort(key=_place)
             aboard.update(riders)
         waiting = [point for point in waiting if point not in aboard]
-        polls.append(Poll(interval, tuple(block_of(run) for run in runs)))
+        polls.append(Poll(interval, tuple(block_of(run) for run in _factors_first(runs))))
     return tuple(polls)
 
 
@@ -141,6 +141,14 @@ def _runs(points: list[PolledPoint], limits: RequestLimits) -> list[list[PolledP
             runs[-1].append(point)
             end = max(end, register.end)
     return runs
+
+
+def _factors_first(runs: list[list[PolledPoint]]) -> list[list[PolledPoint]]:
+    """Put first what holds factors of other requests: else what is read each hour had none in its first hour."""
+    elsewhere: set[int] = set()
+    for run in runs:
+        elsewhere |= {number for point in run if point.scale_by for number in point.inputs} - {p.id for p in run}
+    return sorted(runs, key=lambda run: elsewhere.isdisjoint(point.id for point in run))
 
 
 def _riders(run: list[PolledPoint], waiting: list[PolledPoint], aboard: set[PolledPoint]) -> list[PolledPoint]:

@@ -35,6 +35,7 @@ ACTIONS = {
     "field.cancel": "field.cancel",
     "field.probe": "field.probe",
     "field.scan": "field.scan",
+    "field.sunspec": "field.sunspec",
     "field.test_connection": "field.test_connection",
     "group.create": "group.create",
     "group.delete": "group.delete",

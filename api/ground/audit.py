@@ -44,6 +44,7 @@ ACTIONS = {
     "field.cancel": "A scan was cancelled.",
     "field.probe": "Registers of a device were read in every type and byte order.",
     "field.scan": "Units and registers were looked for at an endpoint.",
+    "field.sunspec": "The models of a SunSpec device were read.",
     "field.test_connection": "A device was read before it was saved.",
     "group.create": "A group was made.",
     "group.delete": "A group was deleted; its devices stay.",

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from collector.field import probe, scan, trial
+from collector.field import probe, scan, sunspec, trial
 from collector.field.routes import Route
 from collector.line.tcp import Reader, ReadError
 from collector.polling.poller import ConnectionTask
@@ -31,7 +31,12 @@ Report = Callable[[float, dict[str, Any]], None]
 Work = Callable[[Reader, Mapping[str, Any], Report], Awaitable[dict[str, Any]]]
 Outcome = tuple[str, dict[str, Any] | None, str | None]
 
-KINDS: dict[str, Work] = {"test_connection": trial.test_connection, "probe": probe.probe, "scan": scan.scan}
+KINDS: dict[str, Work] = {
+    "test_connection": trial.test_connection,
+    "probe": probe.probe,
+    "scan": scan.scan,
+    "sunspec": sunspec.sunspec,
+}
 
 logger = logging.getLogger("ddms.collector")
 

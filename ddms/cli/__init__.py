@@ -41,6 +41,7 @@ _COMMANDS = {
     "read": "field",
     "probe": "commissioning",
     "scan": "commissioning",
+    "sunspec": "sunspec",
     "plan": "plan",
     "size": "size",
     "doctor": "doctor",

@@ -4,13 +4,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
 from collector.field.requests import Report
-from ddms.cli import reach
+from ddms import skeleton
+from ddms.cli import files, reach, written
 from ddms.endpoints import Endpoint
 from ddms.errors import Code, DdmsError
 from ddms.lines import LineSettings
@@ -21,17 +23,18 @@ _SHOWN = 12
 
 
 def _line_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what says how an endpoint is reached."""
+    """Add what says how an endpoint is reached, and where to write what was found."""
     endpoint = click.option(
         "--endpoint", required=True, help="Such as tcp://host:port, rtu+tcp://host:port or serial:///dev/ttyUSB0."
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
-    return endpoint(reach.line_options(as_json(command)))
+    return endpoint(reach.line_options(as_json(written.options(command))))
 
 
-def _work(
+def work(
     endpoint: str, form: dict[str, Any], kind: str, parameters: dict[str, Any], report: Report = lambda _p, _r: None
 ) -> dict[str, Any]:
+    """Do something at an endpoint that was given with the options of a line."""
     timeout = max(1.0, parameters["timeout_ms"] / 1000)  # to connect takes longer than to answer
     line = replace(LineSettings.to(Endpoint.parse(endpoint, field="--endpoint")), timeout=timeout)
     return reach.ask(reach.given_form(line, form), kind, parameters, form, report)
@@ -54,14 +57,23 @@ def probe(
     timeout: float,
     as_json: bool,
     endpoint: str,
+    file: Path | None,
+    force: bool,
     **form: Any,
 ) -> None:
     """Decode registers in every type and byte order, the most plausible first.
 
     Also at the addresses before and after, since manuals count from 0 or from 1. Reads twice, half a second apart.
     """
+    written.check(file, force=force)
     asked = {"unit_id": unit, "register_table": table, "address": address, "expected": expected}
-    answer = _work(endpoint, form, "probe", asked | {"timeout_ms": timeout * 1000})
+    answer = work(endpoint, form, "probe", asked | {"timeout_ms": timeout * 1000})
+    if file is not None:
+        used = written.line(endpoint, form, timeout)
+        text = skeleton.of_probe(answer, asked, str(used.endpoint), written.existing(), written.connection(used))
+        files.write(file, text, "A device with the first of them is")
+        if file == files.DASH:
+            return
     if as_json:
         click.echo(orjson.dumps(answer).decode())
         return
@@ -88,13 +100,22 @@ def _candidate(c: dict[str, Any]) -> str:
 @click.option("--addresses", default="0-999", show_default=True, metavar="FROM-TO", help="Addresses to try.")
 @click.option("--timeout", type=click.FloatRange(0.05, 30), default=0.3, show_default=True, help="Seconds to wait for each answer.")  # fmt: skip
 def scan(
-    units: str, tables: tuple[str, ...], addresses: str, timeout: float, as_json: bool, endpoint: str, **form: Any
+    units: str,
+    tables: tuple[str, ...],
+    addresses: str,
+    timeout: float,
+    as_json: bool,
+    endpoint: str,
+    file: Path | None,
+    force: bool,
+    **form: Any,
 ) -> None:
     """Find the units behind an endpoint that answer, and the registers they have.
 
     An exception is an answer too. Ctrl-C ends it and prints what was found so far. Reads only; a line that a running
     collector polls is scanned through that collector, between its polls.
     """
+    written.check(file, force=force)
     unit_from, unit_to = _range(units, "--units", 255)
     address_from, address_to = _range(addresses, "--addresses", 65_535)
     parameters = {
@@ -109,9 +130,14 @@ def scan(
             found.update(result)
             bar.show(progress, len(result["units"]))
 
-        found.update(_work(endpoint, form, "scan", parameters, report))
+        found.update(work(endpoint, form, "scan", parameters, report))
         complete = True
-    click.echo(orjson.dumps(found | {"complete": complete}).decode() if as_json else _scanned(found, complete=complete))
+    if file is not None and found["units"]:
+        line = written.line(endpoint, form)
+        text = skeleton.of_scan(found, str(line.endpoint), written.existing(), written.connection(line))
+        files.write(file, text, f"{len(found['units'])} units are")
+    answer = orjson.dumps(found | {"complete": complete}).decode() if as_json else _scanned(found, complete=complete)
+    click.echo(answer, err=file == files.DASH)
     if not found["units"]:
         if Endpoint.parse(endpoint).transport.is_serial and not as_json:
             click.echo(

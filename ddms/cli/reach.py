@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from collector.field import probe, scan, trial
-from collector.field.requests import Report, Work
+from collector.field.requests import KINDS, Report
 from collector.field.routes import Route
 from collector.line import tls
 from collector.line.tcp import ReadError
@@ -29,7 +28,6 @@ from ddms.settings import Settings
 
 CLAIM_SECONDS = 15.0
 LOOK_SECONDS = 0.1
-WORK: dict[str, Work] = {"test_connection": trial.test_connection, "probe": probe.probe, "scan": scan.scan}
 
 FIND_POLLER = """-- ddms:find_poller
 SELECT l.collector FROM leases l JOIN connections c ON c.id = l.connection_id
@@ -123,9 +121,9 @@ def ask(
 async def _ask(
     line: LineSettings, kind: str, parameters: dict[str, Any], form: dict[str, Any], report: Report
 ) -> dict[str, Any]:
-    settings = None if form["direct"] else _database()
+    settings = None if form["direct"] else database()
     if settings is not None:
-        connection = await _connected(settings)
+        connection = await connected(settings)
         try:
             if connection is not None and (collector := await poller_of(connection, line.endpoint)):
                 if options := options_in(form):
@@ -142,12 +140,13 @@ async def _ask(
     return await _over_own_line(line, kind, parameters, report) | {"through": None}
 
 
-def _database() -> Settings | None:
+def database() -> Settings | None:
     """Return the settings of the database if there is one: an unknown device is read without."""
     return read_settings() if any(name.startswith("DDMS_DATABASE_URL") for name in os.environ) else None
 
 
-async def _connected(settings: Settings) -> Connection | None:
+async def connected(settings: Settings) -> Connection | None:
+    """Connect to the database; None when it is away, or of another version."""
     with suppress(DdmsError):  # the database is away: then the field is reached without it
         connection = await connect(settings, "read")
         await check_schema(connection)
@@ -161,7 +160,7 @@ async def _over_own_line(line: LineSettings, kind: str, parameters: dict[str, An
     route = Route(line)
     try:
         await route.open()
-        return await WORK[kind](route, parameters, report)
+        return await KINDS[kind](route, parameters, report)
     except ReadError as error:
         advice = ""
         if error.reason is Reason.NO_PORT and "temporarily unavailable" in str(error):

@@ -20,7 +20,13 @@ QUERIES = [name for name in OPERATIONS if name.startswith("Query.")]
 MUTATIONS = [name for name in OPERATIONS if name.startswith("Mutation.")]
 SUBSCRIPTIONS = [name for name in OPERATIONS if name.startswith("Subscription.")]
 BY_A_PERSON = {"Mutation.changePassword", "Mutation.updateMe"}
-WITHOUT_COLLECTOR = {"Mutation.testConnection", "Mutation.testDevice", "Mutation.probe", "Mutation.scan"}
+WITHOUT_COLLECTOR = {
+    "Mutation.testConnection",
+    "Mutation.testDevice",
+    "Mutation.probe",
+    "Mutation.scan",
+    "Mutation.sunspec",
+}
 
 MANIFEST = {"versions": {"ddms": "1", "schema": "0042", "postgresql": "17.2", "timescaledb": None, "edition": "plain"},
      "taken_at": "2026-11-27T01:00:00+00:00", "configuration": {"version": 3}, "dashboards": [],

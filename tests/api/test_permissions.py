@@ -91,6 +91,7 @@ ASKED = {
     "Mutation.importDevices": 'mutation { importDevices(text: "") { errors { code } } }',
     "Mutation.keepBackup": 'mutation { keepBackup(id: "bak_999") { errors { code } } }',
     "Mutation.noteAlarms": 'mutation { noteAlarms(ids: [], note: "") { errors { code } } }',
+    "Mutation.sunspec": 'mutation { sunspec(endpoint: "tcp://a", base: -1) { errors { code } } }',
     "Mutation.probe": 'mutation { probe(endpoint: "tcp://a", registerTable: HOLDING, address: -1) { errors { code } } }',
     "Mutation.removeCollector": 'mutation { removeCollector(name: "none") { errors { code } } }',
     "Mutation.resetPassword": 'mutation { resetPassword(id: "usr_999") { errors { code } } }',

@@ -68,6 +68,7 @@ ASKED = {
     "Mutation.endSessions": "mutation { endSessions { errors { code } } }",
     "Mutation.importDevices": 'mutation { importDevices(text: "device,endpoint\\n%(name)s,tcp://10.0.9.9\\n", dryRun: false) { errors { message } changes { device } } }',
     "Mutation.noteAlarms": 'mutation { noteAlarms(ids: ["%(alarm)s"], note: "mine") { errors { code } results { result alarm { deviceName } } } }',
+    "Mutation.sunspec": 'mutation { sunspec(endpoint: "%(endpoint)s") { errors { code } } }',
     "Mutation.probe": 'mutation { probe(endpoint: "%(endpoint)s", registerTable: HOLDING, address: 1) { errors { code } } }',
     "Mutation.returnToService": 'mutation { returnToService(devices: ["%(device)s"], alarms: ["%(alarm)s"]) { errors { code } results { result } } }',
     "Mutation.scan": 'mutation { scan(endpoint: "rtu+%(endpoint)s", tables: [HOLDING]) { errors { code } scan { id } } }',

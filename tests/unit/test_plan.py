@@ -57,6 +57,13 @@ def test_a_slow_point_inside_a_fast_block_rides_along_and_the_rest_stays_slow():
     assert [p.id for p in quick.blocks[0].points] == [1, 3, 2]
 
 
+def test_the_request_that_holds_a_factor_of_another_one_comes_first():
+    points = [
+        point(1, 0, interval_s=3600, scale_by="10 ** f", inputs=(2,)), point(2, 50, interval_s=3600), point(3, 100, interval_s=3600)
+    ]  # fmt: skip
+    assert [address for _, _, address, _ in requests(points)] == [50, 0, 100]
+
+
 def test_bits_of_one_word_are_one_register():
     points = [point(i, 7, DataType.BIT, bit=i) for i in range(16)]
     ((_, _, address, count),) = requests(points)
