@@ -9,7 +9,7 @@ import serial
 
 from collector.line.carriers import Above, Carrying, connect
 from collector.line.requests import ReadError
-from ddms.endpoints import Endpoint
+from ddms.endpoints import Endpoint, Frames
 from ddms.lines import LineSettings
 from ddms.quality import Reason
 
@@ -89,7 +89,7 @@ class SerialPort:
         self._path, self._received, self._lost = settings.endpoint.host, received, lost
         self._form: dict[str, Any] = {
             "baudrate": settings.baud_rate,
-            "bytesize": settings.data_bits,
+            "bytesize": settings.data_bits if settings.endpoint.transport.frames is Frames.ASCII else 8,
             "parity": settings.parity[0].upper(),
             "stopbits": settings.stop_bits,
         }

@@ -103,3 +103,18 @@ async def test_of_two_who_change_it_at_once_the_second_is_told(api: Api):
         "errors": [{"code": "INVALID", "field": "id", "message": "'dev_1' is not the id of a connection: such an id looks like con_12"}],
         "connection": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "udp://10.0.0.1:502", "tls://meter.plant:802", "rtu+udp://10.0.0.1:4001", "ascii+tcp://10.0.0.1:4001",
+        "ascii+udp://10.0.0.1:4001", "ascii+serial:///dev/ttyUSB0", "tcp://[fe80::1%eth0]:502",
+        "tcp-listen://0.0.0.0:5020", "rtu+tcp-listen://0.0.0.0:5020?id=GW-7", "ascii+tcp-listen://[::]:5020?from=10.1.2.3",
+    ],
+)  # fmt: skip
+async def test_every_way_to_a_device_is_stored_and_comes_back(api: Api, endpoint):
+    await add(api, "Meter", endpoint=endpoint)
+    found = await api.ask("{ connections { endpoint dataBits devices { name endpoint } } }")
+    bits = 7 if endpoint.startswith("ascii+serial") else 8
+    assert found == [{"endpoint": endpoint, "dataBits": bits, "devices": [{"name": "Meter", "endpoint": endpoint}]}]
