@@ -125,7 +125,7 @@ async def measure(
         (f"the same, while a site catches up {arguments.offline} s", arguments.rate // 5, arguments.offline),
     ):
         before, start = await connection.fetchval(count), time.monotonic()
-        cpu = [cpu_seconds(pid) for pid in pids]
+        cpu, ears.ages = [cpu_seconds(pid) for pid in pids], []
         sending = [sender.run(rate / SITES, arguments.seconds) for sender in present]
         if offline:
             sending.append(_catch_up(absent, arguments.rate / 10, offline, connection))
@@ -149,7 +149,7 @@ async def _until_taken(sender: Sender) -> None:
     """Send until there is a stream: `ddms ingest` makes it."""
     for _ in range(600):
         with suppress(Exception):
-            await sender.send(time.time() - 600, 1)
+            await sender.send(time.time() - 7200, 1, late=True)
             return
         await asyncio.sleep(0.1)
     raise RuntimeError("ddms ingest made no stream")

@@ -367,7 +367,7 @@ class Settings:
         "Largest size of each site's stream; when it is full, readings stay in the collector's spool",
     )
     ingest_metrics_host: str = _setting(_host, "127.0.0.1", "Address of the /metrics and /health of `ddms ingest`")
-    ingest_metrics_port: int = _setting(_port, 9109, "Port of the /metrics and /health of `ddms ingest`")
+    ingest_metrics_port: int = _setting(_port, 9110, "Port of the /metrics and /health of `ddms ingest`")
     flush_interval: float = _setting(_interval, 0.1, "Shortest time between two flushes, in seconds")
     backup_database_url: str | None = _setting(
         _database_url,
