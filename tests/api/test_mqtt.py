@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from api.mqtt import publisher
 from api.mqtt.beside import publish_beside
 from ddms.cli.mqtt import mqtt
 from ddms.settings import Settings
@@ -224,3 +225,16 @@ async def test_ddms_mqtt_tries_the_broker_and_shows_topics_without_publishing(
     assert listener.got == []
     monkeypatch.setattr("ddms.cli.mqtt.read_settings", lambda: replace(published, mqtt_url=None))
     assert "DDMS_MQTT_URL" in str((await asyncio.to_thread(CliRunner().invoke, mqtt)).exception)
+
+
+async def test_what_finds_no_room_in_memory_comes_from_history_once(api: Api, owner, published, listener, monkeypatch):
+    monkeypatch.setattr(publisher, "MOST_PENDING", 3)
+    device = await add(api, groups=["Hall 1"])
+    collector = await Collector.started(owner)
+    async with publishing(replace(published, mqtt_retain="off")):
+        await begun(owner)
+        for value in range(60):
+            await collector.flush((device["points"]["flow"], float(value)), (device["points"]["running"], value % 2.0))
+        await until(owner, "published >= 120 FROM mqtt")
+    assert [one["value"] for one in listener.of(FLOW)] == list(range(60))
+    assert await owner.fetchval("SELECT lost_from IS NULL FROM mqtt")
