@@ -10,6 +10,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from api.ground.buckets import MOST_PERCENTILES, Calendar, check_origin, length_of
+from api.readings.measures import Measure, Over
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.languages import languages
@@ -26,6 +27,7 @@ PARAMETERS = {
     "device": "a device's id or name; several are several of them",
     "group": "a group's id or name: all points of all its devices",
     "point": "a point's id",
+    "key": "only points with this key; several are several of them",
     "from": "beginning, inclusive: ISO 8601, or back from now: -7d, -12h, -90m",
     "to": "end, exclusive; now when left out",
     "level": "raw (each reading), 1m, 1h or 1d (buckets of a minute, an hour, a day of the time zone)",
@@ -34,6 +36,8 @@ PARAMETERS = {
     "calendar": "instead of a level: buckets of the site's calendar: hour, shift, day, week, month, quarter, year, fiscal_quarter or fiscal_year",
     "state": "of buckets: what state_seconds and starts are about: > 0, 1..5, a number or the name of a value",
     "shape": "long (a row for each reading), wide (a row for each time, a column for each point) or annotations (what people wrote down of it)",
+    "measure": "of wide buckets: what a cell holds, as time_weighted_average, min, max, increase or rate; the average when left out, of counters the increase",
+    "over": "of wide buckets: all chosen points as one column, their sum, mean, min or max",
     "step": "of wide raw: a row for each so many seconds; the shortest interval of the points when left out",
     "percentile": "of buckets in the long shape: a column percentile_95 for 95; several are several of them, at most 10",
     "timezone": "in which times are written, and days begin: Asia/Shanghai; the site's when left out",
@@ -45,7 +49,7 @@ PARAMETERS = {
     "decimal": "of csv: point or comma (then cells are divided by semicolons)",
 }
 """Each parameter of an export, and what it says."""
-_SEVERAL = {"device", "group", "point", "percentile"}
+_SEVERAL = {"device", "group", "point", "key", "percentile"}
 
 _BACK = re.compile(r"-(\d{1,9})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -144,6 +148,7 @@ class ExportChoice:
     devices: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     from_: datetime
     to: datetime
     level: Level = Level.RAW
@@ -152,6 +157,8 @@ class ExportChoice:
     calendar: Calendar | None = None
     state: str | None = None
     shape: FileShape = FileShape.LONG
+    measure: Measure | None = None
+    over: Over | None = None
     step: timedelta | None = None
     percentiles: tuple[float, ...] = ()
     timezone: str = ""
@@ -190,6 +197,7 @@ class ExportChoice:
             devices=tuple(values.get("device", ())),
             groups=tuple(values.get("group", ())),
             points=tuple(values.get("point", ())),
+            keys=tuple(values.get("key", ())),
             from_=ends["from"],
             to=ends.get("to", now),
             level=_one_of(Level, "level", values),
@@ -198,6 +206,8 @@ class ExportChoice:
             calendar=_one_of(Calendar, "calendar", values) if "calendar" in values else None,
             state=values["state"][0] if "state" in values else None,
             shape=_one_of(FileShape, "shape", values),
+            measure=_named(Measure, "measure", values),
+            over=_named(Over, "over", values),
             step=_step(values),
             percentiles=_percentiles(values),
             timezone=zone.key if zone else "",
@@ -244,7 +254,15 @@ class ExportChoice:
             )
         if self.step and (self.length or self.shape is not FileShape.WIDE):
             raise DdmsError(Code.INVALID, "a step is for raw readings in the wide shape", field="step")
+        self._check_measure()
         self._check_format()
+
+    def _check_measure(self) -> None:
+        if (self.measure or self.over) and not (self.length and self.shape is FileShape.WIDE):
+            sentence = "measures, and what is made over points, are for buckets in the wide shape"
+            raise DdmsError(Code.INVALID, sentence, field="measure" if self.measure else "over")
+        if self.measure in {Measure.STATE_SECONDS, Measure.STARTS}:
+            raise DdmsError(Code.INVALID, "a state has its columns in the long shape", field="measure")
 
     def _check_format(self) -> None:
         columnar, name = self.format.is_columnar, _NAMES.get(self.format, "CSV")
@@ -329,6 +347,16 @@ def _one_of(kind: type[E], name: str, values: dict[str, list[str]]) -> E:
             Code.INVALID, Sentence("{} is one of {}, not {!r}", name, ", ".join(members), given[:40]), field=name
         )
     return kind(given)
+
+
+def _named(kind: type[E], name: str, values: dict[str, list[str]]) -> E | None:
+    if name not in values:
+        return None
+    members, given = {member.name.lower(): member for member in kind}, values[name][0]
+    if given not in members:
+        sentence = Sentence("{} is one of {}, not {!r}", name, ", ".join(members), given[:40])
+        raise DdmsError(Code.INVALID, sentence, field=name)
+    return members[given]
 
 
 def _step(values: dict[str, list[str]]) -> timedelta | None:

@@ -9,6 +9,7 @@ from api.export.choice import MOST_CELLS, MOST_COLUMNS, MOST_POINTS, MOST_WIDE_R
 from api.ground.buckets import NO_SHIFTS, Calendar, length_of
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, from_id
+from api.readings.measures import Measure
 from api.readings.states import state_of
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.registers import DataType
@@ -30,11 +31,19 @@ FIND_GROUP_NUMBERS = """-- ddms:find_group_numbers
 SELECT id, lower(name) AS called, name FROM groups WHERE id = any($1::int[]) OR lower(name) = any($2::text[])
 """
 HAS_SHIFTS = "-- ddms:export_has_shifts\nSELECT shifts <> '[]' FROM configuration"
+# What is rolled up, and for the rest what the level below has; of tables that people with limited rights have too.
+_OF_MINUTES = """SELECT point_id, bucket, total FROM rollup_1m {0}
+ UNION ALL SELECT point_id, time, 1 FROM readings WHERE time >= (SELECT complete FROM rollup_levels WHERE place = 1)"""
+_OF_HOURS = f"""SELECT point_id, bucket, total FROM rollup_1h {{0}}
+ UNION ALL {_OF_MINUTES.format("WHERE bucket >= (SELECT complete FROM rollup_levels WHERE place = 2)")}"""  # noqa: S608 - constants
+_OF_DAYS = f"""SELECT point_id, bucket, total FROM rollup_1d
+ UNION ALL {_OF_HOURS.format("WHERE bucket >= (SELECT complete FROM rollup_levels WHERE place = 3)")}"""  # noqa: S608 - constants
+_SOURCES = {"1m": _OF_MINUTES.format(""), "1h": _OF_HOURS.format(""), "1d": _OF_DAYS}
 COUNT_RAW = """-- ddms:count_raw
-SELECT coalesce(sum(total), 0)::bigint FROM {source} WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
+SELECT coalesce(sum(total), 0)::bigint FROM ({source}) r WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
 COUNT_BUCKETS = """-- ddms:count_buckets
-SELECT count(DISTINCT (point_id, date_bin($4, bucket, '2000-01-01Z'))) FROM {source}
+SELECT count(DISTINCT (point_id, date_bin($4, bucket, '2000-01-01Z'))) FROM ({source}) r
  WHERE point_id = any($1::int[]) AND bucket >= date_bin($4, $2, '2000-01-01Z') AND bucket < $3
 """
 # What people wrote down of some points: of themselves, their devices, the groups of these, the whole site.
@@ -135,12 +144,12 @@ class ExportPlan:
             return noted
         if not self.choice.length or self.step < timedelta(minutes=1):
             hours = self.choice.to - self.choice.from_ > timedelta(hours=6)
-            source, unit = ("readings_1h", timedelta(hours=1)) if hours else ("readings_1m", timedelta(minutes=1))
-            statement = COUNT_RAW.format(source=source)
+            source, unit = ("1h", timedelta(hours=1)) if hours else ("1m", timedelta(minutes=1))
+            statement = COUNT_RAW.format(source=_SOURCES[source])
         else:
             days, hours = self.step >= timedelta(days=1), self.step >= timedelta(hours=1)
-            source, unit = "readings_1d" if days else "readings_1h" if hours else "readings_1m", self.step
-            statement = COUNT_BUCKETS.format(source=source)
+            source, unit = "1d" if days else "1h" if hours else "1m", self.step
+            statement = COUNT_BUCKETS.format(source=_SOURCES[source])
         count: int = await statements.value(statement, numbers, self.choice.from_, self.choice.to, unit)
         return count
 
@@ -158,8 +167,8 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
     devices, groups = ([n for k, n, _ in named if k is kind] for kind in (IdKind.DEVICE, IdKind.GROUP))
     chosen = [from_id(IdKind.POINT, text, "point") for text in choice.points]
     rows = await statements.rows(FIND_EXPORTED, chosen, devices, groups, MOST_POINTS + 1)
-    points = [Exported.of(row) for row in rows]
-    if missing := sorted(set(chosen) - {point.number for point in points}):
+    points = [Exported.of(row) for row in rows if not choice.keys or row["key"] in choice.keys]
+    if missing := sorted(set(chosen) - {row["id"] for row in rows}):
         raise DdmsError(
             Code.NOT_FOUND, Sentence("there is no point pt_{}: it may have been deleted", missing[0]), field="point"
         )
@@ -172,13 +181,32 @@ async def plan(statements: Statements, choice: ExportChoice) -> ExportPlan:
             state_of(choice.state, point.value_names, f"{point.device} / {point.key}")
     if not points:
         raise DdmsError(Code.NOT_FOUND, "no points with values are among what was chosen", field="device")
+    points = _measured(choice, points)
     made = _checked(choice, points, _title([name for _, _, name in named], points))
-    if choice.format is Format.XLSX and (about := await made.rows(statements)) * made.width > MOST_CELLS:
+    await _check_size(statements, made)
+    return made
+
+
+async def _check_size(statements: Statements, made: ExportPlan) -> None:
+    if made.choice.format is Format.XLSX and (about := await made.rows(statements)) * made.width > MOST_CELLS:
         sentence = Sentence(
             "about {:,} rows are more than a spreadsheet opens: a coarser level, a shorter range, or CSV", about
         )
         raise DdmsError(Code.INVALID, sentence, field="format")
-    return made
+
+
+def _measured(choice: ExportChoice, points: list[Exported]) -> list[Exported]:
+    """Return the points that have what is taken of them, and may be put together."""
+    if choice.measure in {Measure.INCREASE, Measure.RATE}:
+        points = [point for point in points if point.is_counter]
+    if not points:
+        raise DdmsError(Code.NOT_FOUND, "no counters are among what was chosen", field="measure")
+    units = sorted({point.unit for point in points})
+    if choice.over and len(units) > 1 and choice.measure is not Measure.COUNT:
+        told = ", ".join(unit or "none" for unit in units[:5])
+        sentence = Sentence("the points have different units ({}): put together what has one, by `key`", told)
+        raise DdmsError(Code.INVALID, sentence, field="over")
+    return points
 
 
 def _numbers_only(points: list[Exported], chosen: Sequence[int]) -> list[Exported]:

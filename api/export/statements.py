@@ -14,6 +14,7 @@ from api.export.plan import ANNOTATED, Exported, ExportPlan
 from api.export.workbook import Heading
 from api.export.writing import Writing, writing_of
 from api.ground.database import Statements
+from api.readings.measures import Measure
 from api.readings.states import state_of
 from ddms.languages import ENGLISH, Product, language_named
 from ddms.quality import Reason
@@ -65,8 +66,8 @@ DIGITS = """CASE WHEN abs(r.value) >= 9007199254740992 * least(1, abs((SELECT sc
        (SELECT text FROM texts t WHERE t.point_id = $1 AND t.time <= r.moment ORDER BY t.time DESC LIMIT 1), '') ELSE '' END"""
 # What a value is called, in the same cell; $7 has the names as cells.
 NAMES = "coalesce($7::jsonb ->> (r.value + 0)::text, {digits})"
-BUCKET_CELLS = """(SELECT p.point_id, b.time, coalesce(b.increase, b.average) FROM point_holds p
-          CROSS JOIN LATERAL series_buckets(p.point_id, $2, $3, $5::text::interval, $6, $7, CASE WHEN p.counter THEN '{increase}' ELSE '{average}' END::text[], $8) b
+BUCKET_CELLS = """(SELECT p.point_id, b.time, {value} FROM point_holds p
+          CROSS JOIN LATERAL series_buckets(p.point_id, $2, $3, $5::text::interval, $6, $7, {wanted}::text[], $8) b
           WHERE p.point_id = any($1::int[]))"""
 
 ANNOTATION_COLUMNS = ("from", "to", "device", "point", "group", "text", "created_by")
@@ -130,7 +131,7 @@ def columns(plan: ExportPlan) -> list[Heading]:
     wide |= {"time": 24, "from": 24, "to": 24, "text": 30}
     language = language_named(choice.language or ENGLISH)
     found = []
-    for name in _names(choice, points):
+    for name in _names(plan):
         known, _, percent = name.partition("_") if name.startswith("percentile_") else (name, "", "")
         title = name
         if choice.language and known in TITLES:
@@ -139,10 +140,20 @@ def columns(plan: ExportPlan) -> list[Heading]:
     return found
 
 
-def _names(choice: ExportChoice, points: Sequence[Exported]) -> list[str]:
+def _over(plan: ExportPlan) -> str:
+    """Return what the column of all points together is called."""
+    choice, unit = plan.choice, plan.points[0].unit
+    measure = f"{choice.measure.name.lower()} of " if choice.measure else ""
+    unit = "" if choice.measure is Measure.COUNT else f"{unit}/h" if choice.measure is Measure.RATE else unit
+    assert choice.over  # noqa: S101 - else there is no such column
+    return f"{choice.over.name.lower()} of {measure}{plan.title}" + (f" [{unit}]" if unit else "")
+
+
+def _names(plan: ExportPlan) -> list[str]:
+    choice, points = plan.choice, plan.points
     times = writing_of(choice).time_columns
     if choice.shape is FileShape.WIDE:
-        return [*times, *wide_names(points)]
+        return [*times, *([_over(plan)] if choice.over else wide_names(points))]
     if choice.shape is FileShape.ANNOTATIONS:
         return ["from", *times[1:], *ANNOTATION_COLUMNS[1:]]
     return [*times, *(level_columns(choice) if choice.length else RAW_COLUMNS)[1:]]
@@ -292,11 +303,19 @@ def _annotations(plan: ExportPlan) -> Iterator[Statement]:
     yield Statement(ANNOTATION_LINES.format(line=line), (numbers, choice.from_, choice.to))
 
 
+def _cells(choice: ExportChoice) -> str:
+    if choice.measure:
+        return BUCKET_CELLS.format(value=f"b.{choice.measure}::float8", wanted=f"'{{{choice.measure}}}'")
+    usual = "CASE WHEN p.counter THEN '{increase}' ELSE '{average}' END"
+    return BUCKET_CELLS.format(value="coalesce(b.increase, b.average)", wanted=usual)
+
+
 def _wide(plan: ExportPlan, starts: datetime) -> Iterator[Statement]:
     choice, writing = plan.choice, writing_of(plan.choice)
-    grid, cells = (GRID_OF_BUCKETS, BUCKET_CELLS) if choice.length else (GRID, RAW_CELLS)
+    grid, cells = (GRID_OF_BUCKETS, _cells(choice)) if choice.length else (GRID, RAW_CELLS)
     step = buckets_of(plan) if choice.length else (plan.step,)
-    numbers = writing.numbers("array_agg(c.value ORDER BY w.place)") + f" || '{writing.end}'"
+    together = f"array[{choice.over}(summable(c.value))]" if choice.over else "array_agg(c.value ORDER BY w.place)"
+    numbers = writing.numbers(together) + f" || '{writing.end}'"
     sql = WIDE_LINES.format(time=writing.time("r.moment"), numbers=numbers, grid=grid, cells=cells)
     points = [point.number for point in plan.points]
     for begin, end in _slices(plan, starts):

@@ -57,8 +57,11 @@ async def write(connection: Connection, plan: ExportPlan, sink: Sink, told: Told
         return await write_columnar(connection, plan, sink, told)
     if choice.format is Format.XLSX:
         book = Workbook(columns(plan), sink)
-        rows = await _write_lines(connection, plan, book.write, told)
-        await book.close()
+        try:
+            rows = await _write_lines(connection, plan, book.write, told)
+            await book.close()
+        finally:
+            book.abandon()
         return rows
     return await _write_lines(connection, plan, sink, told, header(plan))
 

@@ -12,9 +12,9 @@ from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
 from api.graphql.payloads import UserError, mutation
 from api.graphql.scalars import BigInt, Duration
-from api.ground.buckets import Calendar
 from api.ground.database import Row
 from api.ground.ids import IdKind, from_id, to_id
+from api.readings.measures import Calendar, Measure, Over
 
 
 class ExportState(StrEnum):
@@ -98,6 +98,7 @@ _PARAMETERS = {
     "devices": "device",
     "groups": "group",
     "points": "point",
+    "keys": "key",
     "percentiles": "percentile",
     "time_zone": "timezone",
     "from_": "from",
@@ -112,6 +113,7 @@ class ExportInput:
     devices: list[str] | None = field(default=None, description="Devices, by id or name.")
     groups: list[str] | None = field(default=None, description="Groups, by id or name: all points of their devices.")
     points: list[strawberry.ID] | None = field(default=None, description="Points.")
+    keys: list[str] | None = field(default=None, description="Only points with these keys.")
     from_: str = field(name="from", description="Beginning, inclusive: ISO 8601, or back from now: `-7d`.")
     to: str | None = field(default=None, description="End, exclusive; now when left out.")
     level: Level = field(default=Level.RAW, description="Each reading, or buckets.")
@@ -121,6 +123,11 @@ class ExportInput:
     state: str | None = field(default=None, description="What `state_seconds` and `starts` are about: `> 0`, `1..5`.")
     percentiles: list[float] | None = field(default=None, description="Percentiles of each bucket, 0 to 100.")
     shape: FileShape = field(default=FileShape.LONG, description="What a row is.")
+    measure: Measure | None = field(
+        default=None,
+        description="Of wide buckets: what a cell holds; the average when left out, of counters the increase.",
+    )
+    over: Over | None = field(default=None, description="Of wide buckets: all points as one column.")
     step: int | None = field(default=None, description="Of wide raw readings: a row for each so many seconds.")
     time_zone: str | None = field(default=None, description="Of times and days; the site's when left out.")
     times: Times = field(default=Times.LOCAL, description="How times are written.")
@@ -136,14 +143,23 @@ class ExportInput:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return it as names and values, as an address has them."""
-        found = []
-        for name, value in vars(self).items():
-            for one in value if isinstance(value, list) else [] if value is None else [value]:
-                text = (
-                    one.isoformat() if isinstance(one, datetime) else f"{one:g}" if isinstance(one, float) else str(one)
-                )
-                found.append((_PARAMETERS.get(name, name), text))
-        return found
+        given = {_PARAMETERS.get(name, name): value for name, value in vars(self).items() if value is not None}
+        return [
+            (name, _text(one))
+            for name, value in given.items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
+
+
+def _text(value: object) -> str:
+    match value:
+        case Measure() | Over():
+            return value.name.lower()
+        case datetime():
+            return value.isoformat()
+        case float():
+            return f"{value:g}"
+    return str(value)
 
 
 @output_type

@@ -7,6 +7,7 @@ and 2 (Office Open XML); what Excel takes is limited to 1,048,576 rows and 16,38
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import IO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -89,6 +90,12 @@ class Workbook:
         """Write the end of the file."""
         await asyncio.to_thread(self._end)
         await self._send()
+
+    def abandon(self) -> None:
+        """Let go of what was not written to its end; after `close` there is nothing to do."""
+        with suppress(Exception):  # whatever it is, nobody reads this file
+            self._sheet.close()
+            self._zip.close()
 
     def _divided(self, part: bytes) -> Iterator[bytes]:
         """Cut rows where a worksheet is full, and begin the next."""

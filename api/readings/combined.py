@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.described import argument, describe_enum, field, input_type, output_type, resolver
+from api.graphql.described import argument, field, input_type, output_type, resolver
 from api.graphql.scalars import CountColumn, Duration, NumberColumn, TextColumn, TimeColumn
 from api.ground import columns
 from api.ground.buckets import NO_SHIFTS, Calendar
@@ -18,68 +17,11 @@ from api.ground.prices import priced_points
 from api.points.types import Point
 from api.readings.chosen import chosen, pay_for
 from api.readings.history import HAS_SHIFTS, MOST_ROWS, HistorySpan
+from api.readings.measures import Measure, Over
 from api.readings.states import State, states_of
 from ddms.errors import Code, DdmsError, Sentence
 
 MOST_TERMS, MOST_RATIOS = 10, 10
-
-
-class Measure(StrEnum):
-    """What is taken of each point: the column of `series`, by its name there."""
-
-    AVERAGE = "average"
-    TIME_WEIGHTED_AVERAGE = "weighted"
-    MIN = "lowest"
-    MAX = "highest"
-    FIRST = "first"
-    LAST = "last"
-    COUNT = "count"
-    INCREASE = "increase"
-    RATE = "rate"
-    STANDARD_DEVIATION = "deviation"
-    STATE_SECONDS = "in_state"
-    STARTS = "entered"
-
-
-class Over(StrEnum):
-    """How the points of a term become one."""
-
-    SUM = "sum"
-    MEAN = "avg"
-    MIN = "min"
-    MAX = "max"
-
-
-describe_enum(
-    Measure,
-    name="Measure",
-    description="What is taken of each point in each bucket, as in `series`.",
-    values={
-        "AVERAGE": "The average of its readings.",
-        "TIME_WEIGHTED_AVERAGE": "The average in which each value counts by how long it held.",
-        "MIN": "The lowest value.",
-        "MAX": "The highest value.",
-        "FIRST": "The first value.",
-        "LAST": "The last value.",
-        "COUNT": "How many readings with a value.",
-        "INCREASE": "What a counter counted.",
-        "RATE": "What a counter counted an hour.",
-        "STANDARD_DEVIATION": "How far the values lie around their average.",
-        "STATE_SECONDS": "For how many seconds it was in `state`.",
-        "STARTS": "How often it came into `state`.",
-    },
-)
-describe_enum(
-    Over,
-    name="Over",
-    description="How the points of a term become one.",
-    values={
-        "SUM": "Their sum.",
-        "MEAN": "Their average, in which each point counts the same.",
-        "MIN": "The lowest of them.",
-        "MAX": "The highest of them.",
-    },
-)
 _OF_STATES = {Measure.STATE_SECONDS, Measure.STARTS}
 _OF_COUNTERS = {Measure.INCREASE, Measure.RATE}
 _WITHOUT_UNIT = {Measure.COUNT, Measure.STARTS}

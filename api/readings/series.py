@@ -12,11 +12,12 @@ from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.scalars import CountColumn, Duration, NumberColumn, QualityColumn, TextColumn, TimeColumn
 from api.graphql.selection import selected_names
-from api.ground.buckets import MOST_PERCENTILES, Calendar
+from api.ground.buckets import MOST_PERCENTILES
 from api.ground.prices import priced_points
 from api.points.types import Point
 from api.readings.chosen import OfDevices, OfGroups, WithKeys, chosen, pay_for
 from api.readings.history import DATABASE_NAMES, OF_BUCKETS, OF_STATES, Asked, History, HistorySpan, read
+from api.readings.measures import Calendar
 from api.readings.samples import SamplePage, page_of
 from api.readings.states import states_of
 from ddms.errors import Code, DdmsError, Sentence
@@ -41,24 +42,6 @@ describe_enum(
         "MINUTES": "Rollups of one minute.",
         "HOURS": "Rollups of one hour.",
         "DAYS": "Rollups of one day of UTC.",
-    },
-)
-
-
-describe_enum(
-    Calendar,
-    name="Calendar",
-    description="Buckets by the calendar of the site, as the configuration has it.",
-    values={
-        "HOUR": "Hours of the site's clock.",
-        "SHIFT": "Shifts; what lies between two of them is a bucket without a name.",
-        "DAY": "Days, of 23 or 25 hours where the clock changes.",
-        "WEEK": "Weeks, from the configured day on.",
-        "MONTH": "Months.",
-        "QUARTER": "Quarters of the year.",
-        "YEAR": "Years.",
-        "FISCAL_QUARTER": "Quarters of the fiscal year.",
-        "FISCAL_YEAR": "Fiscal years, from the configured month on.",
     },
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from api.export.choice import ExportChoice
     from api.export.plan import ExportPlan
 
-_SEVERAL = ("device", "group", "point", "percentile")
+_SEVERAL = ("device", "group", "point", "key", "percentile")
 _ENDINGS = {".xlsx": "xlsx", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
 
 
@@ -49,6 +49,11 @@ _ENDINGS = {".xlsx": "xlsx", ".parquet": "parquet", ".arrow": "arrow", ".arrows"
     default="long",
     show_default=True,
     help="A row for each value, for each time with a column for each point, or for each annotation.",
+)
+@click.option("--key", multiple=True, help="Only points with this key; may be given several times.")
+@click.option("--measure", help="Of wide buckets: what a cell holds, time_weighted_average, min, max, increase, rate.")
+@click.option(
+    "--over", type=click.Choice(["sum", "mean", "min", "max"]), help="Of wide buckets: all points as one column."
 )
 @click.option("--step", help="Of wide raw: a row each so many seconds.")
 @click.option("--timezone", help="Of the times and days: Asia/Shanghai; the site's when left out.")

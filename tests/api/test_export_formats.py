@@ -109,6 +109,20 @@ async def test_a_workbook_of_buckets_and_one_of_annotations(api: Api, owner):
     assert noted[1][2:] == (None, "Pump", None, None, "=1+1", "o")
 
 
+async def test_points_of_a_group_are_put_together_in_each_bucket(api: Api, owner):
+    for name, values in (("Pump", [1, 2]), ("Tank", [10, 30, None])):
+        made = await add(api, name, groups=["Hall"])
+        await put(owner, made["points"]["flow"], values, step=timedelta(seconds=30))
+    asked = {"group": "Hall", "key": "flow", "level": "1m", "shape": "wide"} | during(2)
+    apart = await table(api, measure="max", **asked)
+    assert [row[1:] for row in apart] == [["Pump / flow [m³/h]", "Tank / flow [m³/h]"], ["2", "30"], ["", ""]]
+    for over, first in (("sum", "32"), ("mean", "16"), ("min", "2")):
+        rows = await table(api, measure="max", over=over, **asked)
+        assert [row[1:] for row in rows] == [[f"{over} of max of Hall [m³/h]"], [first], [""]]
+    answer = await fetch(api, over="sum", **{name: value for name, value in asked.items() if name != "key"})
+    assert answer.json()["errors"][0]["extensions"]["field"] == "over", "running has another unit than flow"
+
+
 async def test_an_empty_result_is_a_header(api: Api):
     await add(api)
     assert len(await rows(api, device="Pump", **during())) == 1
@@ -171,6 +185,10 @@ async def test_a_header_in_a_language(api: Api, owner):
         ({"format": "arrow", "shape": "annotations"}, "shape"),
         ({"language": "tlh"}, "language"),
         ({"percentile": "95"}, "percentile"),
+        ({"measure": "max"}, "measure"),
+        ({"measure": "weighted", "level": "1h", "shape": "wide"}, "measure"),
+        ({"measure": "starts", "level": "1h", "shape": "wide"}, "measure"),
+        ({"over": "sum", "level": "1h"}, "over"),
         ({"percentile": "101", "level": "1h"}, "percentile"),
         ({"percentile": "nan", "level": "1h"}, "percentile"),
         ({"percentile": [str(n) for n in range(11)], "level": "1h"}, "percentile"),

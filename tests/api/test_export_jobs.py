@@ -20,6 +20,7 @@ from api.export.maker import Maker
 from ddms.settings import Settings
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.exports import START, put
+from tests.support.halls import Halls, halls_fixture  # noqa: F401 - a fixture
 
 FIELDS = "id state progress filename rows bytes error url requestedBy expiresAt"
 BEGIN = f"mutation ($input: ExportInput!) {{ startExport(input: $input) {{ errors {{ code field message }} export {{ {FIELDS} }} }} }}"
@@ -209,6 +210,24 @@ async def test_nothing_is_made_for_a_token_that_ended(api: Api, owner, settings,
     await owner.execute("UPDATE api_tokens SET revoked_at = now() WHERE role = 'viewer'")
     async with making(settings):
         assert "no access" in (await until(api, number, "FAILED"))["error"]
+
+
+async def test_rights_to_groups_hold_when_it_is_asked_for_and_when_it_is_fetched(halls: Halls, owner, settings):
+    api, span = halls.api, {"from": "-1d"}
+    other = await api.ask(BEGIN, "viewer3", input={"devices": [halls.fourth.device]} | span)
+    assert other["errors"][0]["code"] == "NOT_FOUND"
+    own = (await api.ask(BEGIN, "viewer3", input={"devices": [halls.third.device]} | span))["export"]["id"]
+    both = (await api.ask(BEGIN, "owner", input={"groups": [halls.third.group, halls.fourth.group]} | span))["export"][
+        "id"
+    ]
+    async with making(settings):
+        await until(api, own, "DONE")
+        await until(api, both, "DONE")
+    assert (await fetch(api, own, "viewer3")).status_code == 200
+    assert (await fetch(api, both, "admin3")).status_code == 404, "half of it is not in sight"
+    assert (await fetch(api, own, "admin3")).status_code == 200
+    await owner.execute("DELETE FROM user_groups")
+    assert (await fetch(api, own, "viewer3")).status_code == 404
 
 
 async def test_without_a_folder_it_is_said(api: Api, pump):
