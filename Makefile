@@ -64,8 +64,9 @@ examples: ## Install what examples/ and the tests of known clients need: ariadne
 		echo 'npm is not here: the example in TypeScript and the tests of clients are left out'; \
 	fi
 
-clients: $(READY) ## Build the client for TypeScript, as a package of npm in build/ (needs npm)
+clients: $(READY) ## Build the clients, in build/: for Python a wheel and its source, for TypeScript a package of npm (needs npm)
 	@mkdir -p build
+	cd clients/python && ../../$(BIN)/python -m hatchling build --directory ../../build
 	$(BIN)/python clients/typescript/generate.py
 	cd clients/typescript && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel=error && npm run --silent build && npm pack --silent --pack-destination ../../build
 

@@ -23,11 +23,12 @@ from api import permissions
 from api.permissions import PERMISSIONS
 from api.reference import EXAMPLES, FOLDER, pages
 from api.schema import build
+from clients.python import generate
 
 ROOT = Path(__file__).parents[2]
 COMMITTED, RELEASED = ROOT / "schema.graphql", ROOT / "schema.released.graphql"
 WRITE = "WRITE_SCHEMA"
-HOW = f"Write schema.graphql and docs/api anew: {WRITE}=1 python -m pytest --no-cov tests/api/{Path(__file__).name}"
+HOW = f"Write schema.graphql, docs/api and the types of the Python client anew: {WRITE}=1 python -m pytest --no-cov tests/api/{Path(__file__).name}"
 _KEEP = "Keep it, deprecated with a reason and a date, for one release."
 _ADD = "Add a field or an argument of a new name instead, and deprecate this one."
 ADVICE: defaultdict[BreakingChangeType, str] = defaultdict(
@@ -185,3 +186,10 @@ def test_a_root_field_without_a_permission_stops_the_program(monkeypatch):
     monkeypatch.delitem(permissions.PERMISSIONS, "Query.devices")
     with pytest.raises(RuntimeError, match=r"Query\.devices"):
         build.__wrapped__()
+
+
+def test_the_types_of_the_python_client_are_up_to_date(schema: GraphQLSchema):
+    text = generate.module(schema)
+    if os.environ.get(WRITE):
+        generate.PATH.write_text(text, encoding="utf-8")
+    assert generate.PATH.read_text(encoding="utf-8") == text, f"{generate.PATH.name} is old. {HOW}"

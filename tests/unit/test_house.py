@@ -14,10 +14,10 @@ from bench.__main__ import NO_BENCHES, benches
 from ddms.settings import OF_CLIENTS, PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*/README.md")])
 DEPLOYMENT = (ROOT / "docs/deployment.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-FOLDERS = ("api", "bench", "bootstrap", "collector", "ddms", "demo", "deploy", "docs", "examples", "grafana", "migrations", "nginx", "provisioning", "tests")  # fmt: skip
+FOLDERS = ("api", "bench", "bootstrap", "clients", "collector", "ddms", "demo", "deploy", "docs", "examples", "grafana", "migrations", "nginx", "provisioning", "tests")  # fmt: skip
 MADE = {"demo/shipped", "examples/python/.venv/bin/python"}
 """Paths that are there only when something was built or started."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

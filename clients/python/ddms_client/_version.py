@@ -1,0 +1,3 @@
+"""Its version: that of DDMS."""
+
+VERSION = "0.1.0"
