@@ -31,6 +31,14 @@ for await (const { kind, readings } of new Client({ webSocket: WebSocket }).live
   for (const { time, value } of readings) console.log(JSON.stringify([kind, time.getTime(), value]));
 }
 """
+SIGN_IN = """
+import { Client, DdmsError } from "./index.js";
+const CREATE = 'mutation { createToken(name: "robot", role: VIEWER, days: 1) { errors { message } secret } }';
+const told = await new Client().execute(CREATE);
+console.log(told.createToken.secret);
+const wrong = 'mutation { signIn(name: "nobody", password: "wrong-password") { errors { code message } secret } }';
+await new Client({ token: "" }).execute(wrong).catch((error) => console.log(error instanceof DdmsError && error.code));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, block in enumerate(re.findall(r"```ts\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)):
         (folder / f"client/src/readme{number}.ts").write_text(block.replace('"ddms-client"', '"./index.js"'))
     (folder / "client/src/follow.ts").write_text(FOLLOW)
+    (folder / "client/src/sign_in.ts").write_text(SIGN_IN)
     (folder / "client/generate.py").write_text(
         (CLIENT / "generate.py").read_text().replace("HERE.parents[1]", f'Path("{ROOT}")')
     )
@@ -74,6 +83,14 @@ async def test_what_the_readme_says_works_as_pasted(api: Api, owner: asyncpg.Con
     assert ["Pump m³/h", "CHANGES pt_", "Pump UNKNOWN 3"][number] in said, said
     if number == 2:
         assert re.search(r"^\w+ \w+: .+\[\n? *\{", said, re.MULTILINE), said
+
+
+async def test_what_makes_or_takes_a_secret_is_sent_without_a_key(api: Api, built: Path):
+    program = await run(built / "sign_in.js", api.url, api.tokens["owner"])
+    async with asyncio.timeout(60):
+        said, errors = (text.decode() for text in await program.communicate())
+    assert program.returncode == 0, errors
+    assert re.fullmatch(r"ddms_\S+\nUNAUTHENTICATED\n", said)
 
 
 async def test_a_follower_misses_nothing_of_what_came_while_the_api_was_away_and_hears_nothing_twice(

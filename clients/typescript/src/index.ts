@@ -113,6 +113,8 @@ const LIVE = `subscription Live($points: [ID!], $devices: [ID!], $minimumInterva
 /** Closes of a websocket after which to come again is of no use. */
 const FINAL = new Set([4400, 4401, 4403, 4406]);
 const REMEMBERED = 200_000;
+/** What takes no idempotency key, as an answer with a secret is kept nowhere: it is not sent again when its answer was lost. */
+const SECRET = /\b(?:createToken|signIn|createUser|resetPassword|changePassword)\b/;
 
 export class Client {
   readonly #url: string;
@@ -128,12 +130,13 @@ export class Client {
     this.#options = options;
   }
 
-  /** Ask anything. A change gets an idempotency key, so that a second try does nothing twice. */
+  /** Ask anything. A change gets an idempotency key, so that a second try does nothing twice; not one that makes or takes a secret. */
   async execute<T = any>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
     const headers: Record<string, string> = { "Content-Type": "application/json", Accept: "application/graphql-response+json" };
     if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
     const changes = /^\s*mutation\b/.test(query);
-    if (changes) headers["Idempotency-Key"] = crypto.randomUUID();
+    const once = changes && SECRET.test(query);
+    if (changes && !once) headers["Idempotency-Key"] = crypto.randomUUID();
     const body = JSON.stringify({ query, variables });
     for (let tried = 0; ; tried++) {
       const last = tried >= (this.#options.retries ?? 5);
@@ -142,11 +145,11 @@ export class Client {
         const signal = AbortSignal.timeout(this.#options.timeout ?? 60_000);
         response = await (this.#options.fetch ?? fetch)(`${this.#url}/graphql`, { method: "POST", headers, body, signal });
       } catch (error) {
-        if (last) throw new DdmsError(`${this.#url} cannot be reached: ${(error as Error).message}`, "UNREACHABLE");
+        if (last || once) throw new DdmsError(`${this.#url} cannot be reached: ${(error as Error).message}`, "UNREACHABLE");
         await pause(2 ** tried);
         continue;
       }
-      if ((response.status === 429 || response.status >= 502) && !last) {
+      if ((response.status === 429 || (response.status >= 502 && !once)) && !last) {
         await pause(Number(response.headers.get("Retry-After") ?? 1));
         continue;
       }
