@@ -87,6 +87,14 @@ class FarRun(faults.Run):
         for name in names:
             self.begin(name)
 
+    def fault(self) -> None:
+        """Let one thing go wrong; a program that ended by itself is told, and started as a supervisor would."""
+        for name, process in self.programs.items():
+            if process.poll() is not None:
+                print(f"{name} ended by itself with {process.returncode}", flush=True)
+                self.begin(name)
+        super().fault()
+
     def kill_hub(self) -> None:
         self._kill("hub")
 
