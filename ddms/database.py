@@ -15,7 +15,7 @@ from ddms.settings import Settings
 
 SCHEMA_VERSION = "0066"
 """The migration that this program was written for: the newest in migrations/versions."""
-OLDEST_PROGRAM = "0063"
+OLDEST_PROGRAM = "0066"
 """The oldest schema whose programs can work with this one, so that they go on while they are replaced one by one.
 
 A migration that they cannot work with raises it to its own number; `ddms migrate` writes it into the database.

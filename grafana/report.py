@@ -44,7 +44,7 @@ _BY, _STATE = "${by:sqlstring}", "${condition:sqlstring}"
 MOST = 11
 """So many points have a colour of their own; more cannot be told apart."""
 UNIT = f"SELECT coalesce('suffix:' || nullif(max(unit), ''), 'none') AS unit FROM points WHERE {_OF_UNIT}"
-NO_UNIT = "SELECT 'none' AS unit"
+HOURS, NO_UNIT = "SELECT 'suffix: h' AS unit", "SELECT 'none' AS unit"
 _ROWS = 2000
 """Of a table; a browser is slow with more, and nobody reads them."""
 
@@ -101,7 +101,7 @@ def _values(language: Language) -> table.Panel:
         "point": sentence(),
         "unit": column(56),
         **{name: _number() for name in numbers},
-        "hours": _number(72, "none", 1),
+        "hours": _number(72, "none", 2),
         "starts": _number(72, "none", 0),
     }
     return name_columns(shown, columns, language.table(words.COLUMNS))
@@ -113,10 +113,10 @@ def _availability(language: Language) -> table.Panel:
     columns: Mapping[str, list[Property]] = {
         "device": name_of_device(language),
         "share": _number(110, "percentunit"),
-        "offline_hours": _number(130, "none", 1),
+        "offline_hours": _number(130, "none", 2),
         "outages": _number(100, "none", 0),
         "longest": _number(150, "s", 1),
-        "online_hours": _number(130, "none", 1),
+        "online_hours": _number(130, "none", 2),
     }
     return name_columns(shown, columns, language.table(words.COLUMNS))
 
@@ -146,6 +146,6 @@ def report(language: Language) -> dashboard.Dashboard:
     for variable in _variables(language):
         board.with_variable(variable)
     means = bars(words.MEANS, Place(0, 0, 24, 9), MEANS, UNIT, language, stacked=False)
-    hours = bars(words.HOURS, Place(0, 9, 12, 9), of_state("c.seconds / 3600"), NO_UNIT, language, stacked=False)
+    hours = bars(words.HOURS, Place(0, 9, 12, 9), of_state("c.seconds / 3600"), HOURS, language, stacked=False)
     starts = bars(words.STARTS, Place(12, 9, 12, 9), of_state("c.starts"), NO_UNIT, language, stacked=False)
     return place_panels(board, [means, hours, starts, _values(language), _availability(language)])
