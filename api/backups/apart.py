@@ -4,9 +4,7 @@ The API answers requests while gigabytes are read and packed; what is done here 
 """
 
 import asyncio
-import pickle
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,16 +12,15 @@ from typing import Any
 import orjson
 
 from api.backups.work import IS_DUE, Work, room
+from api.ground.beside import beside, cancel_at_end, given
 from api.ground.database import Database
 from api.ground.scheduler import Job, report
-from ddms import logs
 from ddms.database import open_pool, read_edition
 from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
 TIDY_EVERY = timedelta(hours=1)
 """So often the folder is looked at when nothing is due."""
-_PATIENCE = 30.0
 
 
 def done_apart(settings: Settings, job: Job) -> Job:
@@ -51,47 +48,21 @@ class WorkApart:
 
 async def _run(settings: Settings) -> dict[str, Any]:
     """Run the process to its end; when this is cancelled, or this program is killed, it ends as well."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "api.backups.apart",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdin is not None  # noqa: S101 - both were asked for
-    assert process.stdout is not None  # noqa: S101
-    try:
-        order = pickle.dumps(settings)
-        process.stdin.write(len(order).to_bytes(4, "big") + order)
-        told: dict[str, Any] = {"error": "the process that makes backups ended"}
+    told: dict[str, Any] = {"error": "the process that makes backups ended"}
+    async with beside("api.backups.apart", settings, hears=True) as process:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
         while line := await process.stdout.readline():
             told = orjson.loads(line)
             if "doing" in told:
                 report(told["progress"], told["doing"])
-    finally:
-        process.stdin.close()
-        await asyncio.shield(_ended(process))
     if "error" in told:
         raise DdmsError(Code.UNAVAILABLE, told["error"])
     return dict(told.get("done") or {})
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            await process.wait()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
 def main() -> None:
     """Do what is due, once: the settings come on standard input, whose end is the end; progress goes to standard output."""
-    read = sys.stdin.buffer.read
-    settings: Settings = pickle.loads(read(int.from_bytes(read(4), "big")))  # noqa: S301 - it is our own program's
-    logs.set_up(level=settings.log_level, form=settings.log_format)
+    settings = given()
     told: dict[str, Any]
     try:
         told = {"done": asyncio.run(_work(settings))}
@@ -109,7 +80,7 @@ async def _work(settings: Settings) -> dict[str, Any] | None:
             edition = await read_edition(connection)
         work = Work(settings, lambda progress, doing: _tell({"progress": progress, "doing": doing}))
         task = asyncio.ensure_future(work(Database(pool, edition)))
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), task.cancel)  # nothing comes any more but its end
+        cancel_at_end(task)
         return await task
     finally:
         pool.terminate()
