@@ -27,6 +27,8 @@ from tests.support.flushing import Collector, heard_by
 from tests.support.history import keep_for_ever
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.unmeasured  # what they cover of the API others do
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "clients/python/README.md").read_text()
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -20,10 +20,13 @@ from tests.support.ports import free_port
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "clients" / "typescript"
 MODULES = ROOT / "examples" / "typescript" / "node_modules"
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or not (MODULES / ".bin" / "tsc").exists(),
-    reason="node is not here, or run `make examples` first",
-)
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.skipif(
+        shutil.which("node") is None or not (MODULES / ".bin" / "tsc").exists(),
+        reason="node is not here, or run `make examples` first",
+    ),
+]
 FOLLOW = """
 import { WebSocket } from "ws";
 import { Client } from "./index.js";

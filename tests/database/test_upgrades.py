@@ -59,6 +59,7 @@ async def released(request: pytest.FixtureRequest, empty_database_url: str) -> R
     return await put_back(path, empty_database_url)
 
 
+@pytest.mark.unmeasured  # migrations and statements, which others run too
 async def test_an_upgrade_brings_along_what_a_plant_left_and_the_programs_go_on_with_it(
     released: Released, empty_database_url: str, tmp_path: Path
 ):
