@@ -178,24 +178,28 @@ class CollectorProgram:
             try:
                 connection = await self._connect("collector-leases")
             except DdmsError:
-                await asyncio.sleep(TICK_SECONDS)
+                await self._wait_for_leases()
                 continue
             try:
                 while True:
                     async with asyncio.timeout(2 * TICK_SECONDS):
-                        self._lease_wanted.clear()
                         if await self.leases.tick(connection, self._stop):
                             self._changed.set()
                         self._has_leases = True
                         await self.report.tell(connection)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(TICK_SECONDS):
-                            await self._lease_wanted.wait()
+                    await self._wait_for_leases()
             except TROUBLE as error:
                 logger.debug("the leases wait: %r", error)
                 await asyncio.sleep(1)
             finally:
                 connection.terminate()
+
+    async def _wait_for_leases(self) -> None:
+        """Wait for the next look at the leases, which is at once when something changed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await self._lease_wanted.wait()
+        self._lease_wanted.clear()
 
     async def _stop(self, connection_ids: frozenset[int]) -> None:
         """End the polling of connections that another collector takes over."""

@@ -20,6 +20,7 @@ from collector.polling.units import Reopening, Statistics
 from collector.storing.store import Store
 from ddms import VERSION
 
+LOOK_SECONDS = 0.1
 MOST_CONNECTIONS, MOST_DEVICES = 200, 300
 OTHER = "other"
 
@@ -215,5 +216,6 @@ def serve_health(listener: socket.socket, collector: Collector, health: Callable
 
     server = _Server(listener)
     server.set_app(app)
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    # A program that ends waits until the server looks whether it is to end: half a second, by itself.
+    threading.Thread(target=server.serve_forever, args=[LOOK_SECONDS], name="metrics", daemon=True).start()
     return server

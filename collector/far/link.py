@@ -8,7 +8,8 @@ import asyncio
 import logging
 import ssl
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,7 +25,7 @@ from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
 ACK_SECONDS, ASK_SECONDS = 5.0, 10.0
-CONNECT_SECONDS = 5
+CONNECT_SECONDS, CLOSE_SECONDS, AGAIN_SECONDS = 5, 3.0, 1
 
 logger = logging.getLogger("ddms.nats")
 
@@ -33,6 +34,22 @@ Heard = Callable[[str, str], None]
 
 TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError)
 """All that comes instead of an answer when something is wrong with NATS; `TimeoutError` is an `OSError`."""
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Let nobody wait for the end of a program in vain.
+
+    What NATS's client waits with, `asyncio.wait_for`, forgets on Python 3.11 that it was cancelled when the answer comes in
+    the same moment; then a program that is told once to end goes on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class Link:
@@ -73,7 +90,7 @@ class Link:
             name=f"ddms-{self._program}",
             inbox_prefix=f"_INBOX_{self.site}",
             connect_timeout=CONNECT_SECONDS,
-            reconnect_time_wait=1,
+            reconnect_time_wait=AGAIN_SECONDS,
             max_reconnect_attempts=-1,
             ping_interval=10,
             pending_size=0,  # what is said while it is away fails at once, and waits where it is safe
@@ -85,9 +102,10 @@ class Link:
         )
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):  # by itself it would try for ever
-                await connecting
+                with heeded():
+                    await connecting
         except TROUBLE as error:
-            await self.client.close()
+            await self.close()
             raise explain(self._why or error) from error
         self.on_change()
 
@@ -109,12 +127,14 @@ class Link:
         A message of the same name is kept once, so what was cut off may be published again.
         """
         headers = {"Nats-Msg-Id": name} | ({"Ddms-Late": "1"} if late else {})
-        await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
+        with heeded():
+            await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """Ask `ddms ingest`; raises `DdmsError`, also for what it refuses."""
         try:
-            answer = await self.client.request(self.subject("ask"), pack(question), timeout=ASK_SECONDS)
+            with heeded():
+                answer = await self.client.request(self.subject("ask"), pack(question), timeout=ASK_SECONDS)
             found = unpack(answer.data)
         except (*TROUBLE, ValueError, zlib.error) as error:
             raise explain(error) from error
@@ -133,9 +153,12 @@ class Link:
         await self.client.subscribe(self.subject("told"), cb=told)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up; a server that does not take what is on its way to it is not waited for."""
         if not self.client.is_closed:
-            await self.client.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    with heeded():
+                        await self.client.close()
 
 
 def pack(content: Any) -> bytes:

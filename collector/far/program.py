@@ -35,6 +35,7 @@ class FarCollector(app.CollectorProgram):
         self.link = Link(settings, settings.site or "", settings.collector_name)
         super().__init__(settings)
         self.leases = FarLeases(settings.collector_name, settings.site or "")
+        self.store.on_known = self._look
 
     def _make_store(self, spool: Spool) -> FarStore:
         return FarStore(self.settings, spool, self.link)
@@ -71,9 +72,16 @@ class FarCollector(app.CollectorProgram):
                 if client is not self.link.client:  # one that came back by itself hears what it heard before
                     await self.link.listen()
                 client, generation = self.link.client, self.link.generation
-                self._changed.set()
-                self._asked.set()
+                self._look()
             await asyncio.sleep(TRY_SECONDS)
+
+    def _look(self) -> None:
+        self._hear_change()
+        self._asked.set()
+
+    async def _give_leases_back(self) -> None:
+        await super()._give_leases_back()
+        await self.link.close()
 
     def _hear(self, channel: str, payload: str) -> None:
         if channel == "ddms_configuration":

@@ -8,7 +8,7 @@ waits behind it. A number is taken once, so a message that may have come already
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -45,6 +45,8 @@ class FarStore(Store):
         self.asks = FarConnection(link, settings.collector_name)
         self._back = asyncio.Event()
         link.on_change = self._changed
+        self.on_known: Callable[[], None] = lambda: None
+        """Called when `ddms ingest` first knows this collector."""
 
     @property
     def connected(self) -> bool:
@@ -199,7 +201,9 @@ class FarStore(Store):
         if not self.asks.identity:
             self.asks.identity = await asyncio.to_thread(_identity, self.spool.directory)
         await self.asks.ask(ask="hello", version=VERSION)
-        self._registered = True
+        if not self._registered:
+            self._registered = True
+            self.on_known()
         self.complaints.over("ingest")
 
     async def _hear_of_others(self) -> None:
@@ -216,10 +220,9 @@ class FarStore(Store):
             self.complaints.over("others")
 
     async def close(self) -> None:
-        """Send what is pending, and hang up."""
+        """Send what is pending."""
         await self.flush()
         self.spool.close()
-        await self._link.close()
 
 
 def _identity(folder: Path) -> str:

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
 
-from collector.far.link import Link
+from collector.far.link import Link, heeded
 
 CONSUMER = "ingest"
 MOST_MESSAGES, MOST_BYTES = 256, 4_000_000
@@ -53,6 +53,10 @@ class SiteStream:
 
     async def begin(self) -> None:
         """Make the stream where there is none, and read it from the oldest message; raises `link.TROUBLE`."""
+        with heeded():
+            await self._begin()
+
+    async def _begin(self) -> None:
         await self.end()
         self._generation, self._delivered, self._queue = self._link.generation, 0, asyncio.Queue()
         stream = self._jetstream
@@ -116,7 +120,8 @@ class SiteStream:
         if monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = monotonic()
-        info = await self._jetstream.consumer_info(self.name, CONSUMER)
+        with heeded():
+            info = await self._jetstream.consumer_info(self.name, CONSUMER)
         self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
         if info.config.deliver_subject != (self._subscription.subject if self._subscription else None):
             raise BegunAnewError("another program reads it")

@@ -48,6 +48,14 @@ def far(settings, server, tmp_path):
     )  # fmt: skip
 
 
+@asynccontextmanager
+async def speaking(far):
+    link = Link(far, SITE, "test")
+    await link.open()
+    yield link
+    await link.close()
+
+
 async def test_readings_come_from_a_collector_without_a_database_and_changes_reach_it(owner, make_device, central, far):
     async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector) as collector:
         number = await make_device(port=device.port)
@@ -59,6 +67,30 @@ async def test_readings_come_from_a_collector_without_a_database_and_changes_rea
         assert collector.store.spool.count == 0
         await owner.execute("UPDATE devices SET enabled = false")
         await until(lambda: asyncio.sleep(0, not collector.tasks))
+
+
+async def test_a_program_that_is_told_to_end_just_when_an_answer_comes_ends(owner, central, far):
+    del owner
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        await served(ingest)
+        asking = asyncio.create_task(
+            link.ask({"collector": "shaft 2", "identity": "e", "ask": "hello", "version": "0"})
+        )
+        while not link.client._resp_map:
+            await asyncio.sleep(0)
+        answer, *_ = link.client._resp_map.values()
+        answer.add_done_callback(lambda _: asking.cancel())
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+
+
+async def test_a_collector_that_ends_gives_its_leases_back(owner, make_device, central, far):
+    async with scripted(Counter()) as device, running(central, Ingest):
+        await at_site(owner, await make_device(port=device.port))
+        async with running(far, FarCollector):
+            await more(owner, 1)
+        assert await owner.fetchval("SELECT count(*) FROM leases") == 0
+        assert await owner.fetchval("SELECT stopped_at FROM collectors") is not None
 
 
 async def test_what_belongs_to_a_site_is_polled_there_alone(owner, make_device, settings, central, far):
@@ -121,7 +153,8 @@ async def test_two_ingests_store_each_reading_once(owner, make_device, central, 
         await at_site(owner, await make_device(port=device.port))
         await more(owner, 2)
         async with running(central, Ingest) as other:
-            await more(owner, 4)
+            await until(lambda: asyncio.sleep(0, other.sites))
+            await more(owner, len(await more(owner, 1)) + 2)
             assert [site.is_served for program in (one, other) for site in program.sites] == [True, False]
             await one.sites[0].link.client.close()
             assert every_one_once(await more(owner, 7))
@@ -131,14 +164,6 @@ def message(point: int, number: int, *, time: int = 1_700_000_000_000_000, colle
     """A message as a collector sends it, with one reading of a point."""
     told = {"collector": collector, "version": "0", "epoch": "e", "number": number} | told
     return encode(Batch(np.array([(point, time + number, number, 0, True)], READINGS), [], told))
-
-
-@asynccontextmanager
-async def speaking(far):
-    link = Link(far, SITE, "test")
-    await link.open()
-    yield link
-    await link.close()
 
 
 async def test_a_message_twice_and_one_that_is_none_do_no_harm(owner, make_device, central, far):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from collector.far import link as link_module
 from collector.far.link import TROUBLE, Link
 from collector.far.program import FarCollector
 from collector.ingest.app import Ingest
@@ -135,8 +136,10 @@ async def test_a_site_without_a_leaf_node_speaks_to_the_hub(owner, make_device, 
         assert every_one_once(await more(owner, 3))
 
 
-async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, central, by_hub):
+async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, central, by_hub, monkeypatch):
     del owner
+    monkeypatch.setattr(link_module, "ASK_SECONDS", 0.5)  # nobody answers what may not be asked
+    monkeypatch.setattr(link_module, "ACK_SECONDS", 0.5)
     heard = []
 
     async def hear(message):
@@ -161,7 +164,8 @@ async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, centra
         assert heard == []
 
 
-async def test_nobody_without_a_key_is_let_in(by_hub, tmp_path):
+async def test_nobody_without_a_key_is_let_in(by_hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.5)
     file = tmp_path / "other.nk"
     CliRunner().invoke(sites, ["key", str(file)])
     with pytest.raises(DdmsError, match="refuses the user, password or key"):
