@@ -6,13 +6,10 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import asyncpg
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,9 +31,11 @@ from api.graphql.context import Context
 from api.ground import memory, tracing
 from api.ground.budget import Budgets
 from api.ground.callers import Callers
-from api.ground.database import LIMITED_PATH, LIMITED_ROLE, Database
+from api.ground.database import Database
 from api.ground.failures import Keeper
-from api.ground.limits import CONNECTIONS, IDLE_SECONDS, MESSAGE_BYTES, STATEMENT_TIMEOUT_MS
+from api.ground.limits import IDLE_SECONDS, MESSAGE_BYTES
+from api.ground.pools import open_database
+from api.ground.replicas import Replicas
 from api.ground.scheduler import BACKUP_JOBS, SITE_JOBS, Job, Scheduler
 from api.ground.signing import Keys
 from api.live.hub import Hub
@@ -64,7 +63,7 @@ from api.transport.uvicorn_websocket import WebSocketProtocol
 from api.transport.websocket import Live, Sockets, end_invalid, end_out_of_sight
 from api.webhooks.courier import Courier
 from ddms.addresses import listen_on
-from ddms.database import open_pool, wait_until_ready
+from ddms.database import wait_until_ready
 from ddms.errors import DdmsError
 from ddms.settings import Settings, Switch
 
@@ -74,8 +73,11 @@ logger = logging.getLogger("api.app")
 class Parts:
     """What the program is made of; lives in `app.state`."""
 
-    def __init__(self, settings: Settings, database: Database, documents: Documents, jobs: Sequence[Job]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, documents: Documents, jobs: Sequence[Job], replicas: Replicas
+    ) -> None:
         self.settings = settings
+        self.replicas = replicas
         self.documents = documents
         self.database = database
         self.callers = Callers(database)
@@ -95,6 +97,7 @@ class Parts:
             self.measure,
             is_live=self.hub.connected.is_set,
             jobs=[job for job in jobs if job.claim == SITE_JOBS],
+            replicas=replicas.all,
         )
         self.scheduler = Scheduler(settings, jobs)
         self.backups = Scheduler(settings, [done_apart(settings, job) for job in jobs], BACKUP_JOBS)
@@ -104,6 +107,8 @@ class Parts:
         self.database.measure()
         self.gate.measure()
         self.hub.broadcasts.measure()
+        for replica in self.replicas.all:
+            replica.tell()
 
     def context(self, address: str) -> Context:
         """Return the context of a request or a websocket."""
@@ -160,19 +165,6 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def _with_statement_timeout(settings: Settings) -> Settings:
-    """Give every statement of the pool a limit; asyncpg passes what it does not know in a URL to the server."""
-    url = urlsplit(settings.database_url)
-    query = [*parse_qsl(url.query), ("statement_timeout", str(STATEMENT_TIMEOUT_MS))]
-    return replace(settings, database_url=url._replace(query=urlencode(query)).geturl())
-
-
-async def _open_limited(settings: Settings) -> asyncpg.Pool:
-    """Open the pool for limited people; it has connections only while there are some."""
-    theirs = replace(_with_statement_timeout(settings), database_role=LIMITED_ROLE)
-    return await open_pool(theirs, "api", size=CONNECTIONS, stateless=True, fewest=0, search_path=LIMITED_PATH)
-
-
 def _died(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception():
         logger.critical("a part of the program died, so the program ends", exc_info=task.exception())
@@ -188,10 +180,11 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
-        pool = await open_pool(_with_statement_timeout(settings), "api", size=CONNECTIONS, stateless=True)
-        limited = await _open_limited(settings)
+        database = await open_database(settings, edition)
+        replicas = Replicas(settings, edition)
+        database.replicas = replicas if replicas.all else None
         parts = Parts(
-            settings, Database(pool, edition, limited), endpoint.documents, jobs_of(settings) if jobs is None else jobs
+            settings, database, endpoint.documents, jobs_of(settings, replicas.all) if jobs is None else jobs, replicas
         )
         app.state.health, app.state.parts = parts.health, parts
         endpoint.parts, endpoint.sockets.gate = parts, parts.gate
@@ -205,9 +198,10 @@ def create_app(
             parts.scheduler.run,
             memory.give_back_now_and_then,
         ]
+        work += [replicas.run] if replicas.all else []
         work += [Courier(settings).run] if jobs is None else []
         work += [partial(publish_beside, settings)] if jobs is None and settings.mqtt_url else []
-        work += [Maker(settings).run] if jobs is None and settings.export_directory else []
+        work += [Maker(settings, database.replicas).run] if jobs is None and settings.export_directory else []
         work += [parts.backups.run] if await may_back_up(settings) else []
         tasks = [asyncio.create_task(side()) for side in work]
         for task in tasks:
@@ -220,7 +214,7 @@ def create_app(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(pool.close(), limited.close())
+            await database.close()
             if parts.grafana:
                 await parts.grafana.aclose()
             if end_tracing:

@@ -5,7 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -84,12 +85,37 @@ def _session(settings: Settings, program: str, search_path: str | None = None) -
     return session | ({"role": settings.database_role} if settings.database_role else {})
 
 
+async def _connect_to_one(dsn: str, **options: Any) -> asyncpg.Connection:
+    """Connect to the first of the servers in a URL that answers and fits (`target_session_attrs`), the last found one first.
+
+    asyncpg would wait for one whose machine is gone until there is no time left to ask the next.
+    """
+    url = urlsplit(dsn)
+    user, at, hosts = url.netloc.rpartition("@")
+    each = sorted(hosts.split(","), key=lambda host: host != _FOUND.get(hosts))
+    troubles: list[Exception] = []
+    for host in each:
+        options["timeout"] = CONNECT_SECONDS / len(each)
+        try:
+            connection = await asyncpg.connect(url._replace(netloc=f"{user}{at}{host}").geturl(), **options)
+        except TROUBLE as error:
+            troubles.append(error)
+        else:
+            _FOUND[hosts] = host
+            return connection
+    raise min(
+        troubles, key=lambda error: isinstance(error, OSError)
+    )  # what a server said tells more than one that is gone
+
+
+_FOUND: dict[str, str] = {}
+"""Which of several hosts was found last."""
+
+
 async def connect(settings: Settings, program: str, *, search_path: str | None = None) -> asyncpg.Connection:
     """Open one connection; trouble is a `DdmsError` that says what to do."""
     with explained():
-        connection = await asyncpg.connect(
-            settings.dsn(), timeout=CONNECT_SECONDS, server_settings=_session(settings, program, search_path)
-        )
+        connection = await _connect_to_one(settings.dsn(), server_settings=_session(settings, program, search_path))
         try:
             async with asyncio.timeout(SESSION_SECONDS):
                 await _prepare(connection)
@@ -108,22 +134,27 @@ async def open_pool(
     stateless: bool = False,
     fewest: int = 1,
     search_path: str | None = None,
+    pooled: bool = False,
 ) -> asyncpg.Pool:
     """Open a pool of up to `size` connections; trouble is a `DdmsError` that says what to do.
 
     `stateless` says that no statement leaves anything in its session (a lock, a setting, a temporary table), so that
-    giving a connection back needs no round trip to the database. `search_path` is where tables are looked for.
+    giving a connection back needs no round trip to the database. `search_path` is where tables are looked for. `pooled`
+    says that PgBouncer is asked, which takes nothing at a connection's beginning but what it can keep apart.
     """
+    session = _session(settings, program, search_path)
+    if pooled:
+        session = {name: session[name] for name in ("application_name", "timezone", "intervalstyle")}
     with explained():
         return await asyncpg.create_pool(
             settings.dsn(),
+            connect=_connect_to_one,
             min_size=fewest,
             max_size=size,
-            timeout=CONNECT_SECONDS,
             command_timeout=command_timeout,
             init=_prepare,
             reset=_leave if stateless else None,
-            server_settings=_session(settings, program, search_path),
+            server_settings=session,
         )
 
 
@@ -175,6 +206,9 @@ _EXPLANATIONS: dict[type[BaseException], str] = {
     asyncpg.PostgresSystemError: "the database cannot read or write its files ({}): look into its log and at its disk",
     asyncpg.UntranslatableCharacterError: (
         "the database cannot hold all characters ({}): make it with ENCODING 'UTF8' TEMPLATE template0"
+    ),
+    asyncpg.TargetServerAttributeNotMatched: (
+        "no server in DDMS_DATABASE_URL takes writes ({}): start the primary again, or promote a replica (docs/replicas.md)"
     ),
     asyncpg.ClientConfigurationError: "DDMS_DATABASE_URL cannot be used: {}",
     asyncpg.PostgresError: "the database refuses: {}",

@@ -427,6 +427,22 @@ SELECT 'api', count(*), 'the newest of them has the number ' || (array_agg(refer
             action=Sentence("Start the API, and look at its log and at `jobs`."),
         ),
     ),
+    "replica_lagging": Kind(
+        priority=Priority.MEDIUM,
+        raised=60,
+        cleared=10,
+        on_delay=_HALF_MINUTE,
+        texts=Texts(
+            title=Sentence("the replica {} of the database lags", "{}"),
+            cause=Sentence(
+                "The replica or the network between is down or too slow, its replay was paused, or a long query there holds it up."
+            ),
+            consequence=Sentence(
+                "History is read from the primary, which has more to do. If the primary were lost now, so would be what the replica lacks."
+            ),
+            action=Sentence("Look at its log, and at pg_stat_replication on the primary: docs/replicas.md says what to do."),
+        ),
+    ),
     "certificate_expiring": Kind(
         priority=Priority.MEDIUM,
         raised=30,

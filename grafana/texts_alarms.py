@@ -89,6 +89,7 @@ KINDS = {
     "mqtt_failing": "the MQTT broker takes nothing",
     "errors_unexpected": "DDMS itself fails again and again",
     "watch_stopped": "nobody watches the system",
+    "replica_lagging": "a replica of the database lags",
     "certificate_expiring": "a certificate expires soon",
     "certificate_expires_soon": "a certificate expires very soon",
 }

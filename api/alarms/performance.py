@@ -22,14 +22,14 @@ MOST_ROWS = 1_000
 
 _SPAN = "$1::timestamptz, $2::timestamptz, $3::int[]"
 READ_DEVICES_OF_GROUP = "-- ddms:read_devices_of_group\nSELECT device_id FROM device_groups WHERE group_id = $1"
-READ_SUMMARY = f"-- ddms:alarm_performance\nSELECT * FROM alarm_performance({_SPAN}, $4, $5)"
-READ_WINDOWS = f"""-- ddms:alarm_windows
+READ_SUMMARY = f"-- ddms:alarm_performance history\nSELECT * FROM alarm_performance({_SPAN}, $4, $5)"
+READ_WINDOWS = f"""-- ddms:alarm_windows history
 SELECT array_send(array_agg(time ORDER BY time)) AS time, array_send(array_agg(alarms ORDER BY time)) AS alarms FROM alarm_windows({_SPAN})
 """  # noqa: S608 - a constant is put in
-READ_FLOODS = f"-- ddms:alarm_floods\nSELECT * FROM alarm_floods({_SPAN}, $4) ORDER BY begins DESC LIMIT $5"
-READ_WORST = f"-- ddms:alarm_worst\nSELECT * FROM alarm_worst({_SPAN}, $4, $5)"
-READ_STALE = f"-- ddms:alarm_stale\nSELECT * FROM alarm_stale({_SPAN}) ORDER BY raised_at, alarm_id LIMIT $4"
-READ_PRIORITIES = f"-- ddms:alarm_priorities\nSELECT * FROM alarm_priorities({_SPAN})"
+READ_FLOODS = f"-- ddms:alarm_floods history\nSELECT * FROM alarm_floods({_SPAN}, $4) ORDER BY begins DESC LIMIT $5"
+READ_WORST = f"-- ddms:alarm_worst history\nSELECT * FROM alarm_worst({_SPAN}, $4, $5)"
+READ_STALE = f"-- ddms:alarm_stale history\nSELECT * FROM alarm_stale({_SPAN}) ORDER BY raised_at, alarm_id LIMIT $4"
+READ_PRIORITIES = f"-- ddms:alarm_priorities history\nSELECT * FROM alarm_priorities({_SPAN})"
 
 
 class AlarmBenchmark(StrEnum):

@@ -20,7 +20,7 @@ from api.export.jobs import ROWS
 from api.export.plan import plan
 from api.export.stream import opened, write
 from api.ground.claims import while_claimed
-from api.ground.database import Database, Row, Statements
+from api.ground.database import Database, HasReplicas, Row, Statements
 from api.ground.database_errors import of_database
 from ddms.database import secret_channel
 from ddms.errors import Code, DdmsError, Sentence
@@ -75,9 +75,10 @@ logger = logging.getLogger("api.exports")
 class Maker:
     """Makes exports while this program has the claim."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, replicas: HasReplicas | None = None) -> None:
         assert settings.export_directory is not None  # noqa: S101 - without one there is no maker
         self._settings, self._folder = settings, settings.export_directory
+        self._replicas = replicas
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -133,7 +134,14 @@ class Maker:
     async def _make(self, database: Database, row: Row) -> None:
         number, part = row["id"], self._folder / f"{row['id']}.part"
         try:
-            await self._written(database, row, part)
+            age, replicas = self._settings.replica_lag_seconds, self._replicas
+            places = replicas.places(age, row["account"]) if replicas else [self._settings]
+            try:
+                await self._written(database, row, part, places)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError):
+                if len(places) == 1:
+                    raise
+                await self._written(database, row, part, places[1:])  # a replica may cancel what reads for long
         except asyncio.CancelledError:
             with suppress(DdmsError):  # who cancelled it waits for this; a program that ends leaves it to the next
                 await database.value(END_CANCELLED, number)
@@ -148,13 +156,13 @@ class Maker:
         finally:
             await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
 
-    async def _written(self, database: Database, row: Row, part: Path) -> None:
+    async def _written(self, database: Database, row: Row, part: Path, places: list[Settings]) -> None:
         asker = await database.row(READ_ASKER, row["user_id"], row["token_id"])
         if asker is None:
             raise DdmsError(Code.FORBIDDEN, "who asked for it has no access any more")
         room = await self._room(database, row["account"])
         told = _Told(database, row["id"])
-        async with opened(self._settings, asker["user_id"] if asker["limited"] else None) as connection:
+        async with opened(places, asker["user_id"] if asker["limited"] else None) as connection:
             made = await plan(
                 Statements(connection), ExportChoice.of([(name, text) for name, text in row["parameters"]])
             )

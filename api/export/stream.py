@@ -1,7 +1,7 @@
 """An export on its way: from PostgreSQL's COPY to whoever takes the bytes, as fast as they are taken."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from api.export.choice import Format, Times
@@ -11,6 +11,7 @@ from api.export.statements import COPY, columns, header, statements
 from api.export.workbook import Workbook
 from api.ground.database import LIMITED_PATH, LIMITED_ROLE, WORK_FOR, Statements
 from ddms.database import Connection, check_schema, connect
+from ddms.errors import DdmsError
 from ddms.settings import Settings
 
 MOST_SECONDS = 4 * 3600
@@ -27,17 +28,18 @@ Told = Callable[[int], None]
 
 
 @asynccontextmanager
-async def opened(settings: Settings, person: int | None = None) -> AsyncIterator[Connection]:
-    """Lend a connection of its own: an export may last, and a pooled one would be missed.
+async def opened(places: Sequence[Settings], person: int | None = None) -> AsyncIterator[Connection]:
+    """Lend a connection of its own, at the first place that answers: an export may last, and a pooled one would be missed.
 
     All of it sees the database as it was at one moment, for a limited `person` what is in sight of it. When the block is
     left, by an error too, its statement ends.
     """
-    if person is None:
-        connection = await connect(settings, "export")
+    for place in places[:-1]:
+        with suppress(DdmsError):
+            connection = await _connect(place, person)
+            break
     else:
-        theirs = replace(settings, database_role=LIMITED_ROLE)
-        connection = await connect(theirs, "export", search_path=LIMITED_PATH)
+        connection = await _connect(places[-1], person)
     try:
         if person is not None:
             await Statements(connection).value(WORK_FOR, str(person))
@@ -46,6 +48,12 @@ async def opened(settings: Settings, person: int | None = None) -> AsyncIterator
         yield connection
     finally:
         await connection.close(timeout=5)
+
+
+async def _connect(settings: Settings, person: int | None) -> Connection:
+    if person is None:
+        return await connect(settings, "export")
+    return await connect(replace(settings, database_role=LIMITED_ROLE), "export", search_path=LIMITED_PATH)
 
 
 async def write(connection: Connection, plan: ExportPlan, sink: Sink, told: Told = lambda _: None) -> int:

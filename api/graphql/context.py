@@ -94,6 +94,10 @@ class Context:
             raise DdmsError(Code.FORBIDDEN, sentence)
         return self.caller
 
+    def most_age(self, wished: float | None) -> float:
+        """Return how old history may be that is read, in seconds."""
+        return self.settings.replica_lag_seconds if wished is None else wished
+
     @property
     def who(self) -> int | str:
         """Whose budget and share it is."""

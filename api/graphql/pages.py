@@ -14,7 +14,7 @@ import orjson
 import strawberry
 
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
-from api.ground.database import Database, Row
+from api.ground.database import Database, Row, Statements
 from api.ground.limits import PAGE_SIZE
 from ddms.errors import Code, DdmsError, Sentence
 
@@ -145,7 +145,7 @@ class Listing(Generic[N]):
 
     `rows` selects what can be listed, filtered by its `parameters`; every row has an `id`. `orders` names the column of
     each order, never null, and its type. A subquery of `rows` that ends by itself after some rows orders them as the list
-    is, for which `{way}` stands. `custom_plans` is for tables that are too large for one plan for all filters.
+    is, for which `{way}` stands. `custom_plans` is for history: tables that are too large for one plan for all filters.
     """
 
     def __init__(
@@ -190,9 +190,14 @@ class Listing(Generic[N]):
     async def _rows(self, database: Database, sql: str, *parameters: Any) -> list[Row]:
         if not self._custom_plans:
             return await database.rows(sql, *parameters)
-        async with database.transaction() as statements:
-            await statements.value(PLAN_EACH)
-            return await statements.rows(sql, *parameters)
+
+        async def planned(statements: Statements) -> list[Row]:
+            async with statements.step():
+                await statements.value(PLAN_EACH)
+                return await statements.rows(sql, *parameters)
+
+        rows: list[Row] = await database.of_history(planned)
+        return rows
 
     async def _value(self, database: Database, *filters: Any) -> int:
         (row,) = await self._rows(database, self._count, *filters)

@@ -1,5 +1,6 @@
 """The database as the API uses it: named statements, timed, their errors explained."""
 
+import asyncio
 import logging
 import re
 import time
@@ -8,7 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from copy import copy
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -16,12 +17,13 @@ from api.ground import tracing
 from api.ground.database_errors import of_database, unavailable
 from api.ground.limits import CONNECTION_SECONDS, CONNECTIONS_EACH, IN_FLIGHT
 from api.ground.limits import CONNECTIONS as PLACES
-from api.ground.metrics import CONNECTIONS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
-from api.ground.turns import SERVED, Turns, busy
-from ddms.database import READ_TIMESCALEDB, Connection, Edition, TimescaleDb, unused
+from api.ground.metrics import CONNECTIONS, HISTORY_READS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
+from api.ground.turns import SERVED, Turns, Who, busy
+from ddms.database import READ_TIMESCALEDB, TROUBLE, Connection, Edition, TimescaleDb, unused
 from ddms.edition_advice import ADVICE
-from ddms.errors import Sentence
+from ddms.errors import Code, DdmsError, Sentence
 from ddms.logs import REQUEST_ID
+from ddms.settings import Settings
 
 logger = logging.getLogger("api.statements")
 Row: TypeAlias = asyncpg.Record
@@ -35,16 +37,21 @@ LIMITED_PATH = "limited, public"
 SLOW_SECONDS = 1.0
 """A statement of a request that took longer is logged."""
 
-_NAME = re.compile(r"-- ddms:(\w+)\n")
+HISTORY_AGE: ContextVar[float] = ContextVar("history_age", default=0.0)
+"""How old history may be that is read here, in seconds: beyond 0 it may come from a replica. All else is the primary's."""
+
+_NAME = re.compile(r"-- ddms:(\w+)( history)?\n")
+_T = TypeVar("_T")
+Work: TypeAlias = Callable[["Statements"], Awaitable[_T]]
 
 
 @lru_cache(maxsize=1024)
-def statement_name(sql: str) -> str:
-    """Return the name that a statement begins with."""
+def statement_name(sql: str) -> tuple[str, bool]:
+    """Return the name that a statement begins with, and whether it reads nothing but history, as it says."""
     match = _NAME.match(sql)
     if not match:
         raise ValueError(Sentence("a statement begins with `-- ddms:<name>`: {!r}", sql[:60]))
-    return match[1]
+    return match[1], match[2] is not None
 
 
 BEFORE_COMMIT: ContextVar[Callable[["Statements"], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
@@ -107,7 +114,7 @@ class _watched:  # noqa: N801 - used as a function, a class because a generator 
     __slots__ = ("_began", "_connection", "_name", "_span")
 
     def __init__(self, sql: str, connection: Connection | None = None) -> None:
-        self._name = statement_name(sql)
+        self._name, _ = statement_name(sql)
         self._connection = connection
 
     def __enter__(self) -> None:
@@ -131,10 +138,26 @@ def _tell(name: str, seconds: float, connection: Connection) -> None:
     logger.warning("slow statement %s", name, extra={"statement": name, "seconds": round(seconds, 3), "pid": pid})
 
 
+class HasReplicas(Protocol):
+    """Replicas of the database, as `api.ground.replicas` watches them."""
+
+    def fresh(self, seconds: float, who: Who) -> Any:
+        """Return one whose history is at most so old, and has what `who` wrote."""
+
+    def places(self, seconds: float, who: Who) -> list[Settings]:
+        """Return where to connect for history that is read at length: such a one, then the primary."""
+
+    def wrote(self, who: Who) -> None:
+        """Note that somebody wrote."""
+
+
 class Database:
     """The pool of connections, lent in turn to the callers for whom something is asked."""
 
     _person: int | None = None
+    replicas: "HasReplicas | None" = None
+    patience = 5.0
+    """For how long a new connection may be on its way, in seconds."""
 
     def __init__(self, pool: asyncpg.Pool, edition: Edition, limited: asyncpg.Pool | None = None) -> None:
         self._pool = pool
@@ -191,21 +214,63 @@ class Database:
                 await statements.value(
                     CHECK_SIGHT
                 )  # what would be refused at the commit is refused here, with a sentence
+        if self.replicas:
+            self.replicas.wrote(SERVED.get())
+
+    async def of_history(self, work: Work[_T]) -> _T:
+        """Do what reads nothing but history: at a replica that is fresh enough, else, and if that fails, at the primary."""
+        if replica := self._fresh():
+            try:
+                async with replica.connection() as statements:
+                    found = await work(statements)
+            except TROUBLE as error:
+                if isinstance(error, DdmsError) and error.code is not Code.UNAVAILABLE:
+                    raise  # the primary would say the same, or be asked what is too much for a replica
+                logger.info("a replica failed, the primary is asked: %s", error)
+                HISTORY_READS.labels("again").inc()
+            else:
+                HISTORY_READS.labels("replica").inc()
+                return found
+        elif self.replicas:
+            HISTORY_READS.labels("primary").inc()
+        async with self.connection() as statements:
+            return await work(statements)
+
+    def _fresh(self) -> "Database | None":
+        replica = self.replicas.fresh(HISTORY_AGE.get(), SERVED.get()) if self.replicas else None
+        if replica is None:
+            return None
+        database: Database = replica.database
+        return database if self._person is None else database.of_person(self._person)
+
+    def terminate(self) -> None:
+        """End all connections, and with them what they do."""
+        for pool in (self._pool, self._limited):
+            if pool:
+                pool.terminate()
+
+    async def close(self) -> None:
+        """Close the connections as soon as they have nothing to do."""
+        await asyncio.gather(*(pool.close() for pool in (self._pool, self._limited) if pool))
+
+    async def _run(self, sql: str, work: Work[_T]) -> _T:
+        _, is_history = statement_name(sql)
+        if is_history:
+            return await self.of_history(work)
+        async with self.connection() as statements:
+            return await work(statements)
 
     async def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Return all rows of one statement."""
-        async with self.connection() as connection:
-            return await connection.rows(sql, *parameters)
+        return await self._run(sql, lambda statements: statements.rows(sql, *parameters))
 
     async def row(self, sql: str, *parameters: Any) -> Row | None:
         """Return the first row of one statement, or None."""
-        async with self.connection() as connection:
-            return await connection.row(sql, *parameters)
+        return await self._run(sql, lambda statements: statements.row(sql, *parameters))
 
     async def value(self, sql: str, *parameters: Any) -> Any:
         """Return the first column of the first row of one statement, or None."""
-        async with self.connection() as connection:
-            return await connection.value(sql, *parameters)
+        return await self._run(sql, lambda statements: statements.value(sql, *parameters))
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Connection]:
@@ -224,7 +289,7 @@ class Database:
 
     async def _connected(self) -> Connection:
         try:
-            return await self._pool.acquire(timeout=5)
+            return await self._pool.acquire(timeout=self.patience)
         except asyncpg.TooManyConnectionsError as error:
             raise busy() from error
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -68,6 +68,18 @@ CONNECTIONS = Gauge(
 WAITING_FOR_CONNECTION = Gauge(
     "ddms_database_waiting", "Operations that wait for a connection of the pool", registry=REGISTRY
 )
+REPLICA_LAG = Gauge(
+    "ddms_replica_lag_seconds", "How old it is what a streaming replica has", ["replica"], registry=REGISTRY
+)
+REPLICA_UP = Gauge(
+    "ddms_replica_up", "Whether history is read from a streaming replica (1) or not (0)", ["replica"], registry=REGISTRY
+)
+HISTORY_READS = Counter(
+    "ddms_history_reads_total",
+    "Reads of history where there are replicas: from a replica, the primary, or the primary again after a replica failed",
+    ["place"],
+    registry=REGISTRY,
+)
 SOCKETS = Gauge("ddms_active_websockets", "Open websockets", registry=REGISTRY)
 EVENT_STREAMS = Gauge("ddms_active_event_streams", "Open streams of server-sent events", registry=REGISTRY)
 SUBSCRIPTIONS = Gauge("ddms_active_subscriptions", "Subscriptions that are being served", registry=REGISTRY)

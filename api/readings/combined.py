@@ -103,7 +103,7 @@ _NO_RATIO = """CASE WHEN {0}.value IS NULL OR {1}.value IS NULL THEN 'no value' 
               WHEN NOT (abs({0}.value) < 1e150 AND abs({1}.value) BETWEEN 1e-100 AND 1e150) THEN 'out of range' END"""
 
 
-_COMBINED = """-- ddms:read_combined
+_COMBINED = """-- ddms:read_combined history
 WITH calendar AS (SELECT coalesce(c.step, $3::text::interval) AS step, coalesce(c.time_zone, $4) AS zone FROM (SELECT) o LEFT JOIN calendar_grid($6) c ON $6 IS NOT NULL),
 grid AS (SELECT time, coalesce(lead(time) OVER (ORDER BY time), time + step) AS until, step, zone
            FROM calendar CROSS JOIN bucket_starts($3::text::interval, $4, $5, $1, $2::timestamptz + step + interval '1 day', $6) AS time),

@@ -29,7 +29,7 @@ _SECOND = 1_000_000
 _BAD_RETRY = 180 * _SECOND
 """A device that is offline is tried once a minute: its readings are no nearer to each other."""
 
-READ_SERIES = """-- ddms:read_series
+READ_SERIES = """-- ddms:read_series history
 SELECT s.point_id, s.level, s.bucket::text AS bucket, extract(epoch FROM s.bucket)::float8 AS seconds, s.starts, s.ends, s.open_from,
        array_send(s.times) AS times, array_send(s.average) AS value, array_send(s.lowest) AS min, array_send(s.highest) AS max,
        array_send(s.first) AS first, array_send(s.last) AS last, array_send(s.count) AS count, array_send(s.good) AS good,
@@ -38,16 +38,16 @@ SELECT s.point_id, s.level, s.bucket::text AS bucket, extract(epoch FROM s.bucke
        array_send(s.deviation) AS "standardDeviation", s.names
   FROM series($1, $2, $3, $4, $5::text::interval, $6, $7, $8, $9) s
 """
-CHOOSE_STEP = "-- ddms:choose_step\nSELECT series_step($1, $2)::text"
-READ_STATES = """-- ddms:read_states
+CHOOSE_STEP = "-- ddms:choose_step history\nSELECT series_step($1, $2)::text"
+READ_STATES = """-- ddms:read_states history
 SELECT s.point_id, array_send(s.times) AS times, array_send(s.in_state) AS seconds, array_send(s.entered) AS starts
   FROM series($1, $2, $3, $4, $5::text::interval, $6, '{in_state,entered}', $7, $8, $9, $10) s
 """
-READ_PERCENTILES = """-- ddms:read_percentiles
+READ_PERCENTILES = """-- ddms:read_percentiles history
 SELECT p.point_id, p.level, array_send(p.times) AS times, p.found
   FROM series_percentiles($1, $2, $3, $4::text::interval, $5, $6, $7, $8) p
 """
-READ_RAW = """-- ddms:read_raw
+READ_RAW = """-- ddms:read_raw history
 SELECT wanted.id AS point_id, array_send(s.times) AS times, array_send(s.value) AS value, array_send(s.quality) AS quality
   FROM unnest($1::int[]) AS wanted (id)
  CROSS JOIN LATERAL (
@@ -55,7 +55,7 @@ SELECT wanted.id AS point_id, array_send(s.times) AS times, array_send(s.value) 
          FROM (SELECT time, coalesce(value, 'NaN') AS value, quality FROM readings
                 WHERE point_id = wanted.id AND time >= $2 AND time < $3 ORDER BY time LIMIT $4) r) s
 """
-READ_TEXTS = """-- ddms:read_texts
+READ_TEXTS = """-- ddms:read_texts history
 SELECT wanted.id AS point_id, array_send(s.times) AS times, NULL::bytea AS value, array_send(s.quality) AS quality, s.texts
   FROM unnest($1::int[]) AS wanted (id)
  CROSS JOIN LATERAL (
@@ -64,7 +64,7 @@ SELECT wanted.id AS point_id, array_send(s.times) AS times, NULL::bytea AS value
                 WHERE point_id = wanted.id AND time >= $2 AND time < $3 ORDER BY time LIMIT $4) r) s
 """
 # Texts are stored when they change: the one of a reading is the newest of then.
-READ_DIGITS = """-- ddms:read_digits
+READ_DIGITS = """-- ddms:read_digits history
 SELECT point_id, array_send(array_agg(time ORDER BY time)) AS times, array_agg(text ORDER BY time) AS texts FROM (
     SELECT point_id, time, text FROM texts WHERE point_id = any($1::int[]) AND time >= $2 AND time < $3
      UNION ALL

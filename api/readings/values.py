@@ -16,7 +16,7 @@ from ddms.errors import Code, DdmsError, Sentence
 
 MOST_VALUES, MOST_TIMES = 10_000, 1_000
 
-READ_VALUES = """-- ddms:read_values_at
+READ_VALUES = """-- ddms:read_values_at history
 SELECT point_id, moment, value, time, interpolated, level FROM values_at($1::int[], $2::timestamptz[], $3)
 """
 

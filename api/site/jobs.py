@@ -1,5 +1,6 @@
 """The scheduled jobs, what they did, and how the owner runs one at once."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -17,6 +18,7 @@ from api.graphql.described import argument, describe_enum, field, output_type, r
 from api.graphql.payloads import UserError, mutation
 from api.ground import audit
 from api.ground.database import Database, Row
+from api.ground.replicas import Replica
 from api.ground.scheduler import BACKUP_JOBS, CHANNEL, Job
 from api.live.followed import Followed
 from api.retention.deletions import JOB as ERASURES
@@ -69,8 +71,8 @@ _SAME = (
 )
 
 
-def jobs_of(settings: Settings) -> tuple[Job, ...]:
-    """Return all scheduled jobs."""
+def jobs_of(settings: Settings, replicas: Sequence[Replica] = ()) -> tuple[Job, ...]:
+    """Return all scheduled jobs; whoever watches the site has looked at the replicas of the database too."""
     return (
         Job(name="rollups", every=timedelta(seconds=20), work=refresh_rollups),
         Job(name="storage", every=timedelta(hours=1), work=partial(record_storage, settings.disk_path)),
@@ -80,7 +82,7 @@ def jobs_of(settings: Settings) -> tuple[Job, ...]:
         Job(name="audit", cron=lambda _: "30 3 * * *", work=keep_audit),
         Job(name="guard", every=timedelta(seconds=10), work=guard_grafana, may_pause=False),
         Job(name="roles", every=timedelta(minutes=1), work=restore_roles, may_pause=False),
-        Job(name="watch", every=timedelta(seconds=10), work=Watch(settings), may_pause=False),
+        Job(name="watch", every=timedelta(seconds=10), work=Watch(settings, replicas), may_pause=False),
         Job(name="backup", cron=lambda site: str(site["backup_schedule"]), work=add_scheduled),
         Job(name="verify", cron=lambda site: str(site["verify_schedule"]), work=ask_to_verify),
         Job(name=BACKUPS, every=timedelta(seconds=30), work=Work(settings), claim=BACKUP_JOBS),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 from api.alarms.store import Asking
 from api.graphql.messages import translated
 from api.ground.database import Database
+from api.ground.replicas import Replica
 from api.site.certificates import expiry
 from api.site.storage import disk_of
 from ddms.languages import Language, languages
+from ddms.replicas import ReplicaState
 from ddms.settings import Settings
 from ddms.system_alarms import TEXTS, Texts
 from ddms.system_watch import Measure, watch, write_priorities, write_texts
@@ -23,13 +25,14 @@ ASK_CLOCK = "-- ddms:ask_clock\nSELECT clock_timestamp()"
 class Watch:
     """The work of the job; what it finds is in the database, so another replica goes on with it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, replicas: Sequence[Replica] = ()) -> None:
         self._settings = settings
+        self._replicas = replicas
         self._has_written_texts = False
 
     async def __call__(self, database: Database) -> dict[str, Any] | None:
         """Measure everything, and do what happened to the alarms."""
-        given = await asyncio.to_thread(measures, self._settings)
+        given = [*await asyncio.to_thread(measures, self._settings), *_lags(self._replicas)]
         async with database.transaction() as statements:
             before = time.time()
             theirs = await statements.value(ASK_CLOCK)
@@ -46,6 +49,13 @@ class Watch:
 def measures(settings: Settings) -> list[Measure]:
     """Measure what only the program itself sees: the disk, the certificates. It waits for both."""
     return [*_disk(settings.disk_path), *_certificates(settings.certificate_files)]
+
+
+def _lags(replicas: Iterable[Replica]) -> Iterator[Measure]:
+    for replica in replicas:
+        if replica.state is not ReplicaState.PRIMARY:
+            lag = replica.lag if replica.is_known else None
+            yield Measure(kind="replica_lagging", subject=replica.name, value=lag, detail=replica.detail)
 
 
 def _disk(path: Path | None) -> Iterator[Measure]:

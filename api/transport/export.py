@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -24,7 +24,7 @@ from api.graphql.messages import LANGUAGE, language_of
 from api.ground import audit
 from api.ground.actor import Transport
 from api.ground.callers import of_cookies
-from api.ground.database import Statements
+from api.ground.database import HISTORY_AGE, Statements
 from api.ground.database_errors import of_database
 from api.ground.failures import Place, note
 from api.ground.ids import IdKind, from_id, to_id
@@ -110,18 +110,20 @@ class Exports:
             context.serve()
         gate.export(context, preview=bool(preview) or link == _NEW_LINK)
         choice = ExportChoice.of(given.pairs)
+        HISTORY_AGE.set(context.most_age(request.most_age))
         if link == _NEW_LINK:
             await answer.json(200, await _link(context, given.pairs))
         elif preview:
-            async with context.database.connection() as statements:
-                await answer.json(200, await _preview(statements, choice))
+            await answer.json(200, await context.database.of_history(partial(_preview, choice)))
         else:
             async with gate.exports.place(context.who):
                 await self._export(request, answer, context, choice)
 
     async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
         began = time.perf_counter()
-        async with opened(self._settings, context.person) as connection:
+        replicas = context.database.replicas
+        places = replicas.places(HISTORY_AGE.get(), context.who) if replicas else [self._settings]
+        async with opened(places, context.person) as connection:
             made = await plan(Statements(connection), choice)
             answer.head = _head(made.filename, made.choice.format)
             if request.method == "HEAD":
@@ -290,7 +292,7 @@ async def _given(request: HttpRequest) -> _Given:
         raise Refused(400, "parameters are percent-encoded UTF-8") from error
 
 
-async def _preview(statements: Statements, choice: ExportChoice) -> dict[str, Any]:
+async def _preview(choice: ExportChoice, statements: Statements) -> dict[str, Any]:
     """Return what an export would be; `rows` is counted in the rollups, so a little off at the ends of the range."""
     made = await plan(statements, choice)
     return {

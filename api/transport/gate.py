@@ -22,6 +22,7 @@ from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
 from api.graphql.messages import LANGUAGE
 from api.ground.callers import of_header
+from api.ground.database import HISTORY_AGE
 from api.ground.limits import (
     DEAR,
     DEAR_COST,
@@ -194,6 +195,7 @@ class Gate:
     async def _once(
         self, operation: Operation, context: Context, executor: PlainExecutor, asked: Asked, waited: Waited | None
     ) -> tuple[bytes, dict[str, Any]]:
+        HISTORY_AGE.set(context.most_age(asked.most_age) if operation.kind is OperationType.QUERY else 0.0)
         key = key_of(asked.key) if asked.key and operation.kind is OperationType.MUTATION else None
         if key is None:
             answer = await _run(operation, context, executor, waited)

@@ -14,6 +14,7 @@ from api.backups.standing import read_standing, tell_standing
 from api.execution.response import encode
 from api.ground.database import Database
 from api.ground.metrics import ALARMS, DATABASE_UP, DEVICES, REGISTRY, TROUBLES
+from api.ground.replicas import Replica
 from api.ground.scheduler import Job
 from api.mqtt.standing import tell_publishing
 from api.webhooks.standing import tell_webhooks
@@ -56,12 +57,19 @@ class Health:
     """What monitors ask for, remembered for a moment so that they cost nothing."""
 
     def __init__(
-        self, database: Database, measure: Callable[[], None], *, is_live: Callable[[], bool], jobs: Sequence[Job] = ()
+        self,
+        database: Database,
+        measure: Callable[[], None],
+        *,
+        is_live: Callable[[], bool],
+        jobs: Sequence[Job] = (),
+        replicas: Sequence[Replica] = (),
     ) -> None:
         self._database = database
         self._measure = measure
         self._is_live = is_live
         self._jobs = jobs
+        self._replicas = replicas
         self._started = time.monotonic()
         self._metrics: tuple[float, bytes] = (-CACHED_SECONDS, b"")
         self._reasons: tuple[float, list[str]] = (-REASONS_SECONDS, [])
@@ -82,9 +90,14 @@ class Health:
         async with self._looking:
             if time.monotonic() - self._reasons[0] >= REASONS_SECONDS:
                 self._reasons = (time.monotonic(), await self._look())
-        if self._is_live() or time.monotonic() - self._started < START_SECONDS:
+        if time.monotonic() - self._started < START_SECONDS:
             return self._reasons[1]
-        return [*self._reasons[1], "the live stream is not heard: subscribers get nothing"]
+        ill = [
+            f"the replica {one.name}: {one.detail}; the primary is asked" for one in self._replicas if not one.is_well
+        ]
+        if self._is_live():
+            return [*self._reasons[1], *ill]
+        return [*self._reasons[1], *ill, "the live stream is not heard: subscribers get nothing"]
 
     async def _look(self) -> list[str]:
         try:
@@ -136,6 +149,10 @@ class Health:
         }
         if states is not None and (advice := await self._database.edition_advice()):
             answer["editionAdvice"] = advice
+        if self._replicas:
+            answer["replicas"] = [
+                {"name": one.name, "state": one.state.value, "lagSeconds": round(one.lag, 1)} for one in self._replicas
+            ]
         headers = {"Cache-Control": "no-store"}
         return Response(encode(answer), 503 if away else 200, headers, "application/json")
 

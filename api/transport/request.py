@@ -45,6 +45,10 @@ class ClientLeft(Exception):  # noqa: N818 - nobody is there to be told of an er
     """The client closed its connection before it was answered."""
 
 
+_MAX_AGE = re.compile(r'(?i)(?:^|[\s,])max-age\s*=\s*"?([0-9]{1,9})')
+_NOT_CACHED = re.compile(r"(?i)(?:^|[\s,])no-(?:cache|store)(?:$|[\s,=])")
+
+
 class Asked(NamedTuple):
     """What a request asks for."""
 
@@ -55,6 +59,8 @@ class Asked(NamedTuple):
     document_id: str | None = None
     key: str = ""
     """What marks a change that may be sent twice."""
+    most_age: float | None = None
+    """How old history may be that is read, in seconds; 0: as it is now."""
 
     @property
     def is_nested_too_deeply(self) -> bool:
@@ -116,10 +122,21 @@ class HttpRequest:
     async def asked(self) -> Asked:
         """Read what is asked for; raises `Refused`."""
         if self.method == "GET":
-            return _of_query(self._scope["query_string"])
+            return _of_query(self._scope["query_string"])._replace(most_age=self.most_age)
         asked = await self._of_body()
-        key = self._headers.get(b"idempotency-key")
-        return asked._replace(key=key.decode("latin-1")) if key else asked
+        key, age = self._headers.get(b"idempotency-key"), self.most_age
+        if key is None and age is None:
+            return asked
+        return asked._replace(key=key.decode("latin-1") if key else "", most_age=age)
+
+    @property
+    def most_age(self) -> float | None:
+        """How old an answer may be, in seconds, by Cache-Control (RFC 9111, 5.2.1); None when nothing is said."""
+        said = self.header(b"cache-control")
+        if not said:
+            return None
+        age = _MAX_AGE.search(said)
+        return 0.0 if _NOT_CACHED.search(said) else float(age[1]) if age else None
 
     def has_query(self) -> bool:
         """Whether the URL holds a document."""

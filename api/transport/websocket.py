@@ -83,13 +83,15 @@ def malformed(message: object) -> str | None:
 
 def asked_of(payload: Any) -> Asked:
     """Return what the payload of a `subscribe` asks for."""
-    key = (payload.get("extensions") or {}).get("idempotencyKey")
+    extensions = payload.get("extensions") or {}
+    key, age = extensions.get("idempotencyKey"), extensions.get("maxAge")
     return Asked(
         payload.get("query") or "",
         payload.get("variables"),
         payload.get("operationName") or None,
         payload.get("documentId"),
         key if isinstance(key, str) else "",
+        float(age) if isinstance(age, int | float) and age >= 0 else None,
     )
 
 

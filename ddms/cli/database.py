@@ -1,6 +1,7 @@
 """`ddms migrate`, `ddms init` and `ddms settings`: what an installation begins with."""
 
 import asyncio
+import re
 import secrets
 from dataclasses import fields
 from functools import partial
@@ -157,9 +158,9 @@ def _shown(name: str, value: object) -> str:
         return "not set"
     if "password" in name:
         return "hidden"
-    if name == "database_url":
-        user, at, host = str(value).rpartition("@")
-        return f"{user.rpartition(':')[0]}:…@{host}" if at and user.count(":") > 1 else str(value)
+    if name in {"database_url", "pooler_url", "replica_urls"}:
+        urls = value if isinstance(value, tuple) else (str(value),)
+        return ",".join(re.sub(r"(//[^/@:]*):.*@", r"\1:…@", url) for url in urls)
     if name == "openid_providers" and isinstance(value, tuple):
         return ",".join(provider.name for provider in value)
     return ",".join(value) if isinstance(value, tuple) else str(value)

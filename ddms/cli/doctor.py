@@ -16,6 +16,7 @@ import orjson
 
 from ddms.cli import settings as read_settings
 from ddms.cli.doctor_database import examine_database
+from ddms.cli.doctor_replicas import examine_replicas
 from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import connect
 from ddms.errors import DdmsError
@@ -28,7 +29,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "red"}
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Answer as one JSON array.")
 def doctor(as_json: bool) -> None:
-    """Look at settings, disk, spool, sign-in providers, database, roles, clock, collectors, devices, lines, readings; say what to do.
+    """Look at settings, disk, spool, sign-in providers, database, replicas, roles, clock, collectors, devices, lines, readings; say what to do.
 
     Exit code 1 when something is bad. Changes nothing.
     """
@@ -72,6 +73,7 @@ async def examine() -> list[Finding]:
         return [*findings, Finding("database", Verdict.BAD, error.message, advice)]
     try:
         findings += [finding async for finding in examine_database(connection)]
+        findings += [finding async for finding in examine_replicas(settings, connection)]
     finally:
         await connection.close(timeout=2)
     return findings

