@@ -19,6 +19,7 @@ from grafana.panels import (
     Property,
     coloured,
     column,
+    gauge,
     link_languages,
     link_to_fleet,
     name_columns,
@@ -38,6 +39,11 @@ SELECT d.endpoint, count(*) AS devices, count(*) FILTER (WHERE state = 'online')
        avg(p.answer_seconds) AS answer_seconds, max(p.late_seconds) AS late_seconds, count(p.overrun_since) AS overrun
   FROM devices d LEFT JOIN polling p USING (device_id) WHERE state <> 'disabled'
  GROUP BY d.endpoint ORDER BY count(p.overrun_since) DESC, count(*) FILTER (WHERE state <> 'online') DESC, max(p.late_seconds) DESC NULLS LAST, d.endpoint
+"""
+SITES = """
+SELECT CASE WHEN reached THEN 'reached' ELSE 'unreached' END AS state, site, devices, behind_seconds, pending,
+       stream_bytes::float8 / nullif(stream_max_bytes, 0) AS filled, newest_at, set_aside, concat_ws('; ', trouble, CASE WHEN set_aside > 0 THEN set_aside_reason END) AS trouble
+  FROM sites ORDER BY reached, site
 """
 _OVER = "[$__rate_interval]"
 
@@ -113,6 +119,22 @@ def _lines(language: Language) -> table.Panel:
     columns |= {"answer_seconds": column(120, unit="s"), "late_seconds": column(120, unit="s")}
     columns["overrun"] = column(120, unit="none", cellOptions={"type": "color-text"})
     columns["overrun"].append(Property("thresholds", thresholds((None, GREY), (1, YELLOW))))
+    return name_columns(shown, columns, language.table(texts.COLUMNS | words.COLUMNS))
+
+
+def _sites(language: Language, place: Place) -> table.Panel:
+    shown = text_table(language.says(words.SITES), place, SITES)
+    columns = {
+        "state": coloured(language.table(words.SITE_STATES), {"reached": GREEN, "unreached": RED}, 110),
+        "site": column(),
+        "devices": column(90, unit="none"),
+        "behind_seconds": column(110, unit="s"),
+        "pending": column(150, unit="locale"),
+        "filled": gauge(150),
+        "newest_at": column(150, unit="dateTimeFromNow"),
+        "set_aside": column(100, unit="locale"),
+        "trouble": sentence(),
+    }
     return name_columns(shown, columns, language.table(texts.COLUMNS | words.COLUMNS))
 
 
@@ -193,7 +215,7 @@ def _over_time(language: Language) -> list[timeseries.Panel]:
         (says(words.CPU), [cpu], "percentunit"),
     ]  # fmt: skip
     return [
-        lines(text, Place(12 * (number_ % 2), 31 + 8 * (number_ // 2), 12, 8), *series, unit=unit)
+        lines(text, Place(12 * (number_ % 2), 38 + 8 * (number_ // 2), 12, 8), *series, unit=unit)
         for number_, (text, series, unit) in enumerate(shown)
     ]
 
@@ -216,7 +238,10 @@ def collector(language: Language) -> dashboard.Dashboard:
     says = language.says
     board = new_dashboard(f"{COLLECTOR_UID}{language.suffix}", says(words.TITLE), says(words.DESCRIPTION))
     link_languages(board.link(link_to_fleet(language)), COLLECTOR_UID, language)
-    tables = [_collectors(language), _overrun(language), _lines(language), _connections(language, Place(0, 21, 24, 10))]
+    tables = [
+        _collectors(language), _overrun(language), _lines(language), _connections(language, Place(0, 21, 24, 10)),
+        _sites(language, Place(0, 31, 24, 7)),
+    ]  # fmt: skip
     over_time = _over_time(language)
     _named_lines([over_time[1], over_time[5]], language)
     return place_panels(board, [*_now(language), *tables, *over_time])

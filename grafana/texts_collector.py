@@ -48,6 +48,9 @@ READING_LINES = {
     "replayed": "from the spool",
 }
 STATES = Words("Devices by state", "As the collectors have them.", _NO_METRICS)
+SITES = Words("Far sites", "Sites whose readings come over NATS (docs/sites.md): whether their stream is seen, what waits in it, and what could not be stored within a day.",
+          f"No far sites: all collectors reach the database. {IF_ASKED}")  # fmt: skip
+SITE_STATES = {"reached": "reached", "unreached": "not reached"}
 FLUSHES = Words(
     "Flush",
     "How long it takes to store what was read, with the alarms and the newest values, in one transaction.",
@@ -76,6 +79,13 @@ COLUMNS = {
     "overrun_since": "Since",
     "late_seconds": "Late by",
     "overrun": "Overrun",
+    "site": "Site",
+    "behind_seconds": "Behind by",
+    "pending": "Messages waiting",
+    "filled": "Stream filled",
+    "newest_at": "Newest stored",
+    "set_aside": "Set aside",
+    "trouble": "What is wrong",
     "Value #A": "Requests/s",
     "Value #B": "Answers in",
     "Value #C": "Failed",

@@ -31,6 +31,17 @@ SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, l
     orders={NameOrder.NAME: ("by_name", "text")},
 )
 
+SITES: Listing["Site"] = Listing(
+    "sites",
+    """
+SELECT site AS name, site AS by_name, 0 AS id, devices, told_at, reached, reached_at, newest_at, pending, behind_seconds, stream_bytes, stream_max_bytes,
+       trouble, set_aside, set_aside_at, set_aside_reason
+  FROM grafana.sites
+""",
+    parameters=0,
+    orders={NameOrder.NAME: ("by_name", "text")},
+)
+
 REMOVE_COLLECTOR = """-- ddms:remove_collector
 DELETE FROM collectors WHERE name = $1 AND seen_at <= now() - $2::interval RETURNING seen_at
 """
@@ -103,6 +114,34 @@ class Collector:
 
 
 @output_type
+class Site:
+    """A far site, whose readings come over NATS: how far they are stored."""
+
+    name: str = field(description="Its name, as connections have it.")
+    devices: int = field(description="How many enabled devices it has.")
+    told_at: datetime | None = field(
+        description="When `ddms ingest` last said something of it; null: it never did, and nothing of the site is stored."
+    )
+    reached: bool = field(description="Whether its stream was seen in the last minute.")
+    reached_at: datetime | None = field(description="When its stream was last seen.")
+    newest_at: datetime | None = field(
+        description="When the newest message that is stored came into the stream, by the clock of its NATS server."
+    )
+    pending: BigInt | None = field(
+        description="How many messages wait in its stream; null while that is not known. A message is all that a collector read since the one before."
+    )
+    behind_seconds: float | None = field(
+        description="How old the oldest of them is, in seconds; 0 when none waits, null while that is not known."
+    )
+    stream_bytes: BigInt | None = field(description="How large its stream is, in bytes.")
+    stream_max_bytes: BigInt | None = field(description="How large its stream may become, in bytes.")
+    trouble: str | None = field(description="What keeps `ddms ingest` from its readings; null when nothing does.")
+    set_aside: int = field(description="How many messages of the last day could not be stored as they came.")
+    set_aside_at: datetime | None = field(description="When the newest of them came.")
+    set_aside_reason: str | None = field(description="Why it could not be stored.")
+
+
+@output_type
 class RemoveCollectorPayload:
     """The answer of removeCollector."""
 
@@ -139,6 +178,18 @@ class SystemQueries:
         """The collectors that ever ran, by name, a page at a time."""
         page = Page(first=first, after=after, last=last, before=before, order=NameOrder.NAME)
         return await COLLECTORS.page(info.context.database, page, (ALIVE, alive), _collectors)
+
+    @resolver
+    async def sites(
+        self, info: Info, *, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Site]:
+        """The far sites that have devices, or whose readings `ddms ingest` stores, by name, a page at a time."""
+        page = Page(first=first, after=after, last=last, before=before, order=NameOrder.NAME)
+        return await SITES.page(info.context.database, page, (), _sites)
+
+
+def _sites(rows: list[Row]) -> list[Site]:
+    return [Site(**{f.name: row[f.name] for f in fields(Site)}) for row in rows]
 
 
 def _collectors(rows: list[Row]) -> list[Collector]:

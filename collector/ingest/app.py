@@ -42,6 +42,7 @@ class Ingest:
                 async with asyncio.TaskGroup() as group:
                     for site in self.sites:
                         group.create_task(site.run(), name=site.name)
+                        group.create_task(site.watch(), name=f"watch {site.name}")
                     group.create_task(self._listen(), name="listen")
             finally:
                 for site in self.sites:

@@ -48,14 +48,21 @@ class IngestMetrics(Collector):
             "ddms_ingest_pending_messages", "Messages that wait in the site's stream", labels=["site"]
         )
         lag = GaugeMetricFamily(
-            "ddms_ingest_lag_seconds", "Age of the message stored last, while others wait", labels=["site"]
+            "ddms_ingest_lag_seconds",
+            "Age of the oldest message that is not stored, 0 when none waits",
+            labels=["site"],
         )
+        size = GaugeMetricFamily("ddms_ingest_stream_bytes", "How large the site's stream is", labels=["site"])
+        most = GaugeMetricFamily("ddms_ingest_stream_max_bytes", "How large it may become", labels=["site"])
         for site in list(self._sites):
             served.add_metric([site.name], float(site.is_served))
-            if site.is_served:
-                pending.add_metric([site.name], site.stream.pending)
-                lag.add_metric([site.name], site.stream.lag)
-        yield from (served, pending, lag)
+            if site.stream.is_known:  # also while the database is away
+                for gauge, value in (
+                    (pending, site.stream.pending), (lag, site.stream.lag),
+                    (size, site.stream.bytes), (most, site.stream.max_bytes),
+                ):  # fmt: skip
+                    gauge.add_metric([site.name], value)
+        yield from (served, pending, lag, size, most)
 
 
 def serve(listener: socket.socket, sites: Sequence[Site]) -> WSGIServer:

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 from nats.aio.msg import Msg
+from nats.js.errors import ServiceUnavailableError
 
 from collector.complaints import Complaints
 from collector.far.link import TROUBLE as NATS_TROUBLE
@@ -23,7 +25,7 @@ from ddms.database import Connection, connect
 from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
-RETRY_SECONDS = 2.0
+RETRY_SECONDS, TELL_SECONDS = 2.0, 10.0
 MOST_ASKED = 8
 LEAF = "@leaf"
 
@@ -37,6 +39,15 @@ ON CONFLICT (name) DO UPDATE SET seen_at = now(), stopped_at = NULL, version = e
        started_at = CASE WHEN c.epoch = excluded.epoch THEN c.started_at ELSE now() END
  WHERE (c.site = excluded.site AND c.epoch = excluded.epoch) OR c.stopped_at IS NOT NULL OR c.seen_at < now() - interval '20 s'
 RETURNING name
+"""
+# One that does not reach the site says so only where no other one reaches it.
+TELL_SITE = """-- ddms:tell_site
+INSERT INTO site_states AS s (site, told_at, reached_at, newest_at, waiting_since, pending, stream_bytes, stream_max_bytes, trouble)
+VALUES ($1, now(), CASE WHEN $2 THEN now() END, $3, $4, $5, $6, $7, left($8, 2000))
+ON CONFLICT (site) DO UPDATE SET told_at = now(), reached_at = coalesce(excluded.reached_at, s.reached_at), newest_at = coalesce(excluded.newest_at, s.newest_at),
+       waiting_since = excluded.waiting_since, pending = excluded.pending, stream_bytes = excluded.stream_bytes,
+       stream_max_bytes = excluded.stream_max_bytes, trouble = excluded.trouble
+ WHERE $2 OR coalesce(s.reached_at, '-infinity') < now() - interval '30 s'
 """
 IS_KNOWN = (
     "-- ddms:is_collector_known\nSELECT EXISTS (SELECT FROM collectors WHERE name = $1 AND site = $2 AND epoch = $3)"
@@ -65,6 +76,8 @@ class Site:
                 await self._serve()
             except BegunAnewError as error:
                 logger.info("the messages of the site %s are begun anew: %s", self.name, error)
+            except ServiceUnavailableError:
+                self.complaints.about("site", f"{self.name}: {self.stream.missing}")
             except NATS_TROUBLE as error:
                 self.complaints.about("site", f"{self.name}: {explain(error).message}")
             except database.TROUBLE as error:
@@ -76,7 +89,9 @@ class Site:
     async def _serve(self) -> None:
         connection = await connect(self._settings, f"ingest-{self.name}")
         try:
-            while not await connection.fetchval(CLAIM_SITE, self.name):  # noqa: ASYNC110 - nobody tells when it is free
+            while not await connection.fetchval(CLAIM_SITE, self.name):
+                self.stream.is_known = False
+                self.complaints.over("site")
                 await asyncio.sleep(RETRY_SECONDS)
             await connection.execute(MAKE_INCOMING)
             if not self.link.connected:
@@ -100,6 +115,26 @@ class Site:
             raise DdmsError(Code.UNAVAILABLE, "the connection to NATS was lost, and is tried again each second")
         await self.link.open()
         await self.link.client.subscribe(self.link.subject("ask"), queue="ingest", cb=self._take_question)
+
+    async def watch(self) -> None:
+        """See how much waits in the stream, and tell the database; for ever."""
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            is_reached = False
+            if self.link.connected and self.stream.is_known:
+                with suppress(*NATS_TROUBLE):  # whoever serves the site says it
+                    await self.stream.measure()
+                    is_reached = True
+            said = self.complaints.current.get("site")
+            if is_reached or said:
+                with suppress(*database.TROUBLE):
+                    await self._tell(said, is_reached=is_reached)
+
+    async def _tell(self, said: str | None, *, is_reached: bool) -> None:
+        stream = self.stream
+        seen = [stream.pending, stream.bytes, stream.max_bytes] if is_reached else [None, None, None]
+        async with asyncio.timeout(TELL_SECONDS), self._pool.acquire() as connection:
+            await connection.execute(TELL_SITE, self.name, is_reached, stream.newest, stream.waiting_since, *seen, said)
 
     # -- questions
 

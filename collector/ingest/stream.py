@@ -35,17 +35,30 @@ class SiteStream:
     """The messages of one site. `leaf`: its stream lies on its own leaf node, in the domain of the site's name."""
 
     def __init__(self, link: Link, *, leaf: bool, max_bytes: int) -> None:
-        self._link, self._leaf, self._max_bytes = link, leaf, max_bytes
+        self._link, self._leaf, self._wanted_bytes = link, leaf, max_bytes
         self.name = f"ddms-{link.site}"
+        self.is_known = False
+        """Whether what is said here of the stream is ours to say: another program may read it."""
         self.pending = 0
         """Messages in the stream that are not acknowledged yet, as it was seen last."""
+        self.bytes = self.max_bytes = 0
+        """How large the stream is, and may become, as it was seen last."""
         self.newest: datetime | None = None
-        """When the last message that was taken came into the stream."""
+        """When the last message that was stored came into the stream."""
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
+        self._taken: Sequence[Msg] = ()
+        self._noticed: datetime | None = None
         self._subscription: Subscription | None = None
         self._delivered = 0
         self._generation = 0
         self._looked = 0.0
+
+    @property
+    def missing(self) -> str:
+        """What to do when nobody answers for the stream."""
+        if self._leaf:
+            return f"its stream is not reached: is its leaf node connected, with JetStream in the domain {self._link.site}?"
+        return "the server has no JetStream: hub.conf in docs/sites.md has how it is switched on"
 
     @property
     def _jetstream(self) -> JetStreamContext:
@@ -58,7 +71,7 @@ class SiteStream:
 
     async def _begin(self) -> None:
         await self.end()
-        self._generation, self._delivered, self._queue = self._link.generation, 0, asyncio.Queue()
+        self._generation, self._delivered, self._queue, self._taken = self._link.generation, 0, asyncio.Queue(), ()
         stream = self._jetstream
         await self._make(stream)
         with suppress(NotFoundError):
@@ -75,6 +88,7 @@ class SiteStream:
             max_ack_pending=MOST_MESSAGES,
         )
         await stream.add_consumer(self.name, made)
+        self.is_known = True
 
     async def _make(self, stream: JetStreamContext) -> None:
         wanted = StreamConfig(
@@ -82,7 +96,7 @@ class SiteStream:
             subjects=[self._link.subject("flush")],
             retention=RetentionPolicy.WORK_QUEUE,
             discard=DiscardPolicy.NEW,
-            max_bytes=self._max_bytes,
+            max_bytes=self._wanted_bytes,
             duplicate_window=DUPLICATE_SECONDS,
         )
         try:
@@ -110,7 +124,7 @@ class SiteStream:
             about = message.metadata
             if about.sequence.consumer != self._delivered or about.num_delivered != 1:
                 raise BegunAnewError("a message is missing or came twice")
-        self.newest, self.pending = found[-1].metadata.timestamp, found[-1].metadata.num_pending
+        self._taken, self.pending = found, found[-1].metadata.num_pending + len(found)
         return found
 
     async def _look(self) -> None:
@@ -122,7 +136,6 @@ class SiteStream:
         self._looked = monotonic()
         with heeded():
             info = await self._jetstream.consumer_info(self.name, CONSUMER)
-        self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
         if info.config.deliver_subject != (self._subscription.subject if self._subscription else None):
             raise BegunAnewError("another program reads it")
 
@@ -130,6 +143,15 @@ class SiteStream:
         """Acknowledge messages: they are stored."""
         for message in messages:
             await message.ack()
+        self.newest, self._taken, self._noticed = messages[-1].metadata.timestamp, (), None
+        self.pending = max(0, self.pending - len(messages))
+
+    async def measure(self) -> None:
+        """See how much is in the stream; raises `link.TROUBLE`."""
+        with heeded():
+            info = await self._jetstream.stream_info(self.name)
+        self.pending, self.bytes, self.max_bytes = info.state.messages, info.state.bytes, info.config.max_bytes or 0
+        self._noticed = (self._noticed or datetime.now(UTC)) if self.pending else None
 
     async def end(self) -> None:
         """Read no more."""
@@ -139,9 +161,16 @@ class SiteStream:
                 await subscription.unsubscribe()
 
     @property
+    def waiting_since(self) -> datetime | None:
+        """When the oldest message that is not stored came, or was first seen to be there; None when none waits."""
+        waiting = self._taken or self._queue._queue  # type: ignore[attr-defined]
+        return waiting[0].metadata.timestamp if waiting else self._noticed
+
+    @property
     def lag(self) -> float:
-        """How old the newest message is that was taken, in seconds, while others wait behind it; 0 when none does."""
-        return max(0.0, (datetime.now(UTC) - self.newest).total_seconds()) if self.newest and self.pending else 0.0
+        """How old the oldest message is that is not stored, in seconds; 0 when none waits."""
+        since = self.waiting_since
+        return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since else 0.0
 
 
 def is_late(message: Msg) -> bool:

@@ -50,6 +50,7 @@ ASKED = {
     "Query.combined": '{ combined(of: [{name: "a", points: ["pt_1"]}], from: "2026-01-01T00:00:00Z", bucket: "P1D") { bucket } }',
     "Query.valuesAt": '{ valuesAt(points: ["pt_1"], at: ["2026-01-01T00:00:00Z"]) { age } }',
     "Query.sessions": "{ sessions { id } }",
+    "Query.sites": "{ sites { nodes { name } } }",
     "Query.storage": "{ storage { bytes } }",
     "Query.system": "{ system { version } }",
     "Query.tokens": "{ tokens { nodes { id } } }",

@@ -12,6 +12,7 @@ from collector.far.link import Link
 from collector.far.program import FarCollector
 from collector.field.requests import READ_LINE_SETTINGS
 from collector.ingest.app import Ingest
+from collector.ingest.metrics import IngestMetrics
 from collector.storing.decode import READINGS, Batch
 from collector.storing.spool import encode
 from ddms.errors import DdmsError
@@ -180,6 +181,32 @@ async def test_a_message_twice_and_one_that_is_none_do_no_harm(owner, make_devic
         assert (counted.again, counted.set_aside) == (1, 5)
         assert await owner.fetchval(AFTER) == [1, 2, 5]
         assert await owner.fetchval("SELECT count(*) FROM set_aside WHERE site = $1", SITE) == 5
+
+
+async def test_how_far_a_site_is_behind_is_told(owner, database_url, make_device, central, far):
+    number = await make_device()
+    await at_site(owner, number)
+    point = await owner.fetchval("SELECT id FROM points")
+
+    async def told(condition):
+        return await until(lambda: owner.fetchrow(f"SELECT * FROM grafana.sites WHERE {condition}"))
+
+    async with running(central, Ingest) as ingest, speaking(far) as link:
+        site = await served(ingest)
+        await link.publish(message(point, 1), "1", late=False)
+        row = await told("newest_at IS NOT NULL AND pending = 0")
+        assert (row["site"], row["devices"], row["reached"], row["behind_seconds"]) == (SITE, 1, True, 0)
+        assert row["stream_max_bytes"] == central.ingest_stream_max_bytes
+        async with database_away(owner, database_url):
+            await until(lambda: asyncio.sleep(0, not site.is_served))
+            await link.publish(message(point, 2), "2", late=False)
+            await until(lambda: asyncio.sleep(0, site.stream.pending == 1 and site.stream.lag))
+            figures = {(one.name, sample.value > 0) for one in IngestMetrics(ingest.sites).collect() for sample in one.samples}  # fmt: skip
+            assert figures >= {("ddms_ingest_served", False), ("ddms_ingest_lag_seconds", True), ("ddms_ingest_stream_bytes", True)}  # fmt: skip
+        await told("pending = 0 AND behind_seconds = 0")
+        await link.publish(b"nonsense", "3", late=False)
+        row = await told("set_aside = 1")
+        assert row["set_aside_reason"] == "it is damaged, or no collector sent it"
 
 
 async def test_a_site_stores_nothing_for_devices_of_others(owner, make_device, central, far):

@@ -129,6 +129,20 @@ async def test_a_leaf_node_keeps_a_site_that_is_cut_off_and_all_comes_afterwards
         assert every_one_once(await more(owner, before + 4))
 
 
+async def test_a_leaf_node_that_is_away_is_told(owner, servers, central):
+    _, leaf, _ = servers
+    trouble = (
+        "UPDATE site_states SET reached_at = reached_at - interval '1 minute' WHERE site = 'mine' RETURNING trouble"
+    )
+    async with running(central, Ingest):
+        await until(lambda: owner.fetchval("SELECT reached_at FROM site_states WHERE site = 'mine'"))
+        await leaf.stop()
+        assert "is its leaf node connected" in await until(lambda: owner.fetchval(trouble)), "half a minute later"
+        await leaf.start()
+        await until(lambda: owner.fetchval("SELECT trouble IS NULL FROM site_states WHERE site = 'mine'"))
+        assert await owner.fetchval("SELECT trouble IS NULL FROM site_states WHERE site = 'plant-b'")
+
+
 async def test_a_site_without_a_leaf_node_speaks_to_the_hub(owner, make_device, central, by_hub, tmp_path):
     plant = far(by_hub("plant-b"), "plant-b", tmp_path / "far")
     async with scripted(Counter()) as device, running(central, Ingest), running(plant, FarCollector):

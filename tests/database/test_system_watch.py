@@ -166,6 +166,46 @@ async def test_a_clock_that_differs_is_an_alarm_of_its_collector(system):
     assert await system.look() == {("clock_off", "collector line 1"): "returned"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "trouble", "over"),
+    [
+        ("site_unreached", "reached_at = now() - interval '7 days'", "reached_at = now()"),
+        ("site_behind", "waiting_since = now() - interval '1 hour', pending = 9", "waiting_since = NULL, pending = 0"),
+        ("stream_filling", "stream_bytes = 90", "stream_bytes = 10"),
+    ],
+)  # fmt: skip
+async def test_how_a_far_site_does_comes_and_goes(system, make_device, kind, trouble, over):
+    await make_device()
+    await system.is_heard("shaft 1")
+    await system.owner.execute("UPDATE connections SET site = 'mine'; UPDATE collectors SET site = 'mine'")
+    await system.owner.execute("INSERT INTO leases SELECT id, 'shaft 1', now() + interval '1 hour' FROM connections")
+    await system.owner.execute("INSERT INTO site_states VALUES ('mine', now(), now(), now(), NULL, 0, 10, 100, NULL)")
+    await system.look()
+    assert await system.look(later=True) == {}
+    for change, state in ((trouble, "unacknowledged"), (over, "returned")):
+        await system.owner.execute(f"UPDATE site_states SET {change}")
+        await system.look()
+        assert await system.look(later=True) == {(kind, "mine"): state}
+
+
+async def test_a_site_that_nobody_serves_and_messages_that_were_set_aside_are_alarms(system, make_device):
+    device = await make_device()
+    await system.owner.execute("UPDATE connections SET site = 'mine'")
+    await system.owner.execute("UPDATE devices SET created_at = now() - interval '5 minutes' WHERE id = $1", device)
+    await system.owner.execute("INSERT INTO set_aside (site, reason, message) VALUES ('plant', 'it is damaged', '')")
+    await system.owner.execute("INSERT INTO site_states (site, told_at, reached_at) VALUES ('plant', now(), now())")
+    await system.look()
+    states = await system.look(later=True)
+    assert states == {
+        ("site_unreached", "mine"): "unacknowledged",
+        ("messages_set_aside", "plant"): "unacknowledged",
+        ("endpoints_unpolled", "endpoints"): "unacknowledged",
+    }
+    said = dict(await system.owner.fetch("SELECT kind, detail FROM grafana.alarms WHERE source = 'system'"))
+    assert "`ddms ingest` does not run" in said["site_unreached"]
+    assert said["messages_set_aside"] == "1 within a day, the newest: it is damaged"
+
+
 async def test_points_without_new_readings_are_an_alarm_of_the_collector_that_polls_them(system, make_device):
     device = await make_device()
     await system.is_heard("line 1")

@@ -30,6 +30,7 @@ def hasten(monkeypatch) -> None:
     monkeypatch.setattr(store, "SPOOL_INTERVAL", 0.1)
     monkeypatch.setattr(app, "SETTLE_SECONDS", 0.02)
     monkeypatch.setattr(site_module, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(site_module, "TELL_SECONDS", 0.1)
     monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.2)
 
 

@@ -12,7 +12,7 @@ from ddms.languages import read as read_file
 # Names of products, of formats and of the measures that a control room knows by them; signs; names of languages.
 TECHNICAL = re.compile(
     r"`[^`]*`|\$\{[^}]*\}|\$\w+|\{\{\w+\}\}|[\w/-]+\.md\b|/metrics\b"
-    r"|\b(API|CPU|DDMS|EEMUA|English|GraphQL|HTTP|ISA|MB|Modbus|nginx|NTP|Prometheus|SunSpec|TLS|UTC|WebSocket)\b"
+    r"|\b(API|CPU|DDMS|EEMUA|English|GraphQL|HTTP|ISA|MB|Modbus|NATS|nginx|NTP|Prometheus|SunSpec|TLS|UTC|WebSocket)\b"
 )
 LATIN = re.compile(r"[A-Za-z]{2,}")
 _KEPT = re.compile(TECHNICAL.pattern + r"|\{[^}]*\}|%d|<[^>]*>")

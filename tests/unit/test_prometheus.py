@@ -11,6 +11,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from api.ground.metrics import REGISTRY
+from collector.ingest.metrics import IngestMetrics
 from ddms.edge import Measures
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,10 @@ def of_the_collector() -> set[str]:
     return names | {f"{name}_total" for name in names}
 
 
+def of_ingest() -> set[str]:
+    return {f"{family.name}{'_total' * (family.type == 'counter')}" for family in IngestMetrics([]).collect()}
+
+
 @each_alert
 def test_each_alert_has_a_section_of_its_own_in_the_runbooks_which_it_names(name):
     assert RUNBOOKS.count(f"\n## {name}\n") == 1
@@ -67,7 +72,7 @@ def test_each_alert_fires_in_a_scenario(name):
 
 
 def test_rules_ask_for_metrics_that_the_programs_tell_or_other_rules_compute():
-    told = samples(REGISTRY) | samples(Measures().registry) | of_the_collector()
+    told = samples(REGISTRY) | samples(Measures().registry) | of_the_collector() | of_ingest()
     computed = {rule["record"] for rule in RULES if "record" in rule}
     for rule in RULES:
         asked = set(re.findall(r"(?<![\w:])(?:[a-z]+:)?ddms_[\w:]+", rule["expr"]))
