@@ -4,59 +4,12 @@ A kind is added by one entry of `KINDS`: how it is measured, from where to where
 operator reads. `ddms.system_watch` does the rest. The texts of alarms of devices and connections stand here too.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
+from ddms.alarm_kinds import Kind, Texts
 from ddms.alarms import Priority
 from ddms.errors import Sentence
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Texts:
-    """What the operator reads beside an alarm that comes from no limit."""
-
-    title: str
-    """What is the matter, with {} where the name of the device, connection or subject comes."""
-    cause: str
-    consequence: str
-    action: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
-    """A kind of alarm of the system.
-
-    `measured`: the SQL that measures it, one row (subject, value, detail) for each whose alarm it is; empty: the program that
-    watches hands the values in. A value that is null is not known now. A subject that is not measured any more is no alarm.
-    Raised beyond `raised`, cleared at `cleared` and behind it; `cleared` above `raised` means that the alarm is below it.
-    `configured`: the column of the configuration that says where it is raised; it is cleared as far from there as before.
-    """
-
-    priority: Priority
-    raised: float
-    cleared: float
-    configured: str = ""
-    on_delay: timedelta = timedelta(0)
-    off_delay: timedelta = timedelta(0)
-    measured: str = ""
-    texts: Texts
-
-    def at_site(self, site: Mapping[str, Any]) -> "Kind":
-        """Return it with the limits that the configuration of the site says."""
-        if not self.configured or (raised := float(site[self.configured])) == self.raised:
-            return self
-        return replace(self, raised=raised, cleared=raised * self.cleared / self.raised)
-
-    def is_beyond(self, value: float) -> bool:
-        """Return whether a value is an alarm."""
-        return value < self.raised if self.cleared > self.raised else value > self.raised
-
-    def is_normal(self, value: float) -> bool:
-        """Return whether a value clears the alarm: between the two nothing changes."""
-        return value >= self.cleared if self.cleared > self.raised else value <= self.cleared
-
+from ddms.site_alarms import OF_SITES
 
 COMMON = """
 running AS (SELECT *, seen_at > now() - interval '30 s' AS alive FROM collectors WHERE stopped_at IS NULL),
@@ -217,67 +170,7 @@ SELECT 'api', abs($1::float8), round(abs($1::float8)::numeric, 1) || CASE WHEN $
             action=Sentence("Let all machines take their time from the same NTP servers (chrony, systemd-timesyncd)."),
         ),
     ),
-    # Nothing is missed of a site without devices.
-    "site_unreached": Kind(
-        priority=Priority.HIGH,
-        raised=60,
-        cleared=30,
-        on_delay=_MINUTE,
-        measured="""
-SELECT site, unreached_seconds, CASE WHEN told_at > now() - interval '1 minute' THEN trouble
-       ELSE '`ddms ingest` does not run, or DDMS_INGEST_SITES does not name the site' END
-  FROM far_sites WHERE devices > 0""",
-        texts=Texts(
-            title=Sentence("the stream of the site {} is not reached", "{}"),
-            cause=Sentence("`ddms ingest` or the NATS server does not run, or the line to the site's leaf node is cut: the detail says what is known."),
-            consequence=Sentence("Its readings wait in its stream and in the spools of its collectors. Nothing of it is seen here, and no change reaches it."),
-            action=Sentence("Bring back what is away: docs/sites.md says what waits where. All comes in order afterwards."),
-        ),
-    ),
-    "site_behind": Kind(
-        priority=Priority.LOW,
-        raised=120,
-        cleared=15,
-        configured="backlog_seconds",
-        on_delay=_MINUTE,
-        measured="""
-SELECT site, behind_seconds, pending || ' messages wait in its stream, ' || stream_bytes / 1000000 || ' MB' FROM far_sites WHERE told_at IS NOT NULL""",
-        texts=Texts(
-            title=Sentence("readings of the site {} wait in its stream", "{}"),
-            cause=Sentence("The site was cut off, or `ddms ingest` or the database was away, or takes readings more slowly than they come."),
-            consequence=Sentence("History has a gap, which closes when the stream is stored."),
-            action=Sentence("Wait while it falls. If it grows, see the log of `ddms ingest` and the load of the database."),
-        ),
-    ),
-    "stream_filling": Kind(
-        priority=Priority.HIGH,
-        raised=80,
-        cleared=70,
-        configured="spool_filling_percent",
-        measured="""
-SELECT site, 100.0 * stream_bytes / nullif(stream_max_bytes, 0), 'its stream has ' || stream_bytes / 1000000 || ' MB of ' || stream_max_bytes / 1000000 || ' MB'
-  FROM far_sites WHERE told_at IS NOT NULL""",
-        texts=Texts(
-            title=Sentence("the stream of the site {} fills", "{}"),
-            cause=Sentence("Its readings are not stored, or more slowly than they come."),
-            consequence=Sentence("When it is full the collectors of the site keep readings in their spools; when those are full, readings are lost."),
-            action=Sentence("Bring `ddms ingest` and the database back; DDMS_INGEST_STREAM_MAX_BYTES and the disk of the NATS server are its limits."),
-        ),
-    ),
-    "messages_set_aside": Kind(
-        priority=Priority.MEDIUM,
-        raised=0,
-        cleared=0,
-        measured="""
-SELECT site, (set_aside_at > now() - interval '1 hour')::int, set_aside || ' within a day, the newest: ' || set_aside_reason
-  FROM far_sites WHERE set_aside_at IS NOT NULL""",
-        texts=Texts(
-            title=Sentence("messages of the site {} were set aside", "{}"),
-            cause=Sentence("Something that is no collector of the site speaks in its name, its clock is far off, or versions do not fit: the detail says what was met."),
-            consequence=Sentence("What is in them is not in the history; it is kept in the table `set_aside`."),
-            action=Sentence("See `sites` for the reason, and mend what sent them: the key, the clock, the version or the name of the collector."),
-        ),
-    ),
+    **OF_SITES,
     "disk_filling": Kind(
         priority=Priority.HIGH,
         raised=85,

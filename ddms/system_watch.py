@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ddms.alarm_kinds import Kind, Texts
 from ddms.alarm_rows import Asks, Happening, happen
 from ddms.alarms import Event
-from ddms.system_alarms import COMMON, KINDS, Kind, Texts
+from ddms.system_alarms import COMMON, KINDS
 
 INTERRUPTED = timedelta(minutes=1)
 _GIVEN = "SELECT * FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[])"

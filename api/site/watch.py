@@ -13,10 +13,11 @@ from api.ground.database import Database
 from api.ground.replicas import Replica
 from api.site.certificates import expiry
 from api.site.storage import disk_of
+from ddms.alarm_kinds import Texts
 from ddms.languages import Language, languages
 from ddms.replicas import ReplicaState
 from ddms.settings import Settings
-from ddms.system_alarms import TEXTS, Texts
+from ddms.system_alarms import TEXTS
 from ddms.system_watch import Measure, watch, write_priorities, write_texts
 
 ASK_CLOCK = "-- ddms:ask_clock\nSELECT clock_timestamp()"

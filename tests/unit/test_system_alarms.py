@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ddms.alarm_kinds import Kind
 from ddms.alarms import Event, Priority
-from ddms.system_alarms import KINDS, OF_DEVICES, Kind
+from ddms.system_alarms import KINDS, OF_DEVICES
 from ddms.system_watch import Stand, Verdict, judge
 
 NOW = datetime(2026, 11, 26, 6, 0, tzinfo=UTC)
