@@ -166,6 +166,9 @@ class Run:
         return self.random.choice(self.collectors)
 
     def end(self) -> None:
+        self.kill_collectors()
+
+    def kill_collectors(self) -> None:
         for collector in self.collectors:
             collector.kill()
 
@@ -235,7 +238,7 @@ class Run:
         os.kill(self._postmaster(), signal.SIGKILL)
         time.sleep(self.random.uniform(0, 3))
         self.collector_kills.append(time.time())
-        self.end()
+        self.kill_collectors()
         for collector in self.collectors:  # they begin with what they last knew, some of the time
             collector.start()
         time.sleep(self.random.choice([0, 4]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from api.field.trial import CANCEL_FIELD_REQUEST, IdentityObject, ask, checked_target, identity_of, start
+from api.field.trial import CANCEL_FIELD_REQUEST, FromSite, IdentityObject, ask, checked_target, identity_of, start
 from api.graphql.context import Info
 from api.graphql.described import argument, describe_enum, field, output_type, resolver
 from api.graphql.payloads import UserError, mutation
@@ -191,9 +191,10 @@ class FieldRequestMutations:
             float | None, argument("What the device's display shows, in the point's unit: what is nearest comes first.")
         ] = None,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
+        site: FromSite = None,
     ) -> ProbePayload:
         """Decode registers in every type and byte order, the most plausible first; saves nothing."""
-        target = checked_target(endpoint, unit_id, timeout_ms)
+        target = checked_target(endpoint, unit_id, timeout_ms, site)
         _check(0 <= address < ADDRESSES, "an address is 0 to 65535", "address")
         asked = target | {"register_table": register_table.value, "address": address, "expected": expected}
         answer = await ask(info.context, "probe", asked)
@@ -215,9 +216,10 @@ class FieldRequestMutations:
         address_from: Annotated[int, argument("First address, 0 to 65535, counted from 0.")] = 0,
         address_to: Annotated[int, argument("Last address, 0 to 65535, counted from 0.")] = 999,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 300,
+        site: FromSite = None,
     ) -> ScanPayload:
         """Start to look for units and their registers; it can take minutes, see the query `scan`."""
-        target = checked_target(endpoint, unit_from, timeout_ms)
+        target = checked_target(endpoint, unit_from, timeout_ms, site)
         _check(0 <= unit_from <= unit_to <= 255, "unit ids are a range within 0 to 255", "unitTo")
         _check(0 <= address_from <= address_to < ADDRESSES, "addresses are a range within 0 to 65535", "addressTo")
         _check(bool(tables), "name at least one table", "tables")

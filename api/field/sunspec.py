@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from api.field.trial import ask, checked_target
+from api.field.trial import FromSite, ask, checked_target
 from api.graphql.context import Info
 from api.graphql.described import argument, field, output_type
 from api.graphql.payloads import UserError, mutation
@@ -91,9 +91,10 @@ class SunspecMutations:
         models: Annotated[list[int] | None, argument("Propose points of these models only; left out: of all.")] = None,
         everything: Annotated[bool, argument("Also points that the device does not implement, disabled.")] = False,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
+        site: FromSite = None,
     ) -> SunspecPayload:
         """Walk over the models of a SunSpec device, through a collector, and propose its points; saves nothing."""
-        target = checked_target(endpoint, unit_id, timeout_ms)
+        target = checked_target(endpoint, unit_id, timeout_ms, site)
         if base is not None and not 0 <= base < ADDRESSES:
             raise DdmsError(Code.INVALID, "an address is 0 to 65535", field="base")
         walk = await ask(info.context, "sunspec", target | {"base": base})

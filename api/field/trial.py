@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
+from api.connections.store import problems
 from api.devices.store import checked_points
 from api.graphql.context import Context, Info
 from api.graphql.described import argument, field, output_type
@@ -25,9 +26,10 @@ from ddms.registers import RegisterTable
 MOST_TESTED = 200
 ANSWER_SECONDS = 15.0
 
-COLLECTOR_IS_ALIVE = (
-    "-- ddms:collector_is_alive\nSELECT EXISTS (SELECT FROM collectors WHERE seen_at > now() - $1::interval)"
-)
+READ_SITE_OF_ENDPOINT = "-- ddms:read_site_of_endpoint\nSELECT site FROM connections WHERE endpoint = $1"
+COLLECTOR_IS_ALIVE = """-- ddms:collector_is_alive
+SELECT EXISTS (SELECT FROM collectors WHERE site = $1 AND seen_at > now() - $2::interval)
+"""
 IS_FOREIGN = "-- ddms:is_foreign\nSELECT is_foreign($1)"
 INSERT_FIELD_REQUEST = """-- ddms:insert_field_request
 INSERT INTO field_requests (kind, parameters, requested_by) VALUES ($1, $2, $3) RETURNING id
@@ -144,24 +146,54 @@ def identity_of(answer: dict[str, Any]) -> list[IdentityObject]:
     return [IdentityObject(name=name, text=text) for name, text in (answer.get("identity") or {}).items()]
 
 
-def checked_target(endpoint: str, unit_id: int, timeout_ms: int) -> dict[str, Any]:
+FromSite: TypeAlias = Annotated[
+    str | None,
+    argument(
+        "The far site whose collectors reach it; left out: that of the connection to there, if there is one, else none."
+    ),
+]
+
+
+def checked_target(endpoint: str, unit_id: int, timeout_ms: int, site: str | None) -> dict[str, Any]:
     """Return what every request to the field names; raises `DdmsError` for what cannot be."""
     if not 0 <= unit_id <= 255:
         raise DdmsError(Code.INVALID, "a unit id is 0 to 255", field="unitId")
     if not 50 <= timeout_ms <= 10_000:
         raise DdmsError(Code.INVALID, "a time-out is 50 to 10000 ms", field="timeoutMs")
-    return {"endpoint": str(Endpoint.parse(endpoint)), "unit_id": unit_id, "timeout_ms": timeout_ms}
+    parsed = Endpoint.parse(endpoint)
+    for name, sentence in problems(parsed, 1, {"site": site or ""}):
+        raise DdmsError(Code.INVALID, sentence, field=name)
+    target = {"endpoint": str(parsed), "unit_id": unit_id, "timeout_ms": timeout_ms}
+    return target if site is None else target | {"site": site}
 
 
-def _parameters(endpoint: str, unit_id: int, timeout_ms: int, points: list[PointInput]) -> dict[str, Any]:
-    target = checked_target(endpoint, unit_id, timeout_ms)
+def _points(points: list[PointInput]) -> dict[str, Any]:
     if not 1 <= len(points) <= MOST_TESTED:
         raise DdmsError(Code.INVALID, Sentence("give 1 to {} points to read", MOST_TESTED), field="points")
-    return target | {"points": [point.row() for point in checked_points(points)]}
+    return {"points": [point.row() for point in checked_points(points)]}
 
 
 Recorded: TypeAlias = tuple[str, str, Any]
 """How the audit calls it: an action, its subject, and what is worth knowing."""
+
+
+async def _see_that_somebody_is_there(database: Database, endpoint: str, asked: str | None) -> None:
+    """Refuse at once what no collector would take; raises `DdmsError`."""
+    saved = await database.value(READ_SITE_OF_ENDPOINT, endpoint)
+    if saved is not None and asked not in (None, saved):
+        sentence = Sentence("{} is saved already, with the site {!r}: leave the site out", endpoint, saved)
+        raise DdmsError(Code.CONFLICT, sentence, field="site")
+    if await database.value(COLLECTOR_IS_ALIVE, site := saved or asked or "", ALIVE):
+        return
+    if site:
+        sentence = Sentence(
+            "no collector of the site {} was heard of: does one run there, is the line up, does `ddms ingest` run?",
+            site,
+        )
+        raise DdmsError(Code.UNAVAILABLE, sentence)
+    raise DdmsError(
+        Code.UNAVAILABLE, "no collector is running, and only collectors reach the devices: start `ddms collector`"
+    )
 
 
 async def start(context: Context, kind: str, parameters: dict[str, Any], *, recorded: Recorded | None = None) -> int:
@@ -169,10 +201,7 @@ async def start(context: Context, kind: str, parameters: dict[str, Any], *, reco
     is_saved = "device_id" in parameters  # of a device that is in sight, or it would not have been found
     if context.person is not None and not is_saved and await context.database.value(IS_FOREIGN, parameters["endpoint"]):
         raise foreign()
-    if not await context.database.value(COLLECTOR_IS_ALIVE, ALIVE):
-        raise DdmsError(
-            Code.UNAVAILABLE, "no collector is running, and only collectors reach the devices: start `ddms collector`"
-        )
+    await _see_that_somebody_is_there(context.database, parameters["endpoint"], parameters.get("site"))
     async with context.database.transaction() as statements:
         number: int = await statements.value(INSERT_FIELD_REQUEST, kind, parameters, context.actor.name)
         action, subject, after = recorded or (f"field.{kind}", parameters["endpoint"], parameters)
@@ -221,11 +250,13 @@ class CommissioningMutations:
     async def test_connection(
         self,
         info: Info,
+        *,
         endpoint: Annotated[str, argument("Where the device is: `tcp://host:502`, …")],
         points: Annotated[list[PointInput], argument("What to read there, 1 to 200 points.")],
         unit_id: Annotated[int, argument("Its Modbus unit id, 0 to 255.")] = 1,
         timeout_ms: Annotated[int, argument("How long to wait for each answer, 50 to 10000 ms.")] = 1000,
+        site: FromSite = None,
     ) -> TestConnectionPayload:
         """Read a device once, through a collector: shows raw words and decoded values, saves nothing."""
-        answer = await ask(info.context, "test_connection", _parameters(endpoint, unit_id, timeout_ms, points))
-        return payload_of(answer)
+        asked = checked_target(endpoint, unit_id, timeout_ms, site) | _points(points)
+        return payload_of(await ask(info.context, "test_connection", asked))

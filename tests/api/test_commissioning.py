@@ -36,6 +36,25 @@ async def test_without_a_collector_it_says_so_at_once(api: Api, owner: asyncpg.C
     assert await owner.fetchval("SELECT count(*) FROM field_requests") == 0
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "site", "expected"),
+    [
+        ("tcp://10.0.0.1", "mine", ("UNAVAILABLE", None, "the site mine")),
+        ("tcp://10.0.0.2", None, ("UNAVAILABLE", None, "the site plant")),
+        ("tcp://10.0.0.2", "mine", ("CONFLICT", "site", "with the site 'plant'")),
+        ("tcp://10.0.0.1", "My Mine", ("INVALID", "site", "lower-case")),
+    ],
+)
+async def test_a_site_that_cannot_reach_the_device_is_told_at_once(api: Api, owner, endpoint, site, expected):
+    await owner.execute("INSERT INTO collectors (name, version) VALUES ('here', '1')")
+    await owner.execute("INSERT INTO connections (endpoint, site) VALUES ('tcp://10.0.0.2:502', 'plant')")
+    (error,) = (await api.ask(TEST, endpoint=endpoint, site=site, points=POINTS))["errors"]
+    code, field, said = expected
+    assert (error["code"], error["field"]) == (code, field)
+    assert said in error["message"]
+    assert await owner.fetchval("SELECT count(*) FROM field_requests") == 0
+
+
 async def test_a_collector_that_does_not_answer_is_not_waited_for_for_ever(api: Api, owner, monkeypatch):
     monkeypatch.setattr(commissioning, "ANSWER_SECONDS", 0.3)
     await owner.execute("INSERT INTO collectors (name, version) VALUES ('asleep', '1')")

@@ -258,20 +258,20 @@ async def test_the_configuration_of_another_site_is_not_told(owner, make_device,
         assert await asks.fetchrow(READ_LINE_SETTINGS, "tcp://127.0.0.1:2") is None
 
 
-async def test_a_device_of_a_site_is_tried_out_from_there(owner, make_device, central, far):
-    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector):
-        await at_site(owner, await make_device(port=device.port))
+async def test_a_device_of_a_site_is_tried_out_from_there_saved_or_not(owner, make_device, central, far):
+    point = {"key": "a", "register_table": "holding", "address": 0, "data_type": "uint16", "byte_order": "ABCD", "bit": None, "length": None, "scale": 1.0, "value_offset": 0.0}  # fmt: skip
+    answered = "SELECT * FROM field_requests WHERE id = $1 AND state IN ('done', 'failed')"
+    async with scripted(Counter()) as saved, scripted(Counter()) as new, running(central, Ingest), running(far, FarCollector):  # fmt: skip
+        await at_site(owner, await make_device(port=saved.port))
         await more(owner, 1)
-        parameters = {"endpoint": f"tcp://127.0.0.1:{device.port}", "unit_id": 1, "timeout_ms": 500, "points": []}
-        parameters["points"] = [{"key": "a", "register_table": "holding", "address": 0, "data_type": "uint16", "byte_order": "ABCD", "bit": None, "length": None, "scale": 1.0, "value_offset": 0.0}]  # fmt: skip
-        number = await owner.fetchval(
-            "INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('test_connection', $1, 'Ann') RETURNING id",
-            parameters,
-        )
-        answered = "SELECT * FROM field_requests WHERE id = $1 AND state IN ('done', 'failed')"
-        row = await until(lambda: owner.fetchrow(answered, number))
-        assert (row["state"], row["collector"], row["error"]) == ("done", "shaft 1", None)
-        assert row["result"]["values"][0]["value"] > 0
+        for asked in ({"endpoint": f"tcp://127.0.0.1:{saved.port}"}, {"endpoint": f"tcp://127.0.0.1:{new.port}", "site": SITE}):  # fmt: skip
+            number = await owner.fetchval(
+                "INSERT INTO field_requests (kind, parameters, requested_by) VALUES ('test_connection', $1, 'Ann') RETURNING id",
+                asked | {"unit_id": 1, "timeout_ms": 500, "points": [point]},
+            )
+            row = await until(lambda number=number: owner.fetchrow(answered, number))
+            assert (row["state"], row["collector"], row["error"]) == ("done", "shaft 1", None)
+            assert row["result"]["values"][0]["value"] > 0
 
 
 async def test_a_full_stream_refuses_and_the_spool_takes_over(owner, make_device, server, central, far):

@@ -11,8 +11,8 @@ import pytest
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.devices import foreign_server
 
-TEST = """mutation ($endpoint: String!, $unitId: Int = 1, $timeoutMs: Int = 1000, $points: [PointInput!]!) {
-  testConnection(endpoint: $endpoint, unitId: $unitId, timeoutMs: $timeoutMs, points: $points) {
+TEST = """mutation ($endpoint: String!, $unitId: Int = 1, $timeoutMs: Int = 1000, $site: String, $points: [PointInput!]!) {
+  testConnection(endpoint: $endpoint, unitId: $unitId, timeoutMs: $timeoutMs, site: $site, points: $points) {
     errors { code field message }
     requests { registerTable address count milliseconds words reason explanation }
     values { key raw value text reason explanation } } }"""
