@@ -34,7 +34,7 @@ _COUNTED = (
     ("answer_seconds", "answer_seconds", "Time until right answers, summed up"),
     ("polls", "polls", "Polls that were due"),
     ("late_seconds", "late_seconds", "Lateness with which polls began, summed up"),
-    ("overruns", "overruns", "Polls that missed a whole interval"),
+    ("overruns", "overruns", "Turns that polls missed because the line was busy"),
     ("demotions", "demotions", "Times that a unit was demoted as offline"),
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ddms import intervals
 from ddms.endpoints import Endpoint, Transport
 from ddms.expressions import parse
 from ddms.limits import Limit
@@ -148,7 +149,7 @@ def point(row: Any) -> PolledPoint:
         register=where,
         scale=row["scale"],
         offset=row["value_offset"],
-        interval_s=row["interval_s"],
+        interval_s=intervals.tidy(row["interval_s"]),
         deadband=row["deadband"],
         heartbeat_s=row["heartbeat_s"],
         valid_min=row["valid_min"],

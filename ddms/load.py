@@ -45,7 +45,7 @@ class Request:
 
     device_id: int
     block: Block
-    interval_s: int
+    interval_s: float
     seconds: float
     measured: bool
 
@@ -60,7 +60,7 @@ class Load:
     filled: int
     requests_per_second: float
     cycle_seconds: float
-    budget_seconds: int | None
+    budget_seconds: float | None
     busy: float
     measured: bool
 
@@ -96,7 +96,7 @@ def requests(line: ConnectionConfiguration, answer_seconds: Mapping[int, float])
     ]
 
 
-def _blocks(unit: Unit) -> list[tuple[int, Block]]:
+def _blocks(unit: Unit) -> list[tuple[float, Block]]:
     return [(poll.interval_s, block) for poll in plan(unit.points, unit.limits) for block in poll.blocks]
 
 
@@ -109,7 +109,7 @@ def _wire(line: LineSettings, block: Block) -> float:
     return characters * _BITS_A_CHARACTER / line.baud_rate
 
 
-def _mean_wire(line: LineSettings, blocks: Sequence[tuple[int, Block]]) -> float:
+def _mean_wire(line: LineSettings, blocks: Sequence[tuple[float, Block]]) -> float:
     weights = [1 / interval for interval, _ in blocks]
     return fmean([_wire(line, block) for _, block in blocks], weights)
 

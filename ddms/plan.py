@@ -26,7 +26,7 @@ class PolledPoint:
     register: Register
     scale: float = 1.0
     offset: float = 0.0
-    interval_s: int = 10
+    interval_s: float = 10
     deadband: float = 0.0
     heartbeat_s: int = 600
     valid_min: float | None = None
@@ -35,7 +35,7 @@ class PolledPoint:
     expression: str = ""
     scale_by: str = ""
     inputs: tuple[int, ...] = ()
-    input_intervals: tuple[int, ...] = ()
+    input_intervals: tuple[float, ...] = ()
 
     @property
     def is_calculated(self) -> bool:
@@ -81,7 +81,7 @@ class Block:
 class Poll:
     """The blocks of one unit that are read at one interval, in seconds."""
 
-    interval_s: int
+    interval_s: float
     blocks: tuple[Block, ...]
 
 
@@ -104,7 +104,7 @@ def plan(points: Iterable[PolledPoint], limits: RequestLimits) -> tuple[Poll, ..
     polls: list[Poll] = []
     waiting = sorted((point for point in points if not point.is_calculated), key=_place)
     scaled = [(number, point.interval_s) for point in waiting if point.scale_by for number in point.inputs]
-    needed: dict[int, int] = {}
+    needed: dict[int, float] = {}
     for number, interval in scaled:
         needed[number] = min(interval, needed.get(number, interval))
     every = {point: min(point.interval_s, needed.get(point.id, point.interval_s)) for point in waiting}

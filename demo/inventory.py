@@ -34,7 +34,7 @@ class PlantPoint:
     scale: float = 1.0
     offset: float = 0.0
     counter: bool = False
-    interval_s: int = 10
+    interval_s: float = 10
     deadband: float = 0.0
     valid: tuple[float | None, float | None] = (None, None)
     sentinels: tuple[float, ...] = ()

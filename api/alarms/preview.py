@@ -16,6 +16,7 @@ from api.ground.ids import IdKind, from_id, to_id
 from api.limits.types import LimitInput
 from api.points.types import PointInput
 from api.readings.series import SeriesSource
+from ddms import intervals
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.limits import LEVELS, Limit, LimitKind
 from ddms.preview import Held, Occurred, Values, occurred
@@ -131,7 +132,7 @@ class _Asked:
         self.parts = parts_of(row, start, end)
         self.held = None
         if row["deadband"]:
-            interval, silent = row["interval_s"] * _SECOND, row["heartbeat_s"] * _SECOND
+            interval, silent = intervals.microseconds(row["interval_s"]), row["heartbeat_s"] * _SECOND
             self.held = Held(interval, silent + 3 * interval, to_microseconds(end))
 
 

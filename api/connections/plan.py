@@ -44,7 +44,7 @@ class PlannedRequest:
     wanted: int = field(description="Registers that a point uses.")
     filled: int = field(description="Registers read along because they lie between wanted ones.")
     points: list[str] = field(description="Keys of the points that it brings.")
-    interval_seconds: int = field(description="How often it is sent, in seconds.")
+    interval_seconds: float = field(description="How often it is sent, in seconds.")
     expected_seconds: float = field(
         description="How long it keeps the line busy, with the pause before it, in seconds."
     )
@@ -63,7 +63,7 @@ class PlannedLoad:
     filled: int = field(description="Registers read along because they lie between wanted ones.")
     requests_per_second: float = field(description="Requests a second, on average.")
     cycle_seconds: float = field(description="Expected time of a cycle in which all of them are due, in seconds.")
-    budget_seconds: int | None = field(
+    budget_seconds: float | None = field(
         description="The time for it, in seconds: the shortest interval; null without a request."
     )
     busy: float = field(description="Share of the line's time that they take, 0.25 for a quarter; above 1 is too much.")

@@ -51,8 +51,8 @@ class PointChanges:
         default=strawberry.UNSET,
         description="The value, in its unit, at which a counter begins at 0 again; null: as its data type says.",
     )
-    interval_seconds: int | None = field(
-        default=strawberry.UNSET, description="How often it is read, 1 to 86,400 seconds (a day)."
+    interval_seconds: float | None = field(
+        default=strawberry.UNSET, description="How often it is read, 0.1 to 86,400 seconds (a day), to the millisecond."
     )
     deadband: float | None = field(
         default=strawberry.UNSET,

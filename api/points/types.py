@@ -17,7 +17,7 @@ from api.ground.database import Row
 from api.ground.ids import IdKind, to_id
 from api.limits.types import AlarmLimit, LimitInput, limits_of, own_problems
 from api.points.value_names import ValueName, ValueNameInput
-from ddms import inputs, value_names
+from ddms import inputs, intervals, value_names
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.expressions import Reference, parse, problems_of
 from ddms.limits import faults
@@ -82,7 +82,7 @@ class Point:
     modulus: float | None = field(
         description="The value at which a counter begins at 0 again, in its unit; null: as its data type says, a float's never."
     )
-    interval_seconds: int = field(description="How often it is read, in seconds.")
+    interval_seconds: float = field(description="How often it is read, in seconds.")
     deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
     valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")
@@ -149,6 +149,7 @@ def _configured(row: Row) -> dict[str, Any]:
     values["register_table"] = RegisterTable(values["register_table"])
     values["data_type"] = DataType(values["data_type"])
     values["byte_order"] = ByteOrder(values["byte_order"])
+    values["interval_seconds"] = intervals.tidy(values["interval_seconds"])
     values["value_names"] = ValueNameInput.of(value_names.of_stored(values["value_names"]))
     return values
 
@@ -204,7 +205,9 @@ class PointInput:
         description="Of a counter: the value, in its unit, at which it begins at 0 again, `1000000` of a meter with six digits. "
         "Left out, an integer begins again when its bits are full, a float never.",
     )
-    interval_seconds: int = field(default=10, description="How often it is read, 1 to 86,400 seconds (a day).")
+    interval_seconds: float = field(
+        default=10, description="How often it is read, 0.1 to 86,400 seconds (a day), to the millisecond."
+    )
     deadband: float = field(
         default=0.0,
         description="A change smaller than this, in its unit, is not stored before the heartbeat; 0 stores all.",
@@ -253,6 +256,9 @@ class PointInput:
         for name, (low, high) in _RANGES.items():
             if not low <= getattr(self, name) <= high:
                 yield name, Sentence("it must be from {} to {}", low, high)
+        self.interval_seconds = intervals.tidy(self.interval_seconds)
+        if (told := round(self.interval_seconds, 3)) != self.interval_seconds:
+            yield "interval_seconds", Sentence("an interval is told to the millisecond: write {}", told)
         if self.scale == 0:
             yield "scale", "a scale of 0 would make every value the same: use 1 for raw values"
         if self.valid_min is not None and self.valid_max is not None and self.valid_min >= self.valid_max:
@@ -435,7 +441,7 @@ _NO_COUNTERS = {DataType.BOOL, DataType.BIT, DataType.BITS} | {
     kind for kind in DataType if kind.is_text or kind.is_time
 }
 _RANGES: dict[str, tuple[float, float]] = {
-    "interval_seconds": (1, 86_400),
+    "interval_seconds": (intervals.SHORTEST, intervals.LONGEST),
     "heartbeat_seconds": (1, 86400),
     "deadband": (0, _LARGEST),
     "scale": (-_LARGEST, _LARGEST),

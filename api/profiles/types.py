@@ -73,7 +73,7 @@ class ProfilePoint:
     modulus: float | None = field(
         description="The value at which a counter begins at 0 again; null: as its data type says."
     )
-    interval_seconds: int = field(description="How often it is read, in seconds.")
+    interval_seconds: float = field(description="How often it is read, in seconds.")
     deadband: float = field(description="A change smaller than this, in its unit, is not stored before the heartbeat.")
     heartbeat_seconds: int = field(description="With a deadband it is stored at least this often, in seconds.")
     valid_min: float | None = field(description="A value below this, in the point's unit, is bad; null: no limit.")

@@ -17,7 +17,7 @@ from api.ground.database import Database, Row
 from api.ground.prices import priced_rows
 from api.points.types import Point
 from api.readings.states import State
-from ddms import inputs
+from ddms import inputs, intervals
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.quality import Reason
 from ddms.registers import EXACT
@@ -150,13 +150,15 @@ class History:
         """Find where data are missing, at the ends as well; a text, stored when it changes, has no gaps."""
         if point.data_type.is_text:
             return
-        allowed = _SECOND * (10 + 3 * point.interval_seconds + (point.heartbeat_seconds if point.deadband else 0))
+        allowed = intervals.microseconds(
+            10 + 3 * point.interval_seconds + (point.heartbeat_seconds if point.deadband else 0)
+        )
         end = self.next or min(self.ends, now)
         nexts = np.append(self.times, to_microseconds(end))
         limits = np.full(len(self.times), allowed)
         due = self.until
         if self.bucket is None:
-            due = self.times + _SECOND * point.interval_seconds
+            due = self.times + intervals.microseconds(point.interval_seconds)
             if "quality" in self.columns:
                 bad = self.columns["quality"] >= Reason.TIMEOUT
                 limits[bad] = np.maximum(limits[bad], _BAD_RETRY)

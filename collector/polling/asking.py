@@ -9,7 +9,7 @@ needs.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -25,6 +25,10 @@ from ddms.quality import UNIT_FAILURES, Reason
 
 RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
 LEAST_TIMEOUT = 0.1
+SLOW_ANSWERS = 3  # a unit that usually takes longer than the least time-out is waited for as many usual answer times
+ALONE_SECONDS = 1.0  # what a unit that has its line alone is waited for, however often it is polled
+PATIENCE = 8  # each so manyth try of a unit that never answered is waited for in full
+ANYWAY_SECONDS = 5.0  # from time to time parts of silent blocks are asked for on a line that is never quiet
 USUAL_ANSWERS = 10  # a part that was not answered for as many usual answer times is silent
 CHECKS = 3  # of a line on which nothing was answered, a cycle
 
@@ -51,31 +55,66 @@ class Asking:
         self._schedule = schedule
         self._is_hurried = is_hurried
         self.went_offline = WentOffline()
+        self._anyway_at = 0.0
+        self.turns: dict[PollState, list[BlockRequest]] = {}
+        """Polls that have their turn, each with the requests of it once it began."""
 
     # -- units that answer
 
     async def poll(self, polls: list[PollState]) -> list[PollState]:
         """Poll until a request is not answered; return what is left to be polled, its own poll last."""
-        now = time.monotonic()
+        left = dict.fromkeys(polls)
+        for timeout, group in groupby(self._requests(polls, left), lambda request: self._timeout(request.poll.unit)):
+            if (missing := await self._follow(Run(group, self._take), timeout)) is not None:
+                return [*(poll for poll in left if poll is not missing), missing]
+        return list(left)
+
+    def _requests(self, polls: Iterable[PollState], left: dict[PollState, None]) -> Iterator[BlockRequest]:
+        """Give the requests of polls in turn, each when the one before was answered, and between them what is due more often.
+
+        So a fast poll waits for one slow request and not for a whole cycle, and the slow ones have every second turn at least.
+        """
         for poll in polls:
-            poll.begin(now)
-        requests = [request for poll in polls for request in poll.active]
-        missing: PollState | None = None
-        for timeout, group in groupby(requests, lambda request: self._timeout(request.poll.unit)):
-            run = Run(group, self._take)
-            while run.request is not None and missing is None:
-                try:
-                    await self.shared.follow(run, timeout)
-                except ReadError as error:
-                    reason = await self._bear(run.request, error.reason, timeout)
-                    if reason in UNIT_FAILURES:
-                        missing = _stopped(requests, run.request, reason)
-                    run.skip()
-        for number, poll in enumerate(polls, 1):
-            if poll is missing:
-                return [*polls[number:], poll]
+            poll.begin(time.monotonic())
+            self.turns[poll] = requests = poll.active
+            for request in requests:
+                yield request
+                if faster := self.came_due(poll):
+                    left.update(dict.fromkeys(faster))
+                    yield from self._requests([other for other in faster if not other.fails], left)
+            left.pop(poll, None)
             self._finish(poll)
-        return []
+
+    def came_due(self, poll: PollState) -> list[PollState]:
+        """Take what is read more often than a poll and is due now; what has its turn already misses this one."""
+        faster = self._schedule.take_faster(poll.poll.interval_s)
+        if not faster:
+            return faster
+        found = [other for other in faster if not (other.unit.demoted or other in self.turns)]
+        self.turns.update((other, []) for other in found)
+        return found
+
+    async def _follow(self, run: Run[BlockRequest], timeout: float) -> PollState | None:
+        """Follow a run to its end, or to a unit that does not answer; return the poll that it stopped at."""
+        while run.request is not None:
+            try:
+                await self.shared.follow(run, timeout)
+            except ReadError as error:
+                reason = await self._bear(run.request, error.reason, timeout)
+                if reason in UNIT_FAILURES:
+                    return self._stopped(run.request, reason)
+                run.skip()
+        return None
+
+    def _stopped(self, request: BlockRequest, reason: Reason) -> PollState:
+        """Note where a run stopped, and what of the same poll is behind it; return the poll."""
+        poll = request.poll
+        requests = self.turns[poll]
+        place = requests.index(request)
+        poll.heard = place > 0
+        poll.miss(request, reason)
+        poll.rest = requests[place + 1 :]
+        return poll
 
     def _take(self, request: BlockRequest, data: bytes, sent: float, came: float) -> None:
         """Pass on the right answer to a request: the way of almost every one."""
@@ -120,6 +159,7 @@ class Asking:
         """End a poll of which something was missed, with what was heard."""
         reason, missed, rest = poll.why_missed, poll.missed, poll.rest
         poll.why_missed, poll.missed, poll.rest = None, [], []
+        self.turns.pop(poll, None)
         if reason is not None and not poll.heard:
             self._fail(poll.unit, reason, time.monotonic())
             self._answer_all([poll], reason)
@@ -142,7 +182,16 @@ class Asking:
         timeout = self._timeout(request.poll.unit)
         if not (request.misses or request.poll.unit.failures) or self._schedule.next_due is None:
             return timeout
-        return min(timeout, max(LEAST_TIMEOUT, self._schedule.next_due - time.monotonic()))
+        return min(timeout, max(self._least(request.poll.unit), self._schedule.next_due - time.monotonic()))
+
+    def _least(self, unit: UnitState) -> float:
+        """Return how long an answer is waited for though others are due: else a slow unit beside fast polls never came back."""
+        timeout, answers = self._timeout(unit), unit.statistics.answers
+        if not self._schedule.is_shared:  # nobody else waits
+            return min(timeout, ALONE_SECONDS)
+        if not answers and unit.failures % PATIENCE == 0:
+            return timeout
+        return min(timeout, max(LEAST_TIMEOUT, SLOW_ANSWERS * unit.statistics.answer_seconds / max(1, answers)))
 
     # -- single requests
 
@@ -209,9 +258,19 @@ class Asking:
         """Ask for parts of silent blocks, of units that answer."""
         for poll in [poll for unit in units if not unit.failures for poll in unit.polls if poll.silent]:
             while (request := poll.next_to_seek(time.monotonic())) is not None:
-                quiet = self._quiet()
-                if quiet < self._enough(poll.unit) or not await self._seek(request, quiet):
+                quiet = self._quiet_for(self._enough(poll.unit))
+                if quiet is None or not await self._seek(request, quiet):
                     break
+
+    def _quiet_for(self, enough: float) -> float | None:
+        """Return for how long the line is quiet, when that is enough; where polls follow each other faster, it is made so from time to time."""
+        quiet, now = self._quiet(), time.monotonic()
+        if quiet >= enough:
+            return quiet
+        if self._schedule.shortest > enough or self._is_hurried() or now < self._anyway_at:
+            return None
+        self._anyway_at = now + ANYWAY_SECONDS
+        return enough
 
     def _enough(self, unit: UnitState) -> float:
         usual = unit.statistics.answer_seconds / max(1, unit.statistics.answers)
@@ -255,7 +314,7 @@ class Asking:
             quiet = (self._schedule.next_due or now + 1) - now
             if living and quiet < timeout / 2 and now < unit.retry_at + RETRY_SLACK:
                 continue
-            await self._try_again(unit, max(LEAST_TIMEOUT, min(timeout, quiet)) if living else timeout)
+            await self._try_again(unit, max(self._least(unit), min(timeout, quiet)) if living else timeout)
 
     async def _try_again(self, unit: UnitState, timeout: float) -> None:
         asked = time.monotonic()
@@ -293,6 +352,7 @@ class Asking:
 
     def _finish(self, poll: PollState) -> None:
         """End a poll that was answered."""
+        self.turns.pop(poll, None)
         for request, reason in (*poll.refused, *poll.unheard):
             self._answer_bad(request.block, reason)
         self._answered(poll)
@@ -311,12 +371,3 @@ class Asking:
         unit.state, unit.failures, unit.first_failure, unit.retry_at = state, 0, None, 0.0
         unit.told_trouble = trouble
         self._sink.state(unit.told(trouble))
-
-
-def _stopped(requests: list[BlockRequest], request: BlockRequest, reason: Reason) -> PollState:
-    """Note where a run stopped, and what of the same poll is behind it; return the poll."""
-    poll, place = request.poll, requests.index(request)
-    poll.heard = place > 0 and requests[place - 1].poll is poll
-    poll.miss(request, reason)
-    poll.rest = [other for other in requests[place + 1 :] if other.poll is poll]
-    return poll

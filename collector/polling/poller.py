@@ -130,6 +130,7 @@ class ConnectionTask:
 
     async def _cycle(self) -> None:
         polls = [poll for poll in self._schedule.take() if not poll.unit.demoted]
+        self._asking.turns = {poll: [] for poll in polls}
         self._shared.new_cycle()
         workers = min(self.configuration.line.max_in_flight, len(polls)) or 1
         if workers == 1:
@@ -155,8 +156,8 @@ class ConnectionTask:
     async def _work(self, polls: list[PollState]) -> None:
         """Poll units in turn: those that answer in one run, then those that failed, each in the time that is left."""
         while polls:
-            failing = [poll for poll in polls if poll.unit.failures or poll.has_misses]
-            well = [poll for poll in polls if not (poll.unit.failures or poll.has_misses)] if failing else polls
+            failing = [poll for poll in polls if poll.fails]
+            well = [poll for poll in polls if not poll.fails] if failing else polls
             if well:
                 polls = await self._asking.poll(well) + failing
                 continue
@@ -167,4 +168,4 @@ class ConnectionTask:
                         self._asking.give_up(poll)
                 return
             await self._asking.poll_last(failing[0])
-            polls = failing[1:]
+            polls = self._asking.came_due(failing[0]) + failing[1:]

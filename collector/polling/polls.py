@@ -98,6 +98,11 @@ class PollState:
             self.whole_at = 0.0
 
     @property
+    def fails(self) -> bool:
+        """Whether it, or its unit, was not answered the last time."""
+        return self.has_misses or self.unit.failures > 0
+
+    @property
     def bad(self) -> Iterator[tuple[BlockRequest, Reason]]:
         """What gave no values, and why."""
         yield from self.refused

@@ -60,7 +60,7 @@ class Pace(NamedTuple):
 class AnswerSink(Protocol):
     """Where answers and changes of state go; all return at once."""
 
-    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: float) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
 
     def answer(self, block: Block, time: int, data: bytes | None, reason: int) -> None:

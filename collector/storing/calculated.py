@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ddms.calculation import Term, compute
 from ddms.expressions import Program, parse
+from ddms.intervals import microseconds
 from ddms.plan import PolledPoint
 from ddms.quality import Reason
 
@@ -97,10 +98,11 @@ class Cells:
         return [Term(value[:, place], quality[:, place].astype(np.int16)) for place in range(cells.shape[1])]
 
 
-def _lasts(point: PolledPoint, interval_s: int) -> list[int]:
+def _lasts(point: PolledPoint, interval_s: float) -> list[int]:
     """Return how long each input of a point is believed, in microseconds."""
     return [
-        (_STALE_INTERVALS * max(interval_s, interval) + _STALE_SECONDS) * _SECOND for interval in point.input_intervals
+        microseconds(_STALE_INTERVALS * max(interval_s, interval) + _STALE_SECONDS)
+        for interval in point.input_intervals
     ]
 
 
@@ -132,7 +134,7 @@ class Scalers:
     def __bool__(self) -> bool:
         return bool(self._numbers)
 
-    def add(self, point: PolledPoint, interval_s: int) -> int:
+    def add(self, point: PolledPoint, interval_s: float) -> int:
         """Return the number of what scales a point that is read every `interval_s` seconds."""
         program, numbers, _ = parse(point.scale_by)
         members = self._members.setdefault(program, [])
@@ -168,12 +170,12 @@ class _Formula(_Table):
             for point in points
         ]
         super().__init__(program, members)
-        intervals = np.array([point.input_intervals for point in points], np.int64)
-        own = np.array([point.interval_s for point in points], np.int64)
+        intervals = np.array([point.input_intervals for point in points], np.float64)
+        own = np.array([point.interval_s for point in points], np.float64)
         self.waited = intervals <= own[:, np.newaxis]
         fastest = np.minimum(own, intervals.min(axis=1))
         self.turn = (own - fastest / 2) * _SECOND
-        self.patience = own * (_SECOND * 3 // 2)
+        self.patience = own * 1.5 * _SECOND
         self.at = np.full(len(points), clock, np.int64)
         """When each was computed last: the newest time of its inputs then."""
         self.before = np.full(len(points), _NEVER - 1)

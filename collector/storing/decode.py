@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from collector.storing.calculated import Calculated, Cells, Scalers
 from ddms.codings import shortest
+from ddms.intervals import microseconds
 from ddms.plan import Block, PolledPoint
 from ddms.quality import Reason
 from ddms.registers import EXACT, DataType, Layout
@@ -112,7 +113,7 @@ class PointArrays:
         self.calculated: Calculated | None = None
         for name, (dtype, _) in _ARRAYS.items():
             setattr(self, name, np.empty(0, dtype))
-        self._places: dict[int, tuple[int, PolledPoint, int]] = {}
+        self._places: dict[int, tuple[int, PolledPoint, float]] = {}
         self._used = 0
 
     def calculate(self, points: Sequence[PolledPoint], clock: int) -> None:
@@ -129,7 +130,7 @@ class PointArrays:
             if (known := self._places.get(number)) is not None:
                 self.cell[known[0]] = cell
 
-    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: float) -> NDArray[np.intp]:
         """Return the slots of the points of a block that is read every `interval_s` seconds."""
         if self._used + len(points) > len(self.point_id):
             self._grow(max(2 * len(self.point_id), self._used + len(points), 1024))
@@ -143,7 +144,7 @@ class PointArrays:
             setattr(self, name, np.concatenate([getattr(self, name), np.full(more, blank, dtype)]))
         self.sentinels = np.concatenate([self.sentinels, np.full((more, _MOST_SENTINELS), np.nan)])
 
-    def _slot(self, point: PolledPoint, interval_s: int) -> int:
+    def _slot(self, point: PolledPoint, interval_s: float) -> int:
         known = self._places.get(point.id)
         if known is not None and known[1:] == (point, interval_s):
             return known[0]
@@ -155,7 +156,7 @@ class PointArrays:
                 getattr(self, name)[slot] = getattr(self, name)[known[0]]
         return slot
 
-    def _fill(self, slot: int, point: PolledPoint, interval_s: int) -> None:
+    def _fill(self, slot: int, point: PolledPoint, interval_s: float) -> None:
         self.point_id[slot] = point.id
         self.cell[slot] = self.cells.of.get(point.id, -1)
         if point.scale_by:
@@ -170,7 +171,7 @@ class PointArrays:
         self.deadband[slot] = point.deadband
         self.heartbeat[slot] = point.heartbeat_s * MICROSECONDS
         if interval_s < point.interval_s:  # half a poll of tolerance: a late poll must not make a rider miss its turn
-            self.spacing[slot] = int((point.interval_s - interval_s / 2) * MICROSECONDS)
+            self.spacing[slot] = microseconds(point.interval_s - interval_s / 2)
         self.is_text[slot] = data_type.is_text
         self.nothing[slot] = Reason.NO_VALUE if data_type.is_checked else Reason.NOT_A_NUMBER
         self.has_sentinels[slot] = bool(point.sentinels)

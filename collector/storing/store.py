@@ -168,7 +168,7 @@ class Store:
         """Take how fast devices answer; it is stored with the next note of those that were seen."""
         self._paces.update((pace.device_id, pace) for pace in paces)
 
-    def place(self, points: Sequence[PolledPoint], interval_s: int) -> NDArray[np.intp]:
+    def place(self, points: Sequence[PolledPoint], interval_s: float) -> NDArray[np.intp]:
         """Return the slots of the points of a block."""
         return self._points.place(points, interval_s)
 

@@ -196,7 +196,7 @@ def test_a_factor_is_read_with_what_it_scales_however_rarely_it_is_wanted_itself
 def test_a_factor_from_another_request_serves_until_it_is_too_old():
     sf = word(2, 500)
     plant = Plant((scaled(1, 0, "10 ** sf", sf, interval_s=1), sf), calculates=[])
-    assert plant.read(1, u0b0=[5]) == {1: STALE}
-    plant.read(2, u0b1=[1])
-    assert plant.read(3, u0b0=[5]) == {1: 50}
-    assert plant.read(11, u0b0=[5]) == {1: STALE}
+    assert plant.read(1, u0b1=[5]) == {1: STALE}  # the factor's request goes first
+    plant.read(2, u0b0=[1])
+    assert plant.read(3, u0b1=[5]) == {1: 50}
+    assert plant.read(11, u0b1=[5]) == {1: STALE}

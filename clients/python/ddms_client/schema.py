@@ -1121,7 +1121,7 @@ class Point:
     """Whether it counts up, as a meter does: `series` then has its increase and its rate."""
     modulus: float | None
     """The value at which a counter begins at 0 again, in its unit; null: as its data type says, a float's never."""
-    interval_seconds: int
+    interval_seconds: float
     """How often it is read, in seconds."""
     deadband: float
     """A change smaller than this, in its unit, is not stored before the heartbeat."""
