@@ -98,7 +98,9 @@ async def fill(url: str, endpoint: str) -> None:
     await connection.execute(
         "INSERT INTO connections (endpoint, baud_rate, parity) VALUES ($1, 115200, 'none')", endpoint
     )
-    await connection.execute("INSERT INTO devices (name, connection_id, unit_id) SELECT 'Press', id, 1 FROM connections")
+    await connection.execute(
+        "INSERT INTO devices (name, connection_id, unit_id) SELECT 'Press', id, 1 FROM connections"
+    )
     await connection.execute(POINTS)
     await connection.close()
 
@@ -137,9 +139,7 @@ def row(label: str, fast: list[float], slow: list[float], seconds: int) -> str:
     median, p1, p99 = np.percentile(gaps, [50, 1, 99])
     turns = round((fast[-1] - fast[0]) / EVERY)
     late = np.percentile(np.mod(np.array(fast) + EVERY / 2, EVERY) - EVERY / 2, 99) * 1000
-    return (
-        f"| {label} | {len(fast)} | {turns + 1 - len(fast)} | {median:.1f} | {p1:.1f} | {p99:.1f} | {gaps.max():.1f} | {late:.1f} | {len(slow)} |"
-    )
+    return f"| {label} | {len(fast)} | {turns + 1 - len(fast)} | {median:.1f} | {p1:.1f} | {p99:.1f} | {gaps.max():.1f} | {late:.1f} | {len(slow)} |"
 
 
 def main() -> None:
@@ -154,12 +154,17 @@ def main() -> None:
         return asyncio.run(serve(arguments.serve, answer))
     if arguments.loop:
         return asyncio.run(loop(arguments.loop, seconds))
-    print(f"10 points each 0.1 s and 200 each 10 s for {seconds} s; answers take {arguments.answer_ms:g} ms; distances in ms")
+    print(
+        f"10 points each 0.1 s and 200 each 10 s for {seconds} s; answers take {arguments.answer_ms:g} ms; distances in ms"
+    )
     print("| | readings | turns missed | median | p1 | p99 | longest | p99 after the tenth | slow rounds |")
     print("|---|---|---|---|---|---|---|---|---|")
     for transport in ("tcp", "rtu"):
         with ExitStack() as stack, device(transport, answer, stack) as (endpoint, where):
-            print(row(f"{transport}: DDMS", *by_ddms(endpoint, os.environ["DDMS_TEST_DATABASE_URL"], seconds), seconds), flush=True)
+            print(
+                row(f"{transport}: DDMS", *by_ddms(endpoint, os.environ["DDMS_TEST_DATABASE_URL"], seconds), seconds),
+                flush=True,
+            )
             print(row(f"{transport}: a loop", *by_loop(where, seconds), seconds), flush=True)
     return None
 

@@ -52,7 +52,10 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What some requests cost together: registers in a cycle of all of them, times in seconds."""
+    """What some requests cost together: registers in a cycle of all of them, times in seconds.
+
+    `turn_seconds` is what the most frequent ones need, with one of the others that comes between.
+    """
 
     requests: int
     points: int
@@ -60,6 +63,7 @@ class Load:
     filled: int
     requests_per_second: float
     cycle_seconds: float
+    turn_seconds: float
     budget_seconds: float | None
     busy: float
     measured: bool
@@ -69,7 +73,7 @@ class Load:
         """Whether the intervals can be kept: `busy` is the share of time, `budget_seconds` the shortest interval."""
         if self.busy > 1:
             return Overrun.ALWAYS
-        if self.budget_seconds is not None and self.cycle_seconds > self.budget_seconds:
+        if self.budget_seconds is not None and self.turn_seconds > self.budget_seconds:
             return Overrun.AT_TIMES
         return Overrun.NONE
 
@@ -120,6 +124,8 @@ def total(line: LineSettings, planned: Iterable[Request]) -> Load:
     shortest = min((request.interval_s for request in planned), default=None)
     again = line.connect_pause if line.close_after_cycle and planned else 0.0
     wanted = sum(request.block.wanted for request in planned)
+    fastest = sum(request.seconds for request in planned if request.interval_s == shortest)
+    between = max((request.seconds for request in planned if request.interval_s != shortest), default=0.0)
     return Load(
         requests=len(planned),
         points=sum(len(request.block.points) for request in planned),
@@ -127,6 +133,7 @@ def total(line: LineSettings, planned: Iterable[Request]) -> Load:
         filled=sum(request.block.count for request in planned) - wanted,
         requests_per_second=sum(1 / request.interval_s for request in planned),
         cycle_seconds=sum(request.seconds for request in planned) / line.max_in_flight + again,
+        turn_seconds=fastest / line.max_in_flight + between + again,
         budget_seconds=shortest,
         busy=sum(r.seconds / r.interval_s for r in planned) / line.max_in_flight
         + (again / shortest if shortest else 0),

@@ -52,7 +52,7 @@ PUT_POINTS = """-- ddms:put_points
 INSERT INTO points AS p (device_id, key, name, unit, register_table, address, data_type, bit, length, byte_order, scale,
        value_offset, scale_by, expression, counter, modulus, interval_s, deadband, heartbeat_s, valid_min, valid_max, sentinels, value_names, enabled)
 SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (key text, name text, unit text, register_table text, address int,
-       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, scale_by text, expression text, counter boolean, modulus float8, interval_s int,
+       data_type text, bit smallint, length smallint, byte_order text, scale float8, value_offset float8, scale_by text, expression text, counter boolean, modulus float8, interval_s float8,
        deadband float8, heartbeat_s int, valid_min float8, valid_max float8, sentinels float8[], value_names jsonb, enabled boolean)
 ON CONFLICT (device_id, key) DO UPDATE SET name = excluded.name, unit = excluded.unit,
        register_table = excluded.register_table, address = excluded.address, data_type = excluded.data_type,

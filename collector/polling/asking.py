@@ -267,7 +267,7 @@ class Asking:
         quiet, now = self._quiet(), time.monotonic()
         if quiet >= enough:
             return quiet
-        if self._schedule.shortest > enough or self._is_hurried() or now < self._anyway_at:
+        if self._schedule.shortest > 2 * enough or self._is_hurried() or now < self._anyway_at:
             return None
         self._anyway_at = now + ANYWAY_SECONDS
         return enough

@@ -174,6 +174,6 @@ def _troubles(answer: dict[str, Any]) -> list[str]:
 
 def _said(sum_of: dict[str, Any]) -> str:
     return (
-        f"{sum_of['requests']} requests, {sum_of['requests_per_second']:.3g} a second; a cycle takes"
-        f" {sum_of['cycle_seconds']:.3f} s of the {sum_of['budget_seconds']} s of the shortest interval; busy {sum_of['busy']:.1%}"
+        f"{sum_of['requests']} requests, {sum_of['requests_per_second']:.3g} a second; a cycle of all takes"
+        f" {sum_of['cycle_seconds']:.3f} s, the shortest interval is {sum_of['budget_seconds']} s; busy {sum_of['busy']:.1%}"
     )

@@ -88,6 +88,8 @@ async def test_two_devices_at_one_endpoint_share_its_connection(api: Api, owner:
         ({"points": [{"key": "a", "registerTable": "INPUT", "address": 65535, "dataType": "INT32"}]}, "INVALID", "points.0.address"),
         ({"points": [{"key": "a", "registerTable": "INPUT", "address": 1, "dataType": "INT32", "scale": 0}]}, "INVALID", "points.0.scale"),
         ({"points": [{"key": "a", "registerTable": "INPUT", "address": 1, "dataType": "INT32", "intervalSeconds": 0}]}, "INVALID", "points.0.intervalSeconds"),
+        ({"points": [{"key": "a", "registerTable": "INPUT", "address": 1, "dataType": "INT32", "intervalSeconds": 0.09}]}, "INVALID", "points.0.intervalSeconds"),
+        ({"points": [{"key": "a", "registerTable": "INPUT", "address": 1, "dataType": "INT32", "intervalSeconds": 0.3333}]}, "INVALID", "points.0.intervalSeconds"),
         ({"points": [{"key": "a", "registerTable": "INPUT", "address": 1, "dataType": "INT32", "validMin": 2, "validMax": 1}]}, "INVALID", "points.0.validMax"),
         ({"points": [{"key": "a", "registerTable": "INPUT", "address": i, "dataType": "INT16"} for i in range(2)]}, "INVALID", "points.1.key"),
     ],

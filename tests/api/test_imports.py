@@ -159,11 +159,18 @@ async def test_points_that_a_file_has_not_stay_unless_pruned(api: Api, owner: as
 
 @pytest.mark.parametrize("ending", ["csv", "yaml"])
 async def test_export_and_import_go_round_without_a_difference(settings, tmp_path: Path, ending):
-    first = await ddms_on(settings, "devices", "import", "-", fed=GOOD)
+    first = await ddms_on(settings, "devices", "import", "-", fed=GOOD.replace("-32768,", "-32768,0.25"))
     assert first.returncode == 0, first.stderr
     assert "+ Pump / flow" in first.stdout
     file = tmp_path / f"devices.{ending}"
     assert (await ddms_on(settings, "devices", "export", str(file))).returncode == 0
+    said = file.read_text(encoding="utf-8")
+    intervals = (
+        [row["interval_seconds"] for row in csv.DictReader(io.StringIO(said))]
+        if ending == "csv"
+        else re.findall("interval_seconds: (.*)", said)
+    )
+    assert intervals == ["1", "0.25", "10"], "whole numbers are written as before there were others"
     again = await ddms_on(settings, "devices", "import", str(file), "--prune", "--dry-run", "--json")
     assert json.loads(again.stdout) == {"applied": False, "changes": []}
 

@@ -81,7 +81,7 @@ async def test_a_point_changes_where_it_is_named_and_keeps_its_readings(api: Api
         ({"key": "Flow Rate"}, "INVALID", "key"),
         ({"address": 65535}, "INVALID", "address"),
         ({"dataType": "BOOL"}, "INVALID", "dataType"),
-        ({"intervalSeconds": 3601}, "INVALID", "intervalSeconds"),
+        ({"intervalSeconds": 86_400.5}, "INVALID", "intervalSeconds"),
         ({"scale": None}, "INVALID", "scale"),
         ({"validMin": 5.0, "validMax": 4.0}, "INVALID", "validMax"),
     ],

@@ -78,6 +78,13 @@ def test_overrun_is_known_before_it_happens(answer, overrun):
     assert load.total(lone.line, load.requests(lone, {1: answer})).overrun is overrun
 
 
+def test_what_is_read_ten_times_a_second_waits_for_one_slow_request_and_not_for_all():
+    slow = [point(n, 1000 * n, interval_s=10) for n in range(2, 22)]
+    whole = load.total(line().line, load.requests(line(unit(1, point(1, 0, interval_s=0.1), *slow)), {1: 0.03}))
+    assert (whole.cycle_seconds, whole.busy) == (pytest.approx(0.63), pytest.approx(0.36))
+    assert whole.overrun is Overrun.NONE
+
+
 def test_nothing_costs_nothing():
     nothing = load.total(replace(line().line, close_after_cycle=True, connect_pause=1.0), [])
     assert (nothing.requests, nothing.busy, nothing.cycle_seconds, nothing.budget_seconds) == (0, 0, 0, None)

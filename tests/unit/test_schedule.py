@@ -31,7 +31,7 @@ class FixedClock(Clock):
         return int(self.seconds * 1e6)
 
 
-def polls(*intervals: int) -> list[PollState]:
+def polls(*intervals: float) -> list[PollState]:
     """The polls of one unit, one an interval."""
     points = tuple(point(n, 200 * n, interval_s=interval) for n, interval in enumerate(intervals))
     unit = UnitState(Unit(device_id=1, name="unit", unit_id=1, limits=RequestLimits(), points=points))
@@ -70,3 +70,24 @@ def test_what_is_gone_is_due_no_more():
     assert schedule.take() == [two]
     schedule.fit([])
     assert schedule.next_due is None
+
+
+def test_fractions_of_a_second_are_due_on_the_clock_and_missed_turns_are_skipped_and_counted(monkeypatch):
+    clock = FixedClock(1_700_000_000.26)
+    schedule = Schedule(clock)
+    fast, slow = polls(0.1, 0.25)
+    schedule.fit([fast, slow])
+    schedule.take()
+    assert schedule.next_due - STANDS == pytest.approx(0.04)
+    assert schedule.shortest == 0.1
+    late = STANDS + 0.04 + 0.45
+    monkeypatch.setattr("collector.polling.schedule.time", SimpleNamespace(monotonic=lambda: late))
+    clock.seconds += 0.49
+    before = fast.unit.statistics.polls
+    assert schedule.take_faster(0.25) == [fast]
+    assert (fast.unit.statistics.polls - before, fast.unit.statistics.overruns) == (1, 4), (
+        "not queued: 4 turns are gone"
+    )
+    assert schedule.take_faster(0.25) == []
+    assert schedule.next_due <= late, "the slow one was left to who takes all"
+    assert schedule.take() == [slow]
