@@ -26,8 +26,8 @@ from ddms.quality import UNIT_FAILURES, Reason
 RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
 LEAST_TIMEOUT = 0.1
 SLOW_ANSWERS = 3  # a unit that usually takes longer than the least time-out is waited for as many usual answer times
-ALONE_SECONDS = 1.0  # what a unit that has its line alone is waited for, however often it is polled
-PATIENCE = 8  # each so manyth try of a unit that never answered is waited for in full
+PATIENT_SECONDS = 1.0  # what a unit that has its line alone is waited for, however often it is polled; and of one that
+PATIENCE = 8  # never answered each so manyth try, beside others
 ANYWAY_SECONDS = 5.0  # from time to time parts of silent blocks are asked for on a line that is never quiet
 USUAL_ANSWERS = 10  # a part that was not answered for as many usual answer times is silent
 CHECKS = 3  # of a line on which nothing was answered, a cycle
@@ -77,9 +77,10 @@ class Asking:
         for poll in polls:
             poll.begin(time.monotonic())
             self.turns[poll] = requests = poll.active
+            is_slow = poll.poll.interval_s > self._schedule.shortest
             for request in requests:
                 yield request
-                if faster := self.came_due(poll):
+                if is_slow and (faster := self.came_due(poll)):
                     left.update(dict.fromkeys(faster))
                     yield from self._requests([other for other in faster if not other.fails], left)
             left.pop(poll, None)
@@ -88,8 +89,6 @@ class Asking:
     def came_due(self, poll: PollState) -> list[PollState]:
         """Take what is read more often than a poll and is due now; what has its turn already misses this one."""
         faster = self._schedule.take_faster(poll.poll.interval_s)
-        if not faster:
-            return faster
         found = [other for other in faster if not (other.unit.demoted or other in self.turns)]
         self.turns.update((other, []) for other in found)
         return found
@@ -187,10 +186,8 @@ class Asking:
     def _least(self, unit: UnitState) -> float:
         """Return how long an answer is waited for though others are due: else a slow unit beside fast polls never came back."""
         timeout, answers = self._timeout(unit), unit.statistics.answers
-        if not self._schedule.is_shared:  # nobody else waits
-            return min(timeout, ALONE_SECONDS)
-        if not answers and unit.failures % PATIENCE == 0:
-            return timeout
+        if not self._schedule.is_shared or (not answers and unit.failures % PATIENCE == 0):
+            return min(timeout, PATIENT_SECONDS)
         return min(timeout, max(LEAST_TIMEOUT, SLOW_ANSWERS * unit.statistics.answer_seconds / max(1, answers)))
 
     # -- single requests

@@ -170,12 +170,12 @@ async def test_a_deleted_profile_leaves_its_points_to_the_devices(api: Api, owne
 async def test_a_new_device_takes_the_points_of_its_profile_and_keeps_those_of_its_own(api: Api, owner):
     await make(api)
     spare = {"key": "spare", "registerTable": "COIL", "address": 1, "dataType": "BOOL"}
-    given = {"name": "P", "endpoint": "tcp://a", "profile": "METER", "points": [voltage(intervalSeconds=3), spare]}
+    given = {"name": "P", "endpoint": "tcp://a", "profile": "METER", "points": [voltage(intervalSeconds=0.25), spare]}
     device = (await api.ask(CREATE_DEVICE, input=given))["device"]
     assert device["profile"] == "Meter"
     rows = await points_of(owner, device)
     assert {key: row[2:] for key, row in rows.items()} == {
-        "current": (10, True), "spare": (10, False), "voltage": (3, True)
+        "current": (10, True), "spare": (10, False), "voltage": (0.25, True)
     }  # fmt: skip
     unknown = await api.ask(CREATE_DEVICE, input=given | {"name": "Q", "profile": "none such"})
     assert [(e["code"], e["field"]) for e in unknown["errors"]] == [("NOT_FOUND", "profile")]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from collector.polling import asking
 from ddms.endpoints import Transport
 from tests.support.devices import answer, scripted, words
 from tests.support.polled import configuration, point, polling, unit, until
@@ -65,7 +66,9 @@ async def test_a_slow_unit_beside_a_fast_one_comes_back(answered_before):
             await until(lambda: notebook.values(2)[-1] == (7.0, 0))
 
 
-async def test_the_good_parts_of_a_silent_block_are_found_on_a_line_that_is_never_quiet():
+async def test_the_good_parts_of_a_silent_block_are_found_on_a_line_that_is_never_quiet(monkeypatch):
+    monkeypatch.setattr(asking, "ANYWAY_SECONDS", 0.5)
+
     def behave(request):
         return None if request[3] <= 6 < request[3] + request[4] else words(request)
 

@@ -27,7 +27,7 @@ LASTING = {
     "latest": "point_id, time, value, quality, text",
     "connections": "id, endpoint, baud_rate, parity, stop_bits, timeout_ms",
     "devices": "id, name, connection_id, unit_id, enabled, retention_days",
-    "points": "id, device_id, key, name, unit, register_table, address, data_type, byte_order, scale, value_offset, interval_s, deadband",
+    "points": "id, device_id, key, name, unit, register_table, address, data_type, byte_order, scale, value_offset, interval_s::float8, deadband",
     "groups": "id, name",
     "device_groups": "group_id, device_id",
     "audit_log": "at, actor, action, subject",
