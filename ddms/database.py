@@ -14,7 +14,7 @@ import orjson
 from ddms.errors import Code, DdmsError, Sentence
 from ddms.settings import Settings
 
-SCHEMA_VERSION = "0067"
+SCHEMA_VERSION = "0068"
 """The migration that this program was written for: the newest in migrations/versions."""
 OLDEST_PROGRAM = "0066"
 """The oldest schema whose programs can work with this one, so that they go on while they are replaced one by one.

@@ -2,9 +2,9 @@
 
 from migrations.sql import run_file
 
-revision = "0067"
-down_revision = "0066"
+revision = "0068"
+down_revision = "0067"
 
 
 def upgrade() -> None:
-    run_file("0067_fractions")
+    run_file("0068_fractions")
