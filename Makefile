@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it. Each target first makes .venv, when it is not there or outdated.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint bare format bench faults fuzz examples clients image audit sbom manifests airgap lock clean
+.PHONY: help demo test coverage lint bare format bench faults whole fuzz examples clients image audit sbom manifests airgap lock clean
 
 # The tests start our programs a thousand times: without this, each start would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,6 +44,9 @@ bench: $(READY) ## Measure against the peers (BENCH=live: that one); each prints
 
 faults: $(READY) ## Kill collector and database at random (KILLS=20, FAULTS=40), count what is lost or doubled
 	@$(BIN)/python -m bench.faults --kills $(or $(KILLS),20) --faults $(or $(FAULTS),0)
+
+whole: $(READY) ## Primary and replica, NATS, 3 collectors, 2 APIs, nginx, Prometheus, here; each is killed (KILLS=300; STAY=1: none)
+	@$(BIN)/python -m bench.whole --kills $(or $(KILLS),9) $(if $(STAY),--stay)
 
 fuzz: ## Ask a running API (URL=…, TOKEN=…) what nobody thought of, 20,000 times; needs schemathesis and an API without worth
 	@uv run --quiet --no-project --with schemathesis --with httpx2 python -m bench.fuzz --examples $(or $(EXAMPLES),20000)

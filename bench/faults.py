@@ -80,11 +80,11 @@ class Plant(threading.Thread):
 
 
 class Collector:
-    """One of the two collectors."""
+    """One of the collectors."""
 
-    def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, name: str, environment: dict[str, str], log: Path, port: int) -> None:
         self.name = name
-        self.port = METRICS_PORT + NAMES.index(name)
+        self.port = port
         self.environment = environment | {
             "DDMS_COLLECTOR_NAME": name,
             "DDMS_COLLECTOR_METRICS_PORT": str(self.port),
@@ -158,7 +158,7 @@ class Run:
             "DDMS_DATABASE_URL": self.postgres.url(user="ddms_app", database="faults"),
             "DDMS_SPOOL_DIRECTORY": str(self.folder / "spool"),
         }
-        self.collectors = [Collector(name, env, self.log) for name in NAMES]
+        self.collectors = [Collector(name, env, self.log, METRICS_PORT + i) for i, name in enumerate(NAMES)]
         for collector in self.collectors:
             collector.start()
 
@@ -171,6 +171,9 @@ class Run:
     def kill_collectors(self) -> None:
         for collector in self.collectors:
             collector.kill()
+
+    def report(self) -> None:
+        """Tell what only this kind of run knows, while all still runs."""
 
     def unmount(self) -> None:
         if self.has_disk:
@@ -394,6 +397,7 @@ def main(kind: type[Run] = Run) -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--faults", type=int, default=0, help="go on until so many faults happened")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--stay", action="store_true", help="kill nothing, go on until Ctrl-C")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="ddms-faults-") as name:
@@ -417,12 +421,16 @@ def _go(run: Run, plant: Plant, arguments: argparse.Namespace) -> int:
         run.start_collectors()
         try:
             time.sleep(8)
-            while run.kills < arguments.kills or run.done.total() < arguments.faults:
+            with suppress(KeyboardInterrupt):
+                while arguments.stay:
+                    time.sleep(1)
+            while not arguments.stay and (run.kills < arguments.kills or run.done.total() < arguments.faults):
                 run.fault()
                 if run.done.total() % 10 == 0:
                     print(f"… {run.done.total()} faults, {run.kills} kills", flush=True)
             end = time.time()
             time.sleep(20)  # the database returns within 10 s, the spool is replayed
+            run.report()
             for collector in run.collectors:
                 collector.process.terminate()
                 collector.process.wait(30)

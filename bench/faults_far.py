@@ -53,7 +53,9 @@ class FarRun(faults.Run):
             "DDMS_NATS_URL": f"nats://127.0.0.1:{LEAF}",
             "DDMS_SPOOL_DIRECTORY": str(self.folder / "spool"),
         }
-        self.collectors = [faults.Collector(name, env, self.log) for name in faults.NAMES]
+        self.collectors = [
+            faults.Collector(name, env, self.log, faults.METRICS_PORT + i) for i, name in enumerate(faults.NAMES)
+        ]
         for collector in self.collectors:
             collector.start()
         time.sleep(10)

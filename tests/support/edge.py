@@ -39,6 +39,7 @@ class Edge:
     """Where nginx writes what is counted; what nobody reads is lost, as in production."""
     command: tuple[str, ...]
     """The program with what makes it this one, for `-t` and `-s reload`."""
+    process: subprocess.Popen[bytes]
 
     def trust(self) -> ssl.SSLContext:
         """Believe the documented certificate, and nothing else."""
@@ -81,6 +82,7 @@ def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[
             inner=f"https://localhost:{inner}",
             inner_certificate=secrets / "inner_certificate",
             command=command,
+            process=process,
         )
     finally:
         process.terminate()
