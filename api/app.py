@@ -28,7 +28,7 @@ from api.execution.trusted import Trusted
 from api.export.jobs import follow_exports
 from api.export.maker import Maker
 from api.graphql.context import Context
-from api.ground import memory, tracing
+from api.ground import memory
 from api.ground.budget import Budgets
 from api.ground.callers import Callers
 from api.ground.database import Database
@@ -62,6 +62,7 @@ from api.transport.uvicorn_http import HttpProtocol
 from api.transport.uvicorn_websocket import WebSocketProtocol
 from api.transport.websocket import Live, Sockets, end_invalid, end_out_of_sight
 from api.webhooks.courier import Courier
+from ddms import tracing
 from ddms.addresses import listen_on
 from ddms.database import wait_until_ready
 from ddms.errors import DdmsError
@@ -178,7 +179,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        end_tracing = tracing.export_to(settings.otlp_endpoint) if settings.otlp_endpoint else None
+        end_tracing = tracing.export_to(settings.otlp_endpoint, "api") if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
         database = await open_database(settings, edition)
         replicas = Replicas(settings, edition)

@@ -22,6 +22,7 @@ from collector.report import Report
 from collector.storing.known import Known
 from collector.storing.spool import Spool
 from collector.storing.store import Store
+from ddms import tracing
 from ddms.addresses import listen_on
 from ddms.database import EMPTY, SESSION_SECONDS, TROUBLE, Connection, connect, explain, listen
 from ddms.endpoints import Endpoint
@@ -287,7 +288,8 @@ async def _run_until_stopped(program: Coroutine[Any, Any, None]) -> None:
 
 def serve(settings: Settings) -> int:
     """Run the collector until it is stopped; return the exit code."""
-    return run(CollectorProgram(settings).run())
+    with tracing.exported(settings.otlp_endpoint, "collector"):
+        return run(CollectorProgram(settings).run())
 
 
 def run(program: Coroutine[Any, Any, None]) -> int:

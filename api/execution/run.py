@@ -17,9 +17,10 @@ from api.execution.response import response
 from api.graphql import errors
 from api.graphql.context import Context
 from api.graphql.executor import PlainExecutor
-from api.ground import tracing
+from api.ground import spans
 from api.ground.limits import DEADLINE_SECONDS
 from api.live.broadcast import Source
+from ddms import tracing
 from ddms.errors import Code, DdmsError, Sentence
 
 
@@ -31,7 +32,7 @@ def execute(
 
 
 async def _traced(operation: Operation, context: Context, executor: PlainExecutor) -> dict[str, Any]:
-    with tracing.execution(
+    with spans.execution(
         operation.verb,
         operation.label,
         operation.name,
@@ -41,7 +42,7 @@ async def _traced(operation: Operation, context: Context, executor: PlainExecuto
     ) as span:
         answer = _executed(executor, context)
         answer = answer if isinstance(answer, dict) else await answer
-        tracing.finished(span, answer)
+        spans.finished(span, answer)
         return answer
 
 

@@ -13,12 +13,13 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
-from api.ground import tracing
+from api.ground import spans
 from api.ground.database_errors import of_database, unavailable
 from api.ground.limits import CONNECTION_SECONDS, CONNECTIONS_EACH, IN_FLIGHT
 from api.ground.limits import CONNECTIONS as PLACES
 from api.ground.metrics import CONNECTIONS, HISTORY_READS, STATEMENT_SECONDS, WAITING_FOR_CONNECTION
 from api.ground.turns import SERVED, Turns, Who, busy
+from ddms import tracing
 from ddms.database import READ_TIMESCALEDB, TROUBLE, Connection, Edition, TimescaleDb, unused
 from ddms.edition_advice import ADVICE
 from ddms.errors import Code, DdmsError, Sentence
@@ -118,7 +119,7 @@ class _watched:  # noqa: N801 - used as a function, a class because a generator 
         self._connection = connection
 
     def __enter__(self) -> None:
-        self._span = None if tracing.TRACER is None else tracing.statement(self._name)
+        self._span = None if tracing.TRACER is None else spans.statement(self._name)
         self._began = time.perf_counter()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

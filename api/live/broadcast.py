@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from api.ground.metrics import BROADCASTS, DELIVERED, QUEUED_BYTES, SKIPPED, SUBSCRIPTIONS, WAITING_SUBSCRIBERS
 from api.live.mirror import Mirror
 from api.live.resume import Heard
+from ddms import tracing
 
 QUEUE_MESSAGES = 32
 QUEUE_BYTES = 4_000_000
@@ -205,11 +206,12 @@ class Broadcast:
     def _send(self, change: object) -> None:
         self._snapshot = None
         result = self._encoded(change)
-        for envelope, subscribers in self._subscribers.items():
-            sent = envelope(result)
-            DELIVERED.inc(len(subscribers))
-            for subscriber in subscribers:
-                subscriber.offer(sent)
+        with tracing.event(subscribers=sum(map(len, self._subscribers.values())), size=len(result.payload)):
+            for envelope, subscribers in self._subscribers.items():
+                sent = envelope(result)
+                DELIVERED.inc(len(subscribers))
+                for subscriber in subscribers:
+                    subscriber.offer(sent)
 
     async def missed(self, subscriber: Subscriber, token: str) -> list[bytes]:
         """Return what a subscriber missed from its token to its snapshot; nothing where a snapshot tells all."""

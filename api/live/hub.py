@@ -23,6 +23,7 @@ from api.live.followed import Followed
 from api.live.latest import LatestOfAll
 from api.live.mirror import Arrived, Mirror, MirroredState
 from api.live.resume import Span
+from ddms import tracing
 from ddms.database import listen
 from ddms.errors import DdmsError
 from ddms.settings import Settings
@@ -244,10 +245,12 @@ class Hub:
         flush = unpacker.feed(payload)
         if flush is None:
             return
-        arrived = self.mirror.apply(flush)
+        with tracing.arrival(flush.collector, flush.sequence):
+            arrived = self.mirror.apply(flush)
+            if len(arrived.points):
+                self.broadcasts.publish(Arrived(arrived, len(self.mirror.times)))
         if len(arrived.points):
             READINGS.inc(len(arrived.points))
-            self.broadcasts.publish(Arrived(arrived, len(self.mirror.times)))
             LIVE_LAG.observe(max(0.0, time.time() - int(np.max(arrived.times)) / 1000))
 
     def _hear_replay(self, payload: str) -> None:

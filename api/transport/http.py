@@ -14,12 +14,13 @@ from api.execution.documents import BadDocument, Operation
 from api.execution.response import encode
 from api.graphql import errors
 from api.graphql.messages import LANGUAGE, language_of
-from api.ground import tracing
+from api.ground import spans
 from api.ground.failures import PLACE, Place
 from api.transport.answer import LARGE_BYTES, Answer, send_answer, status_of
 from api.transport.gate import Gate
 from api.transport.request import EVENT_STREAM, GRAPHQL_JSON, JSON, ClientLeft, HttpRequest, Refused, accepted
 from api.transport.server_sent_events import EventStream, EventStreams
+from ddms import tracing
 from ddms.errors import Code, DdmsError
 
 _WATCH_AFTER = 0.5
@@ -64,7 +65,7 @@ async def _serve(request: HttpRequest, media: str, send: Send, parts: Parts) -> 
 
 
 def _traced(request: HttpRequest) -> AbstractContextManager[None]:
-    return tracing.request(
+    return spans.request(
         request.method,
         address=request.address,
         request_id=request.id,

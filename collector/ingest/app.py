@@ -7,6 +7,7 @@ from contextlib import suppress
 from collector.app import run
 from collector.ingest import metrics
 from collector.ingest.site import Site
+from ddms import tracing
 from ddms.addresses import listen_on
 from ddms.database import TROUBLE, listen, open_pool, wait_until_ready
 from ddms.errors import Code, DdmsError
@@ -77,4 +78,5 @@ async def _end_with(lost: asyncio.Event, told: asyncio.Queue[tuple[str, str] | N
 
 def serve(settings: Settings) -> int:
     """Run until it is stopped; return the exit code."""
-    return run(Ingest(settings).run())
+    with tracing.exported(settings.otlp_endpoint, "ingest"):
+        return run(Ingest(settings).run())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collector.polling.units import DeviceCondition, Pace
 from collector.storing.decode import Batch, Text
-from ddms import VERSION, stream
+from ddms import VERSION, stream, tracing
 from ddms.database import Connection
 from ddms.errors import Code, DdmsError
 from ddms.storing import copy, note_late, rows
@@ -143,16 +143,17 @@ async def flush_batch(
     payloads = stream.pack(_flush(collector, sequence, batch))
     kept, last = stored(batch.readings), newest(batch.readings)
     packed = rows(kept)
-    async with connection.transaction():
-        await note_late(connection, kept)
-        if packed:
-            await copy(connection, "readings", packed)
-        await copy(connection, "incoming", packed if last is kept else rows(last))
-        await connection.execute(RENEW_LATEST)
-        await _store_texts(connection, batch)
-        if alarms is not None:
-            await alarms(connection)
-        await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(kept, batch.texts))
+    with tracing.flush(collector, sequence, readings=len(batch.readings)):
+        async with connection.transaction():
+            await note_late(connection, kept)
+            if packed:
+                await copy(connection, "readings", packed)
+            await copy(connection, "incoming", packed if last is kept else rows(last))
+            await connection.execute(RENEW_LATEST)
+            await _store_texts(connection, batch)
+            if alarms is not None:
+                await alarms(connection)
+            await connection.execute(TELL, collector, sequence, VERSION, payloads, *_span(kept, batch.texts))
 
 
 def _flush(collector: str, sequence: int, batch: Batch) -> stream.Flush:

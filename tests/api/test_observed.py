@@ -14,10 +14,11 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.execution import observed
-from api.ground import tracing
 from api.ground.metrics import REGISTRY
+from ddms import tracing
 from ddms.errors import DdmsError
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
+from tests.support.flushing import Collector, heard_by
 
 SECRET = "Pump of the secret recipe"
 
@@ -43,7 +44,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
-    end = tracing.begin(SimpleSpanProcessor(exporter))
+    end = tracing.begin(SimpleSpanProcessor(exporter), "api")
     yield exporter
     end()
 
@@ -146,14 +147,51 @@ async def test_the_programs_own_statements_make_no_traces(api: Api, spans):
     assert not spans.get_finished_spans()
 
 
+async def test_a_flush_its_arrival_and_the_event_of_subscribers_are_one_trace(api: Api, owner, spans):
+    point = (await add(api, "Pump"))["points"]["flow"]
+    async with api.socket() as socket:
+        await socket.subscribe("subscription ($p: [ID!]) { readings(points: $p) { kind } }", p=[f"pt_{point}"])
+        await socket.receive()
+        collector = await Collector.started(owner, "hall 2")
+        spans.clear()
+        await collector.flush((point, 4.5))
+        await socket.receive()
+    found = {span.name: span for span in spans.get_finished_spans()}
+    flush, arrival, event = found["flush"], found["arrival"], found["event"]
+    assert len({span.context.trace_id for span in (flush, arrival, event)}) == 1
+    assert flush.parent is None
+    assert arrival.parent.span_id == flush.context.span_id
+    assert event.parent.span_id == arrival.context.span_id
+    assert dict(flush.attributes) == {"ddms.collector": "hall 2", "ddms.flush": 1, "ddms.readings": 1}
+    assert event.attributes["ddms.subscribers"] == 1
+
+
+async def test_both_programs_choose_the_same_flushes(api: Api, owner, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+    end = tracing.begin(SimpleSpanProcessor(exporter := InMemorySpanExporter()), "api")
+    try:
+        point = (await add(api, "Pump"))["points"]["flow"]
+        collector = await Collector.started(owner, "hall 2")
+        for value in range(20):
+            await collector.flush((point, value))
+        await heard_by(api, collector)
+    finally:
+        end()
+    told = exporter.get_finished_spans()
+    flushes, arrivals = ({span.context.trace_id for span in told if span.name == name} for name in ("flush", "arrival"))
+    assert flushes == arrivals
+    assert 0 < len(flushes) < 20
+
+
 async def test_without_the_setting_nothing_of_opentelemetry_is_loaded():
-    code = "import sys, api.app; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+    code = "import sys, api.app, collector.app; sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     process = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
     assert process.returncode == 0
 
 
 async def test_a_collector_of_traces_that_is_away_holds_up_nothing(api: Api):
-    end = tracing.export_to("http://127.0.0.1:9")
+    end = tracing.export_to("http://127.0.0.1:9", "api")
     try:
         assert "errors" not in await api.post("{ me { name } }")
     finally:
@@ -164,4 +202,4 @@ async def test_a_collector_of_traces_that_is_away_holds_up_nothing(api: Api):
 def test_the_setting_without_opentelemetry_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(DdmsError, match=r"pip install 'ddms\[otel\]'"):
-        tracing.export_to("http://127.0.0.1:4318")
+        tracing.export_to("http://127.0.0.1:4318", "api")
