@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.support.measured import set_aside_broken
 httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
 _JOURNEYS, _UNIT = Path(__file__).parent / "journeys", Path(__file__).parent / "unit"
+MEASURED_CASES = 2
 _FOUND = pytest.StashKey[Found]()
 _MISSING = pytest.StashKey[str]()
 
@@ -71,11 +73,17 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what meets the load of the machine, before -m chooses; skip by name what this edition cannot do.
 
+    Of the cases of one test the first are measured: the others run the same code, and to be measured takes as long again.
+
     The longest come first, on one worker, so that none is left over when the others have nothing to do any more.
     """
     edition = os.environ.get("DDMS_TEST_EDITION")
     items.sort(key=lambda item: _JOURNEYS not in item.path.parents)
+    cases: Counter[str] = Counter()
     for item in items:
+        cases[item.nodeid.partition("[")[0]] += 1
+        if cases[item.nodeid.partition("[")[0]] > MEASURED_CASES:
+            item.add_marker(pytest.mark.unmeasured)
         if _UNIT not in item.path.parents:
             item.add_marker(pytest.mark.load)
         if edition and (marker := item.get_closest_marker("edition")) and edition not in marker.args:
