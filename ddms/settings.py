@@ -227,13 +227,7 @@ class Settings:
         value.files, (), "Certificates whose expiry the API watches, as PEM files, separated by commas"
     )
     otlp_endpoint: str | None = _setting(
-<<<<<<< HEAD
-        value.http_url,
-        None,
-        "Where the API sends its traces, an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]",
-=======
-        _http_url, None, "Where traces go: an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]"
->>>>>>> b992e5f (A flush, its arrival in the API and the event of its subscribers are one trace; collectors and ingest send traces too)
+        value.http_url, None, "Where traces go: an OpenTelemetry collector (OTLP over HTTP); needs ddms[otel]"
     )
     log_level: LogLevel = _setting(LogLevel, LogLevel.INFO, "debug, info, warning or error")
     log_format: LogFormat = _setting(LogFormat, LogFormat.JSON, "json or text")
