@@ -25,8 +25,10 @@ NO_BENCHES = {
     "look_rows",
     "look_signals",
     "look_site",
+    "pair",
     "plant",
     "processes",
+    "whole",
 }
 
 
