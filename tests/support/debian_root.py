@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.servers import PassedOver
 
 RELEASE = "trixie"
-PACKAGES = ("postgresql-17", "postgresql-17-timescaledb")
+PACKAGES = ("postgresql-17", "postgresql-17-timescaledb", "pgbouncer")
 BINARIES = Path("/usr/lib/postgresql/17/bin")
 SERVERS = Path("var/lib/postgresql")
 PATIENCE = 1200.0  # seconds for one step, on a slow line
