@@ -19,7 +19,12 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 ENTRIES = [(name, variable) for name, service in SERVICES.items() for variable in service.get("environment", {})]
 
-each_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+FAR = {name: yaml.safe_load((ROOT / f"deploy/{name}.yaml").read_text()) for name in ("sites", "nats")}
+OF_FAR_SITES = {name: service for file in FAR.values() for name, service in file["services"].items()}
+
+each_service = pytest.mark.parametrize(
+    "service", [*SERVICES.values(), *OF_FAR_SITES.values()], ids=[*SERVICES, *OF_FAR_SITES]
+)
 
 
 @each_service
@@ -52,7 +57,7 @@ def test_each_service_that_stays_is_restarted_watched_and_cannot_fill_the_disk_w
 
 @each_service
 def test_each_service_has_an_end_to_its_memory_and_its_processes(service):
-    assert re.fullmatch(r"(\$\{DATABASE_MEMORY:-)?\d+[mg]\}?", service["mem_limit"])
+    assert re.fullmatch(r"(\$\{[A-Z]+_MEMORY:-)?\d+[mg]\}?", service["mem_limit"])
     assert service["pids_limit"] <= 500
 
 
@@ -68,7 +73,7 @@ def test_passwords_come_from_files(service):
         if "PASSWORD" in variable or "SECRET" in variable or "KEY" in variable.split("_"):
             assert variable == "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED" or "/run/secrets/" in value
     used = set(re.findall(r"/run/secrets/(\w+)", str(service.get("environment", {}))))
-    assert used <= set(service.get("secrets", []))
+    assert used <= {one if isinstance(one, str) else one["source"] for one in service.get("secrets", [])}
 
 
 def test_each_secret_is_used_and_made_by_the_documented_commands():
@@ -243,14 +248,29 @@ def test_the_api_publishes_only_with_a_file_of_its_own():
 
 
 def test_far_sites_are_stored_only_with_a_file_of_its_own():
-    added = yaml.safe_load((ROOT / "deploy/sites.yaml").read_text())
-    service = added["services"]["ingest"]
-    assert service["extends"] == {"file": "compose.yaml", "service": "collector"}
-    names = {name.removeprefix(PREFIX).lower() for name in service["environment"]}
+    service = OF_FAR_SITES["ingest"]
+    names = {name.removeprefix(PREFIX).removesuffix("_FILE").lower() for name in service["environment"]}
     assert names <= set(Settings.__dataclass_fields__)
-    assert added["secrets"].keys() == {"ingest_key"} == set(service["secrets"])
+    assert {*FAR["sites"]["secrets"], "app_password"} == {"ingest_key", "app_password"} == set(service["secrets"])
     assert str(Settings().ingest_metrics_port) in service["healthcheck"]["test"][-1]
-    assert "ingest" not in SERVICES
+    assert service["image"] == SERVICES["api"]["image"]
+    collector = SERVICES["collector"]["environment"]
+    shared = {name: value for name, value in collector.items() if name in service["environment"]}
+    assert shared == {name: service["environment"][name] for name in shared}
+    assert len(shared) == 3
+    assert service["networks"] == ["inner", "outside"], "no alias `collectors`: Prometheus would miss one there"
+    assert not OF_FAR_SITES.keys() & SERVICES.keys()
+
+
+def test_the_nats_server_is_where_the_page_about_far_sites_has_its_files():
+    service, page = OF_FAR_SITES["nats"], (ROOT / "docs/sites.md").read_text()
+    for secret in service["secrets"]:
+        assert secret["source"] in FAR["nats"]["secrets"]
+        assert secret["target"].endswith("hub.conf") or f'"{secret["target"]}"' in page
+    assert 'store_dir: "/var/lib/nats"' in page
+    assert [volume.split(":")[1] for volume in service["volumes"]] == ["/var/lib/nats"]
+    for published in service["ports"]:
+        assert f'listen: "0.0.0.0:{published.rpartition(":")[2]}"' in page
 
 
 def test_nginx_writes_what_is_counted_where_that_is_read():

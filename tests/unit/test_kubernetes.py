@@ -217,6 +217,34 @@ def test_the_plain_manifests_are_what_helm_makes_of_the_chart():
     assert PLAIN.read_text() == rendered("--set", "configMaps=false"), "make manifests"
 
 
+def test_far_sites_have_the_ports_and_images_of_compose():
+    assert VALUES["ingest"]["port"] == Settings().ingest_metrics_port
+    assert not any(name.endswith(("-ingest", "-nats")) for name in WORKLOADS), "only where they are asked for"
+    nats = yaml.safe_load((ROOT / "deploy/nats.yaml").read_text())["services"]["nats"]
+    assert VALUES["nats"]["image"] == nats["image"]
+    for values, secret in (("ingest", "--from-file=ingest.nk"), ("nats", "--from-file=hub.conf")):
+        assert f"secret generic {VALUES[values]['secret']} {secret}" in PAGE
+
+
+@needs_helm
+def test_far_sites_are_served_and_watched_where_they_are_asked_for():
+    text = rendered("--set", "ingest.sites={mine@leaf,plant-b},ingest.natsUrl=tls://ddms-nats:4222,nats.create=true,monitoring.enabled=true")  # fmt: skip
+    found = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text) if one}
+    for kind, name in (("Deployment", "ingest"), ("StatefulSet", "nats")):
+        pod = found[kind, f"ddms-{name}"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert {port["targetPort"] for port in found["Service", f"ddms-{name}"]["spec"]["ports"]} <= {
+            port["name"] for port in container["ports"]
+        }
+        assert ("NetworkPolicy", f"ddms-{name}") in found
+        if name == "ingest":
+            given = {k: str(v) for k, v in environment(container).items() if not k.endswith("_FILE")}
+            assert Settings.read(given).ingest_sites == ("mine@leaf", "plant-b")
+    assert ("ServiceMonitor", "ddms-ingest") in found
+
+
 @needs_helm
 def test_everything_together_is_valid(tmp_path):
     """With an ingress, monitoring, three collectors and a database of one's own."""
