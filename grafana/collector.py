@@ -125,14 +125,14 @@ def _lines(language: Language) -> table.Panel:
 def _sites(language: Language, place: Place) -> table.Panel:
     shown = text_table(language.says(words.SITES), place, SITES)
     columns = {
-        "state": coloured(language.table(words.SITE_STATES), {"reached": GREEN, "unreached": RED}, 110),
-        "site": column(),
-        "devices": column(90, unit="none"),
-        "behind_seconds": column(110, unit="s"),
-        "pending": column(150, unit="locale"),
-        "filled": gauge(150),
+        "state": coloured(language.table(words.SITE_STATES), {"reached": GREEN, "unreached": RED}, 100),
+        "site": column(145),
+        "devices": column(75, unit="none"),
+        "behind_seconds": column(95, unit="s"),
+        "pending": column(90, unit="locale"),
+        "filled": gauge(110),
         "newest_at": column(150, unit="dateTimeFromNow"),
-        "set_aside": column(100, unit="locale"),
+        "set_aside": column(90, unit="locale"),
         "trouble": sentence(),
     }
     return name_columns(shown, columns, language.table(texts.COLUMNS | words.COLUMNS))

@@ -133,8 +133,11 @@ class Site:
     async def _tell(self, said: str | None, *, is_reached: bool) -> None:
         stream = self.stream
         seen = [stream.pending, stream.bytes, stream.max_bytes] if is_reached else [None, None, None]
+        trouble = said and said.removeprefix(f"{self.name}: ")
         async with asyncio.timeout(TELL_SECONDS), self._pool.acquire() as connection:
-            await connection.execute(TELL_SITE, self.name, is_reached, stream.newest, stream.waiting_since, *seen, said)
+            await connection.execute(
+                TELL_SITE, self.name, is_reached, stream.newest, stream.waiting_since, *seen, trouble
+            )
 
     # -- questions
 
