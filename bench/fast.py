@@ -80,15 +80,17 @@ async def loop(where: str, seconds: float) -> None:
 
 
 @contextmanager
-def device(transport: str, answer: float, stack: ExitStack) -> Iterator[tuple[str, str]]:
+def device(transport: str, answer: float) -> Iterator[tuple[str, str]]:
     """Run the device; give its endpoint, and what the loop calls it."""
-    if transport == "tcp":
-        theirs = ours = str(free_port())
-        endpoint = f"tcp://127.0.0.1:{ours}"
-    else:
-        ours, theirs, _ = stack.enter_context(serial_cable())
-        endpoint = f"serial://{ours}"
-    with running(sys.executable, "-m", "bench.fast", "--serve", theirs, "--answer-ms", str(answer * 1000)):
+    with ExitStack() as stack:
+        if transport == "tcp":
+            theirs = ours = str(free_port())
+            endpoint = f"tcp://127.0.0.1:{ours}"
+        else:
+            ours, theirs, _ = stack.enter_context(serial_cable())
+            endpoint = f"serial://{ours}"
+        command = [sys.executable, "-m", "bench.fast", "--serve", theirs, "--answer-ms", str(answer * 1000)]
+        stack.enter_context(running(*command))
         time.sleep(3)
         yield endpoint, ours
 
@@ -112,9 +114,9 @@ async def times(url: str, since: float, until: float, key: str) -> list[float]:
     return [row[0] for row in rows]
 
 
-def by_ddms(endpoint: str, server: str, seconds: int) -> tuple[list[float], list[float]]:
+def by_ddms(endpoint: str, seconds: int) -> tuple[list[float], list[float]]:
     """Run the collector; return when a fast point and a slow one were read."""
-    url = asyncio.run(fresh_database(server, "ddms_bench"))
+    url = asyncio.run(fresh_database(os.environ["DDMS_TEST_DATABASE_URL"], "ddms_bench"))
     asyncio.run(fill(url, endpoint))
     with tempfile.TemporaryDirectory() as folder:
         env = {"DDMS_DATABASE_URL": url, "DDMS_SPOOL_DIRECTORY": f"{folder}/spool", "DDMS_COLLECTOR_METRICS_PORT": "0"}
@@ -123,7 +125,8 @@ def by_ddms(endpoint: str, server: str, seconds: int) -> tuple[list[float], list
             time.sleep(SETTLING)
             since = time.time()
             time.sleep(seconds + 1)
-    return tuple(asyncio.run(times(url, since, since + seconds, key)) for key in ("r0", "r2900"))  # type: ignore[return-value]
+    fast, slow = (asyncio.run(times(url, since, since + seconds, key)) for key in ("r0", "r2900"))
+    return fast, slow
 
 
 def by_loop(where: str, seconds: int) -> tuple[list[float], list[float]]:
@@ -133,7 +136,7 @@ def by_loop(where: str, seconds: int) -> tuple[list[float], list[float]]:
     return fast, slow
 
 
-def row(label: str, fast: list[float], slow: list[float], seconds: int) -> str:
+def row(label: str, fast: list[float], slow: list[float]) -> str:
     """Return what is printed of one run."""
     gaps = np.diff(fast) * 1000
     median, p1, p99 = np.percentile(gaps, [50, 1, 99])
@@ -160,12 +163,9 @@ def main() -> None:
     print("| | readings | turns missed | median | p1 | p99 | longest | p99 after the tenth | slow rounds |")
     print("|---|---|---|---|---|---|---|---|---|")
     for transport in ("tcp", "rtu"):
-        with ExitStack() as stack, device(transport, answer, stack) as (endpoint, where):
-            print(
-                row(f"{transport}: DDMS", *by_ddms(endpoint, os.environ["DDMS_TEST_DATABASE_URL"], seconds), seconds),
-                flush=True,
-            )
-            print(row(f"{transport}: a loop", *by_loop(where, seconds), seconds), flush=True)
+        with device(transport, answer) as (endpoint, where):
+            print(row(f"{transport}: DDMS", *by_ddms(endpoint, seconds)), flush=True)
+            print(row(f"{transport}: a loop", *by_loop(where, seconds)), flush=True)
     return None
 
 
