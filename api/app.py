@@ -182,7 +182,7 @@ def create_app(
         end_tracing = tracing.export_to(settings.otlp_endpoint, "api") if settings.otlp_endpoint else None
         edition = await wait_until_ready(settings, "api")
         database = await open_database(settings, edition)
-        replicas = Replicas(settings, edition)
+        replicas = Replicas(settings, edition, database)
         database.replicas = replicas if replicas.all else None
         parts = Parts(
             settings, database, endpoint.documents, jobs_of(settings, replicas.all) if jobs is None else jobs, replicas
@@ -199,7 +199,7 @@ def create_app(
             parts.scheduler.run,
             memory.give_back_now_and_then,
         ]
-        work += [replicas.run] if replicas.all else []
+        work += [replicas.run] if replicas.all or "," in settings.database_url else []
         work += [Courier(settings).run] if jobs is None else []
         work += [partial(publish_beside, settings)] if jobs is None and settings.mqtt_url else []
         work += [Maker(settings, database.replicas).run] if jobs is None and settings.export_directory else []

@@ -22,7 +22,7 @@ class ReplicaState(StrEnum):
 
 # Everybody may call these functions; the positions are numbers of bytes.
 READ_PRIMARY = """-- ddms:read_position
-SELECT pg_current_wal_insert_lsn() AS position, (SELECT system_identifier FROM pg_control_system()) AS system
+SELECT pg_current_wal_insert_lsn() AS position, inet_server_addr() AS address, inet_server_port() AS port, (SELECT system_identifier FROM pg_control_system()) AS system
 """
 READ_REPLICA = """-- ddms:read_replica
 SELECT pg_is_in_recovery() AS follows, pg_last_wal_replay_lsn() AS position, (SELECT system_identifier FROM pg_control_system()) AS system,

@@ -295,13 +295,14 @@ class Settings:
         return url._replace(netloc=f"{user}:{quote(self.database_password, safe='')}@{where}").geturl()
 
     def at(self, url: str) -> Self:
-        """The settings at another server, with the user, password and database of ours where its URL names none."""
+        """The settings at another server, with the user, password, database and TLS of ours where its URL names none."""
         ours, theirs = urlsplit(self.dsn()), urlsplit(url)
         who = ours.netloc.rpartition("@")[0]
         if not theirs.username and who:
             theirs = theirs._replace(netloc=f"{who}@{theirs.netloc.rpartition('@')[2]}")
         password = self.database_password if theirs.username and not theirs.password else None
-        theirs = theirs._replace(path=ours.path if theirs.path in {"", "/"} else theirs.path)
+        query = "&".join(word for word in ours.query.split("&") if not word.startswith("target_session_attrs="))
+        theirs = theirs._replace(path=theirs.path.rstrip("/") or ours.path, query=theirs.query or query)
         return replace(self, database_url=theirs.geturl(), database_password=password, pooler_url=None)
 
 

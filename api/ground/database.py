@@ -244,6 +244,12 @@ class Database:
         database: Database = replica.database
         return database if self._person is None else database.of_person(self._person)
 
+    def move(self, new: "Database") -> None:
+        """Lend the connections of another server from now on, and end those of ours: it is the primary no more."""
+        old = copy(self)
+        self._pool, self._limited = new._pool, new._limited
+        old.terminate()
+
     def terminate(self) -> None:
         """End all connections, and with them what they do."""
         for pool in (self._pool, self._limited):
@@ -278,19 +284,20 @@ class Database:
         who = SERVED.get()
         await self._turns.begin(who)
         try:
-            connection = await self._connected()
+            pool = self._pool  # which may be another one when it is given back
+            connection = await self._connected(pool)
             try:
                 if self._person is not None:
                     await Statements(connection).value(WORK_FOR, str(self._person))
                 yield connection
             finally:
-                await self._pool.release(connection)
+                await pool.release(connection)
         finally:
             self._turns.end(who)
 
-    async def _connected(self) -> Connection:
+    async def _connected(self, pool: asyncpg.Pool) -> Connection:
         try:
-            return await self._pool.acquire(timeout=self.patience)
+            return await pool.acquire(timeout=self.patience)
         except asyncpg.TooManyConnectionsError as error:
             raise busy() from error
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -126,10 +126,10 @@ class Replica:
 
 
 class Replicas:
-    """All of them, and who wrote lately: what somebody wrote, the same one can read."""
+    """All of them and the primary, and who wrote lately: what somebody wrote, the same one can read."""
 
-    def __init__(self, settings: Settings, edition: Edition) -> None:
-        self._settings, self._edition = settings, edition
+    def __init__(self, settings: Settings, edition: Edition, database: Database | None = None) -> None:
+        self._settings, self._edition, self._database = settings, edition, database
         self.all = [Replica(settings, url) for url in settings.replica_urls]
         self._moments: deque[Moment] = deque(maxlen=_MOMENTS)
         self._primary: Any = None
@@ -174,13 +174,21 @@ class Replicas:
                     replica.forget()
                 try:
                     while True:
-                        before = time.monotonic()
+                        before, old = time.monotonic(), self._primary
                         self._primary = await _asked(connection, READ_PRIMARY)
+                        if old and _place(old) != _place(self._primary):
+                            await self._move()
                         self._moments.append(Moment(before, end_of(self._primary["position"])))
                         await asyncio.sleep(LOOK_SECONDS)
                 finally:
                     connection.terminate()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _move(self) -> None:
+        """Leave the old primary: one whose machine is gone would keep whoever asks it waiting until a time-out."""
+        logger.warning("another server is the primary now: %s port %s", *_place(self._primary))
+        if self._database:
+            self._database.move(await open_database(self._settings, self._edition, fewest=0))
 
     async def _follow(self, replica: Replica) -> None:
         while True:
@@ -202,6 +210,10 @@ class Replicas:
                 if replica.database:
                     replica.database.terminate()
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _place(primary: Any) -> tuple[Any, Any]:
+    return primary["address"], primary["port"]
 
 
 async def _asked(connection: asyncpg.Connection, sql: str) -> Any:

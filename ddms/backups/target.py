@@ -291,7 +291,7 @@ def free_bytes(settings: Settings, server: Server) -> int | None:
     try:
         lines = Path(server.folder or "", "postmaster.pid").read_text().splitlines()
         ours = lines[3] == str(urlsplit(settings.database_url).port or 5432)
-    except (OSError, IndexError):
+    except (OSError, IndexError, ValueError):  # several servers are no machine's
         return None
     return shutil.disk_usage(server.folder or "").free if ours else None
 

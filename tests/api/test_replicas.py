@@ -161,7 +161,7 @@ async def test_a_replica_that_lags_is_told_and_the_primary_answers(replicated: P
 async def test_a_replica_that_hangs_keeps_nobody_waiting_for_long(replicated: Pair, settings: Settings):  # noqa: F811
     async with served(replicated, settings) as api:
         point = await add(api, replicated, "Hung")
-        with replicated.hung():
+        with replicated.hung(replicated.replica):
             answers = await asyncio.gather(*(series(api, point) for _ in range(3)))
             await stands(api, ReplicaState.GONE)
             assert (await where(series(api, point)))[0] == "primary"

@@ -5,7 +5,6 @@ import struct
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import asyncpg
 import httpx2
 import pytest
 
@@ -14,6 +13,7 @@ from api.ground import claims
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
+from api.live import hub
 from collector import app as app_module
 from collector.app import CollectorProgram
 from collector.storing import replay as replay_module
@@ -24,7 +24,7 @@ from ddms.errors import DdmsError
 from ddms.settings import Settings
 from tests.support.api_server import Api, serving
 from tests.support.devices import answer, scripted
-from tests.support.replica import Pair, replicated  # noqa: F401 - a fixture
+from tests.support.replica import Pair, both  # noqa: F401 - a fixture
 from tests.support.running import background, until
 
 STORED = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality < 16"
@@ -51,6 +51,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(store_module, "RECONNECT_SECONDS", 0.3)
     monkeypatch.setattr(replay_module, "WAIT_SECONDS", 0.3)
     monkeypatch.setattr(app_module, "NAME_SECONDS", 0.0)
+    monkeypatch.setattr(store_module, "COMMIT_SECONDS", 2.0)
+    monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 1.0)
     monkeypatch.setattr(claims, "RETRY_SECONDS", 0.3)
 
 
@@ -60,40 +62,37 @@ async def series(api: Api, point: int) -> list[float]:
     return [value for value in answer["data"]["series"][0]["columns"]["value"] if value] if answer.get("data") else []
 
 
-async def test_a_promoted_replica_is_found_and_nothing_is_lost_that_it_had(replicated: Pair, tmp_path):  # noqa: F811
-    urls = (replicated.url(replicated.primary), replicated.url(replicated.replica))
-    settings = replicated.settings(tmp_path, replica_urls=urls, flush_interval=0.0, collector_name="line 1")
+@pytest.mark.parametrize("died", ["killed", "hung"])
+async def test_a_promoted_replica_is_found_and_nothing_is_lost_that_it_had(died: str, both: Pair, tmp_path):  # noqa: F811
+    urls = (both.url(both.primary), both.url(both.replica))
+    settings = both.settings(tmp_path, replica_urls=urls, flush_interval=0.0, collector_name="line 1")
     connection = await connect(settings, "tests")
     _, token = await create(Statements(connection), COMMAND_LINE, name="t", role=Role.OWNER, lifetime=lifetime(1))
     await connection.close()
     device = Counter()
     async with scripted(device) as peer, httpx2.AsyncClient(timeout=60) as client:
-        point = await replicated.execute(replicated.primary, DEVICE.format(peer.port))
+        point = await both.execute(both.primary, DEVICE.format(peer.port))
         program = CollectorProgram(settings)
         async with background(program.run()), serving(settings) as (url, parts):
             api = Api(url=url, client=client, tokens={"owner": token}, parts=parts)
-            await until(
-                lambda: replicated.execute(
-                    replicated.replica, f"SELECT max(value) > 2 FROM ({STORED}) s (v), unnest(v) value"
-                )
-            )
+            await until(lambda: complete(both, 3))
             before = device.count
-            replicated.kill_primary()
-            await until(lambda: asyncio.sleep(0, program.store.spool.count >= 1))
-            had = await replicated.execute(replicated.replica, STORED)
-            await replicated.execute(replicated.replica, "SELECT pg_promote()")
-            await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
-            live = asyncio.create_task(heard(api, point))
-            stored = await until(lambda: complete(replicated, device.count - 1))
-            assert stored == sorted(set(stored)), "nothing is stored twice"
-            assert set(had) <= set(stored)
-            missing = set(range(1, stored[-1])) - set(stored)
-            assert all(had[-1] < value <= before + 1 for value in missing), (missing, had, before)
-            await until(lambda: reads(api, point, stored))
-            assert await live > before
-            await until(
-                lambda: asyncio.sleep(0, {one.state.value for one in parts.replicas.all} == {"gone", "primary"})
-            )
+            with getattr(both, died)(both.primary):
+                await until(lambda: asyncio.sleep(0, program.store.spool.count >= 1))
+                had = await both.execute(both.replica, STORED)
+                await both.execute(both.replica, "SELECT pg_promote()")
+                await until(lambda: asyncio.sleep(0, program.store.connected and not program.store.spool.count))
+                live = asyncio.create_task(heard(api, point))
+                stored = await until(lambda: complete(both, device.count - 1))
+                assert stored == sorted(set(stored)), "nothing is stored twice"
+                assert set(had) <= set(stored)
+                missing = set(range(1, stored[-1])) - set(stored)
+                assert all(had[-1] < value <= before + 1 for value in missing), (missing, had, before)
+                await until(lambda: reads(api, point, stored))
+                assert await live > before
+                await until(
+                    lambda: asyncio.sleep(0, [one.state.value for one in parts.replicas.all] == ["gone", "primary"])
+                )
 
 
 async def complete(pair: Pair, least: int) -> list[int] | None:
@@ -124,27 +123,17 @@ async def test_of_several_hosts_the_one_that_answers_and_fits_is_taken(settings:
     silent = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     host = urlsplit(settings.database_url).netloc.rpartition("@")[2]
-    both = settings.database_url.replace(f"@{host}", f"@127.0.0.1:{port},127.0.0.1:1,{host}")
-    settings = replace(settings, database_url=f"{both}?target_session_attrs=read-write")
+    several = settings.database_url.replace(f"@{host}", f"@127.0.0.1:{port},127.0.0.1:1,{host}")
+    settings = replace(settings, database_url=f"{several}?target_session_attrs=read-write")
     connection = await connect(settings, "tests")
     await connection.close()
     assert host in database_module._FOUND.values(), "the one that was found is asked first"
-    alone = replace(settings, database_url=both.replace(f",{host}", ""))
+    alone = replace(settings, database_url=several.replace(f",{host}", ""))
     with pytest.raises(DdmsError, match=r"cannot be reached|does not answer"):
         await connect(alone, "tests")
     silent.close()
 
 
-async def test_no_server_that_takes_writes_is_told(replicated: Pair, tmp_path):  # noqa: F811
-    server = replicated.primary if await is_up(replicated) else replicated.replica
-    url = replicated.url(server, target_session_attrs="standby")
+async def test_no_server_that_takes_writes_is_told(settings: Settings):
     with pytest.raises(DdmsError, match="no server in DDMS_DATABASE_URL"):
-        await connect(replicated.settings(tmp_path, database_url=url), "tests")
-
-
-async def is_up(pair: Pair) -> bool:
-    try:
-        await pair.execute(pair.primary, "SELECT 1")
-    except (OSError, asyncpg.PostgresError):
-        return False
-    return True
+        await connect(replace(settings, database_url=f"{settings.database_url}?target_session_attrs=standby"), "tests")

@@ -82,23 +82,26 @@ class Pair:
             await self.execute(self.replica, "SELECT pg_wal_replay_resume()")
 
     @contextlib.contextmanager
-    def hung(self) -> Iterator[None]:
-        """Let the whole replica hang, as behind a network that swallows everything."""
-        held = processes(folder_of(self.replica))
-        for process in held:
-            os.kill(process, signal.SIGSTOP)
+    def hung(self, server: Server) -> Iterator[None]:
+        """Let a whole server hang, as behind a network that swallows everything."""
+        held = processes(folder_of(server))
+        _tell(held, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in held:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGCONT)
+            _tell(held, signal.SIGCONT)
 
-    def kill_primary(self) -> None:
-        """Kill it as a power cut does."""
-        for process in processes(folder_of(self.primary)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+    @contextlib.contextmanager
+    def killed(self, server: Server) -> Iterator[None]:
+        """Kill a server as a power cut does."""
+        _tell(processes(folder_of(server)), signal.SIGKILL)
+        yield
+
+
+def _tell(held: list[int], number: signal.Signals) -> None:
+    for process in held:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def folder_of(server: Server) -> Path:
@@ -164,11 +167,21 @@ async def _made(primary: Server) -> None:
     await migrate(urlsplit(primary.url)._replace(path=f"/{DATABASE}").geturl())
 
 
-@pytest.fixture(scope="module")
-def replicated() -> Iterator[Pair]:
-    """A primary and its replica, for all tests of a module."""
+def _or_skipped() -> Iterator[Pair]:
     try:
         with pair() as both:
             yield both
     except PassedOver as reason:
         pytest.skip(f"no server of our own can be started: {reason}")
+
+
+@pytest.fixture(scope="module")
+def replicated() -> Iterator[Pair]:
+    """A primary and its replica, for all tests of a module."""
+    yield from _or_skipped()
+
+
+@pytest.fixture
+def both() -> Iterator[Pair]:
+    """A primary and its replica of one test, which may end them."""
+    yield from _or_skipped()

@@ -85,3 +85,25 @@ def test_a_log_line_is_one_json_object_with_its_extras():
 
 def test_what_a_client_on_the_same_computer_reads_is_no_mistake():
     assert Settings.read({"DDMS_URL": "https://ddms.example", "DDMS_TOKEN": "ddms_x"}) == Settings.read({})
+
+
+def test_replicas_have_what_their_urls_leave_out():
+    given = {
+        "DDMS_DATABASE_URL": "postgresql://app%40plant@db1,db2:5433/ddms?sslmode=verify-full&target_session_attrs=read-write",
+        "DDMS_DATABASE_PASSWORD": "a/b",
+        "DDMS_REPLICA_URLS": "postgresql://db2:5433, postgresql://reader:own@[fd00::2]/other?sslmode=require",
+    }
+    settings = Settings.read(given)
+    first, second = (settings.at(url).dsn() for url in settings.replica_urls)
+    assert first == "postgresql://app%40plant:a%2Fb@db2:5433/ddms?sslmode=verify-full"
+    assert second == "postgresql://reader:own@[fd00::2]/other?sslmode=require"
+    assert settings.dsn().startswith("postgresql://app%40plant:a%2Fb@db1,db2:5433/ddms?")
+    assert Settings.read({"DDMS_REPLICA_URLS": ""}).replica_urls == ()
+    for wrong in ("db2", "postgresql://db2,db3/ddms", "postgresql://db2/ddms,db3"):
+        with pytest.raises(DdmsError, match="DDMS_REPLICA_URLS"):
+            Settings.read({"DDMS_REPLICA_URLS": wrong})
+    with pytest.raises(DdmsError, match="above 0"):
+        Settings.read({"DDMS_REPLICA_LAG_SECONDS": "nan"})
+    with pytest.raises(DdmsError) as told:
+        Settings.read({"DDMS_REPLICA_URLS": "postgresql://ddms_app:secret@db2:99999/ddms"})
+    assert "secret" not in told.value.message
