@@ -158,9 +158,9 @@ def of_connecting(error: OSError) -> ReadError:
     return ReadError(Reason.REFUSED if isinstance(error, ConnectionRefusedError) else Reason.UNREACHABLE)
 
 
-def tune(sock: socket.socket) -> None:
+def tune(sock: socket.socket, unacknowledged_ms: int = _UNACKNOWLEDGED_MS) -> None:
     """Send at once, and notice within seconds that the other end is gone (RFC 5482)."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_ms)

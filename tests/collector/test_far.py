@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from collector.far import link as link_module
 from collector.far.connection import FarConnection
 from collector.far.link import Link
 from collector.far.program import FarCollector
@@ -19,7 +20,7 @@ from ddms.errors import DdmsError
 from ddms.lines import READ_LINES
 from tests.support.devices import scripted
 from tests.support.far import AFTER, SITE, Counter, at_site, every_one_once, hasten, more, running, served
-from tests.support.nats import NatsServer, nats_server
+from tests.support.nats import NatsServer, Wire, nats_server
 from tests.support.running import database_away, until
 
 
@@ -83,6 +84,19 @@ async def test_a_program_that_is_told_to_end_just_when_an_answer_comes_ends(owne
         answer.add_done_callback(lambda _: asking.cancel())
         await asyncio.wait([asking])
         assert asking.cancelled()
+
+
+async def test_a_line_that_dies_with_much_on_its_way_is_given_up(owner, server, central, far, monkeypatch):
+    del owner
+    monkeypatch.setattr(link_module, "DEAD_MS", 1000)
+    wire = Wire(server.port)
+    async with running(central, Ingest) as ingest, wire.open() as port:
+        await served(ingest)
+        async with speaking(replace(far, nats_url=f"nats://127.0.0.1:{port}")) as link:
+            wire.die()
+            bodies = [link.publish(bytes(900_000), f"{number}", late=False) for number in range(10)]
+            await asyncio.gather(*bodies, return_exceptions=True)
+            await until(lambda: asyncio.sleep(0, link.generation == 1 and link.connected))
 
 
 async def test_a_collector_that_ends_gives_its_leases_back(owner, make_device, central, far):

@@ -56,3 +56,37 @@ async def nats_server(folder: Path, **more):
         yield server
     finally:
         await server.stop()
+
+
+class Wire:
+    """A wire to a server that can die without a word: what is sent goes nowhere, and new connections go through."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._dead = asyncio.Event()
+        self._pumps: list[asyncio.Task[None]] = []
+
+    def die(self) -> None:
+        self._dead.set()
+        self._dead = asyncio.Event()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        for ends in ((reader, far_writer), (far_reader, writer)):
+            self._pumps.append(asyncio.create_task(self._pump(*ends, self._dead)))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dead: asyncio.Event) -> None:
+        while (chunk := await reader.read(65536)) and not dead.is_set():
+            writer.write(chunk)
+        if dead.is_set():
+            await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def open(self):
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for pump in self._pumps:
+                pump.cancel()
