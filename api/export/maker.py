@@ -162,7 +162,8 @@ class Maker:
             raise DdmsError(Code.FORBIDDEN, "who asked for it has no access any more")
         room = await self._room(database, row["account"])
         told = _Told(database, row["id"])
-        async with opened(places, asker["user_id"] if asker["limited"] else None) as connection:
+        person, places = (asker["user_id"], places[-1:]) if asker["limited"] else (None, places)
+        async with opened(places, person) as connection:
             made = await plan(
                 Statements(connection), ExportChoice.of([(name, text) for name, text in row["parameters"]])
             )

@@ -139,10 +139,16 @@ def _tell(name: str, seconds: float, connection: Connection) -> None:
     logger.warning("slow statement %s", name, extra={"statement": name, "seconds": round(seconds, 3), "pid": pid})
 
 
+class HasDatabase(Protocol):
+    """One of them."""
+
+    database: "Database | None"
+
+
 class HasReplicas(Protocol):
     """Replicas of the database, as `api.ground.replicas` watches them."""
 
-    def fresh(self, seconds: float, who: Who) -> Any:
+    def fresh(self, seconds: float, who: Who) -> "HasDatabase | None":
         """Return one whose history is at most so old, and has what `who` wrote."""
 
     def places(self, seconds: float, who: Who) -> list[Settings]:
@@ -238,11 +244,12 @@ class Database:
             return await work(statements)
 
     def _fresh(self) -> "Database | None":
-        replica = self.replicas.fresh(HISTORY_AGE.get(), SERVED.get()) if self.replicas else None
-        if replica is None:
+        if (
+            self.replicas is None or self._person is not None
+        ):  # what is in a limited person's sight is the primary's to say
             return None
-        database: Database = replica.database
-        return database if self._person is None else database.of_person(self._person)
+        replica = self.replicas.fresh(HISTORY_AGE.get(), SERVED.get())
+        return replica.database if replica else None
 
     def move(self, new: "Database") -> None:
         """Lend the connections of another server from now on, and end those of ours: it is the primary no more."""

@@ -69,7 +69,7 @@ class Replica:
         """How it stands."""
         if self.trouble:
             return self.trouble
-        return ReplicaState.FRESH if self.lag <= self._bound else ReplicaState.LAGGING
+        return ReplicaState.FRESH if self.as_of > -inf and self.lag <= self._bound else ReplicaState.LAGGING
 
     def look(self, said: Any, primary: Any, moments: deque[Moment]) -> None:
         """Take in what it says of itself."""

@@ -121,7 +121,7 @@ class Exports:
 
     async def _export(self, request: HttpRequest, answer: "_Answer", context: Context, choice: ExportChoice) -> None:
         began = time.perf_counter()
-        replicas = context.database.replicas
+        replicas = context.database.replicas if context.person is None else None
         places = replicas.places(HISTORY_AGE.get(), context.who) if replicas else [self._settings]
         async with opened(places, context.person) as connection:
             made = await plan(Statements(connection), choice)
