@@ -193,7 +193,7 @@ async def test_a_statement_that_the_replica_cancels_is_asked_of_the_primary(repl
             await database.value("-- ddms:wrong history\nSELECT 1 / 0")
 
 
-async def test_exports_come_from_the_replica_and_limited_people_are_answered_by_the_primary(
+async def test_exports_come_from_it_and_limited_people_are_not_sent_there(
     replicated: Pair, settings: Settings, tmp_path
 ):  # noqa: F811
     async with served(replicated, replace(settings, export_directory=tmp_path)) as api:
