@@ -28,7 +28,7 @@ from ddms.errors import DdmsError
 from ddms.replicas import ReplicaState
 from ddms.settings import Settings
 from tests.support.api_server import CREATE, Api, pump, serving
-from tests.support.replica import Pair, replicated  # noqa: F401 - a fixture
+from tests.support.replica import Pair, replicated_fixture  # noqa: F401 - a fixture
 
 SERIES = "query ($p: [ID!], $from: DateTime!) { series(points: $p, from: $from) { columns { time value } } }"
 WRITE = "mutation ($readings: [ManualReading!]!) { writeReadings(readings: $readings) { errors { message } written } }"
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.xdist_group("replicas")
 
 
 @pytest.fixture(name="settings")
-def settings_fixture(replicated: Pair, tmp_path) -> Settings:  # noqa: F811 - the fixture
+def settings_fixture(replicated: Pair, tmp_path) -> Settings:
     return replicated.settings(tmp_path)
 
 
@@ -105,7 +105,7 @@ async def add(api: Api, pair: Pair, name: str) -> str:
     return point
 
 
-async def test_history_comes_from_the_replica_and_all_else_from_the_primary(replicated: Pair, settings: Settings):  # noqa: F811
+async def test_history_comes_from_the_replica_and_all_else_from_the_primary(replicated: Pair, settings: Settings):
     async with served(replicated, settings) as api:
         point = await add(api, replicated, "All else")
         assert await where(series(api, point)) == ("replica", [1.0])
@@ -125,7 +125,7 @@ async def test_history_comes_from_the_replica_and_all_else_from_the_primary(repl
                 assert (found, (await socket.receive())["type"]) == (place, "complete")
 
 
-async def test_who_writes_reads_it_at_once_though_the_replica_is_late(replicated: Pair, settings: Settings):  # noqa: F811
+async def test_who_writes_reads_it_at_once_though_the_replica_is_late(replicated: Pair, settings: Settings):
     async with served(replicated, settings) as api:
         point = await add(api, replicated, "Written")
         other = replicas_of(api).fresh(60.0, "somebody else")
@@ -137,7 +137,7 @@ async def test_who_writes_reads_it_at_once_though_the_replica_is_late(replicated
             assert other is replicas_of(api).fresh(60.0, "somebody else"), "others need not wait for it"
 
 
-async def test_a_replica_that_lags_is_told_and_the_primary_answers(replicated: Pair, settings: Settings):  # noqa: F811
+async def test_a_replica_that_lags_is_told_and_the_primary_answers(replicated: Pair, settings: Settings):
     async with served(replicated, replace(settings, replica_lag_seconds=2.5)) as api:
         point = await add(api, replicated, "Late")
         async with replicated.paused():
@@ -158,7 +158,7 @@ async def test_a_replica_that_lags_is_told_and_the_primary_answers(replicated: P
         assert [(f.state, "has all" in f.text) for f in [f async for f in doctor(settings)]] == [(Verdict.OK, True)]
 
 
-async def test_a_replica_that_hangs_keeps_nobody_waiting_for_long(replicated: Pair, settings: Settings):  # noqa: F811
+async def test_a_replica_that_hangs_keeps_nobody_waiting_for_long(replicated: Pair, settings: Settings):
     async with served(replicated, settings) as api:
         point = await add(api, replicated, "Hung")
         with replicated.hung(replicated.replica):
@@ -170,7 +170,7 @@ async def test_a_replica_that_hangs_keeps_nobody_waiting_for_long(replicated: Pa
         assert (await where(series(api, point)))[0] == "replica"
 
 
-async def test_a_statement_that_the_replica_cancels_is_asked_of_the_primary(replicated: Pair, settings: Settings):  # noqa: F811
+async def test_a_statement_that_the_replica_cancels_is_asked_of_the_primary(replicated: Pair, settings: Settings):
     await replicated.execute(replicated.replica, "ALTER SYSTEM SET max_standby_streaming_delay = 0")
     await replicated.execute(replicated.replica, "SELECT pg_reload_conf()")
     async with served(replicated, settings) as api:
@@ -195,7 +195,7 @@ async def test_a_statement_that_the_replica_cancels_is_asked_of_the_primary(repl
 
 async def test_exports_come_from_it_and_limited_people_are_not_sent_there(
     replicated: Pair, settings: Settings, tmp_path
-):  # noqa: F811
+):
     async with served(replicated, replace(settings, export_directory=tmp_path)) as api:
         point = await add(api, replicated, "Exported")
         (person,) = [await replicated.execute(replicated.primary, LIMITED)]
@@ -216,7 +216,7 @@ async def test_exports_come_from_it_and_limited_people_are_not_sent_there(
             assert found == "ddms_limited false", "what is in their sight now, the primary alone knows"
 
 
-async def test_what_is_no_replica_is_not_asked(replicated: Pair, settings: Settings, server_url: str):  # noqa: F811
+async def test_what_is_no_replica_is_not_asked(replicated: Pair, settings: Settings, server_url: str):
     urls = (replicated.url(replicated.primary), server_url, "postgresql://127.0.0.1:1/ddms")
     replicas = Replicas(replace(settings, replica_urls=urls), Edition.PLAIN)
     running = asyncio.create_task(replicas.run())
@@ -230,7 +230,7 @@ async def test_what_is_no_replica_is_not_asked(replicated: Pair, settings: Setti
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_replica_that_lags_is_an_alarm_until_it_has_caught_up(database: Database, replicated: Pair):  # noqa: F811
+async def test_a_replica_that_lags_is_an_alarm_until_it_has_caught_up(database: Database, replicated: Pair):
     settings = Settings(replica_urls=("postgresql://db2.example:5433/ddms",))
     replica = Replicas(settings, Edition.PLAIN).all[0]
     watch = Watch(settings, [replica])

@@ -24,7 +24,7 @@ from ddms.errors import DdmsError
 from ddms.settings import Settings
 from tests.support.api_server import Api, serving
 from tests.support.devices import answer, scripted
-from tests.support.replica import Pair, both  # noqa: F401 - a fixture
+from tests.support.replica import Pair, both_fixture  # noqa: F401 - a fixture
 from tests.support.running import background, until
 
 STORED = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality < 16"
@@ -63,7 +63,7 @@ async def series(api: Api, point: int) -> list[float]:
 
 
 @pytest.mark.parametrize("died", ["killed", "hung"])
-async def test_a_promoted_replica_is_found_and_nothing_is_lost_that_it_had(died: str, both: Pair, tmp_path):  # noqa: F811
+async def test_a_promoted_replica_is_found_and_nothing_is_lost_that_it_had(died: str, both: Pair, tmp_path):
     urls = (both.url(both.primary), both.url(both.replica))
     settings = both.settings(tmp_path, replica_urls=urls, flush_interval=0.0, collector_name="line 1")
     connection = await connect(settings, "tests")

@@ -175,13 +175,13 @@ def _or_skipped() -> Iterator[Pair]:
         pytest.skip(f"no server of our own can be started: {reason}")
 
 
-@pytest.fixture(scope="module")
-def replicated() -> Iterator[Pair]:
+@pytest.fixture(name="replicated", scope="module")
+def replicated_fixture() -> Iterator[Pair]:
     """A primary and its replica, for all tests of a module."""
     yield from _or_skipped()
 
 
-@pytest.fixture
-def both() -> Iterator[Pair]:
+@pytest.fixture(name="both")
+def both_fixture() -> Iterator[Pair]:
     """A primary and its replica of one test, which may end them."""
     yield from _or_skipped()
