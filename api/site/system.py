@@ -23,7 +23,7 @@ ALIVE = timedelta(seconds=30)
 COLLECTORS: Listing["Collector"] = Listing(
     "collectors",
     """
-SELECT name, name AS by_name, 0 AS id, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, trouble, refused_readings,
+SELECT name, name AS by_name, 0 AS id, site, started_at, seen_at, version, sequence, lost_readings, lost_at, spool_bytes, spool_since, trouble, refused_readings,
        spool_max_bytes, spool_room_bytes, spool_fault, clock_seconds, seen_at > now() - $1::interval AS alive
   FROM collectors WHERE ($2::boolean IS NULL OR (seen_at > now() - $1::interval) = $2)
 """,
@@ -84,6 +84,7 @@ class Collector:
     """A program that polls devices."""
 
     name: str = field(description="Its name, as configured.")
+    site: str = field(description="The far site whose devices it polls; empty: those of no site.")
     alive: bool = field(description="Whether it was heard of in the last 30 seconds.")
     started_at: datetime = field(description="When it started.")
     seen_at: datetime = field(description="When it was last heard of.")

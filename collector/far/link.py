@@ -75,6 +75,7 @@ class Link:
         self.client: Client = _Client()
         self.listeners: list[Heard] = []
         self._why: Exception | None = None
+        self._refused: Exception | None = None
 
     @property
     def connected(self) -> bool:
@@ -122,6 +123,7 @@ class Link:
 
     async def _lost(self) -> None:
         self.generation += 1
+        self._refused = None
         self.on_change()
 
     async def _back(self) -> None:
@@ -130,6 +132,8 @@ class Link:
     async def _trouble(self, error: Exception) -> None:
         if "authorization" not in str(self._why).lower():  # what comes after it says only that the line was cut
             self._why = error
+        if _is_refusal(error):
+            self._refused = error
         logger.debug("NATS: %r", error)
 
     async def publish(self, body: bytes, name: str, *, late: bool) -> None:
@@ -138,8 +142,13 @@ class Link:
         A message of the same name is kept once, so what was cut off may be published again.
         """
         headers = {"Nats-Msg-Id": name} | ({"Ddms-Late": "1"} if late else {})
-        with heeded():
-            await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
+        try:
+            with heeded():
+                await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
+        except TimeoutError:
+            if self._refused:
+                raise self._refused from None
+            raise
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """Ask `ddms ingest`; raises `DdmsError`, also for what it refuses."""
@@ -148,7 +157,7 @@ class Link:
                 answer = await self.client.request(self.subject("ask"), pack(question), timeout=ASK_SECONDS)
             found = unpack(answer.data)
         except (*TROUBLE, ValueError, zlib.error) as error:
-            raise explain(error) from error
+            raise explain(self._refused or error) from error
         if "error" in found:
             raise DdmsError(Code(found["code"]), found["error"])
         return found["found"]
@@ -186,6 +195,10 @@ def unpack(body: bytes, most: int = 256 * 1024**2) -> Any:
     return orjson.loads(content)
 
 
+def _is_refusal(error: BaseException) -> bool:
+    return "permissions violation" in str(error).lower()
+
+
 def explain(error: BaseException) -> DdmsError:
     """Turn what is wrong with NATS into a sentence that says what to do."""
     if isinstance(error, DdmsError):
@@ -197,6 +210,8 @@ def explain(error: BaseException) -> DdmsError:
         said = "the site has no stream yet: `ddms ingest` makes it when it first reaches the server"
     elif isinstance(error, nats.js.errors.APIError) and error.description:
         said = f"the stream takes nothing ({error.description}): does `ddms ingest` run? DDMS_INGEST_STREAM_MAX_BYTES is its size"
+    elif _is_refusal(error):
+        said = f"NATS does not let this site speak ({said}): do DDMS_SITE and the key belong together in hub.conf?"
     elif "authorization" in said.lower():
         said = (
             "NATS refuses the user, password or key: check DDMS_NATS_URL, DDMS_NATS_PASSWORD and DDMS_NATS_CREDENTIALS"

@@ -171,6 +171,9 @@ async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, centra
             await stranger.publish(b"forged", "1", late=False)
         with pytest.raises(TROUBLE):
             await plant.client.jetstream(timeout=1).stream_info("ddms-plant-b")
+        async with link(by_hub("plant-b"), "mine") as other_name:
+            with pytest.raises(DdmsError, match="do DDMS_SITE and the key belong together"):
+                await other_name.ask({"collector": "x", "identity": "e", "ask": "hello", "version": "0"})
         await ingest.sites[0].tell("ddms_configuration", "")
         await plant.publish(b"its own", "2", late=False)
         await until(lambda: asyncio.sleep(0, ingest.sites[1].store.counted.set_aside))
