@@ -26,8 +26,8 @@ from ddms.quality import UNIT_FAILURES, Reason
 RETRY_SLACK = 1.5  # seconds that a retry may wait for a quiet moment
 LEAST_TIMEOUT = 0.1
 SLOW_ANSWERS = 3  # a unit that usually takes longer than the least time-out is waited for as many usual answer times
-PATIENT_SECONDS = 1.0  # what a unit that has its line alone is waited for, however often it is polled; and of one that
-PATIENCE = 8  # never answered each so manyth try, beside others
+PATIENT_SECONDS = 1.0  # what is waited for a unit that has its line alone, however often it is polled
+PATIENCE = 8  # and beside others each so manyth try of one that never answered
 ANYWAY_SECONDS = 5.0  # from time to time parts of silent blocks are asked for on a line that is never quiet
 USUAL_ANSWERS = 10  # a part that was not answered for as many usual answer times is silent
 CHECKS = 3  # of a line on which nothing was answered, a cycle
