@@ -9,7 +9,6 @@ from collector.far import link, program
 from collector.far import store as far_store
 from collector.ingest import site as site_module
 from collector.ingest import stream as stream_module
-from collector.polling.schedule import Schedule
 from collector.storing import store
 from tests.support.devices import answer
 from tests.support.running import background, until
@@ -19,9 +18,7 @@ AFTER = "SELECT array_agg(value::int ORDER BY time) FROM readings WHERE quality 
 
 
 def hasten(monkeypatch) -> None:
-    """Let take tenths of seconds what takes seconds between machines; devices are read ten times as often."""
-    after = Schedule._after
-    monkeypatch.setattr(Schedule, "_after", lambda self, interval, now: after(self, interval / 10, now))
+    """Let take tenths of seconds what takes seconds between machines."""
     monkeypatch.setattr(link, "AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(link, "ACK_SECONDS", 1.0)
     monkeypatch.setattr(program, "TRY_SECONDS", 0.1)
@@ -46,6 +43,8 @@ class Counter:
 
 
 async def at_site(owner, device: int, site: str = SITE) -> None:
+    """Make a device one of a site, and read it ten times a second."""
+    await owner.execute("UPDATE points SET interval_s = 0.1 WHERE device_id = $1", device)
     await owner.execute(
         "UPDATE connections SET site = $2 WHERE id = (SELECT connection_id FROM devices WHERE id = $1)", device, site
     )
