@@ -264,7 +264,7 @@ class Site:
         Whole(10, 99, PERCENT),
         80,
         Sentence("limit of spools"),
-        Sentence("A collector's spool is an alarm when more of it is used, in percent."),
+        Sentence("A collector's spool or a far site's stream is an alarm when more of it is used, in percent."),
     )
     late_points_percent: int = _field(
         Whole(1, 99, PERCENT),
@@ -276,7 +276,7 @@ class Site:
         Whole(10, 86400, SECONDS),
         120,
         Sentence("limit of the backlog"),
-        Sentence("Readings that have waited in a spool for longer are an alarm, in seconds."),
+        Sentence("Readings that have waited in a spool or a far site's stream for longer are an alarm, in seconds."),
     )
     clock_off_seconds: int = _field(
         Whole(1, 3600, SECONDS),
