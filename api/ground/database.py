@@ -297,6 +297,10 @@ class Database:
                 if self._person is not None:
                     await Statements(connection).value(WORK_FOR, str(self._person))
                 yield connection
+            except AttributeError as error:  # asyncpg's, of a connection that ended between two steps of a statement
+                if pool.is_closing():
+                    raise unavailable() from error
+                raise
             finally:
                 await pool.release(connection)
         finally:
