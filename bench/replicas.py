@@ -2,7 +2,7 @@
 
 `python -m bench.replicas`: a primary and its replica on this machine, both of our own. Clients ask for a day of ten points, as
 fast as they are answered, while a collector's flushes go on; in turn with and without the replica, by one program of the API
-and by two. Told are answers a second, the median and the 99th percentile of their time, and the primary's CPU for each answer.
+and by two; and for next to nothing, which the API alone answers. Told are answers a second, the median and the 99th percentile of their time, and the primary's CPU for each answer.
 Both servers share this machine's cores: what is to be seen is where the work goes, not how much more two machines do.
 """
 
@@ -105,12 +105,13 @@ def main() -> None:
         start = (datetime.now(UTC) - timedelta(days=1)).isoformat()
         points = ",".join(f'\\"pt_{number}\\"' for number in range(1, POINTS + 1))
         query = f'{{ series(points: [{points}], from: \\"{start}\\") {{ columns {{ time value }} }} }}'
-        request = request_of(query, secret)
+        history, small = request_of(query, secret), request_of("{ system { version } }", secret)
         for name in [name for name in os.environ if name.startswith("DDMS_")]:
             del os.environ[name]
         print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores; {CLIENTS} clients, {POINTS} points, a day")
         print(f"{'':34}{'answers/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'primary CPU ms':>16}{'replica CPU ms':>16}")
-        for programs, replica in ((1, False), (1, True), (2, False), (2, True)):
+        asked = [(1, False, history), (1, True, history), (2, False, history), (2, True, history)]
+        for programs, replica, request in (*asked, (1, False, small), (2, False, small)):
             with served(both, programs, replica=replica, secret=secret) as ports:
                 before = [_cpu(folder_of(server)) for server in (both.primary, both.replica)]
                 taken = asyncio.run(load(url, ports, request))
@@ -118,6 +119,7 @@ def main() -> None:
                     _cpu(folder_of(server)) - b for server, b in zip((both.primary, both.replica), before, strict=True)
                 ]
             row = f"{programs} of the API, {'with the replica' if replica else 'the primary alone'}"
+            row = row if request is history else f"{programs} of the API, a small query"
             quantiles = statistics.quantiles(taken, n=100)
             cpu = "".join(f"{1000 * one / len(taken):>16.2f}" for one in spent)
             print(f"{row:34}{len(taken) / SECONDS:>10.0f}{1000 * quantiles[49]:>9.1f}{1000 * quantiles[98]:>9.1f}{cpu}")
