@@ -50,3 +50,11 @@ def refused(primary: Any, replica: Any) -> ReplicaState | None:
     if replica["system"] != primary["system"]:
         return ReplicaState.FOREIGN
     return None if replica["follows"] else ReplicaState.PRIMARY
+
+
+def why_of(error: BaseException) -> str:
+    """Return why a replica does not answer, in its own words: the advice for the database is not meant for it."""
+    cause = error.__cause__ or error
+    if isinstance(cause, TimeoutError):
+        return "no answer in time"
+    return (str(cause).splitlines() or [type(cause).__name__])[0]

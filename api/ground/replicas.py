@@ -19,8 +19,8 @@ from api.ground.database import Database
 from api.ground.metrics import REPLICA_LAG, REPLICA_UP
 from api.ground.pools import open_database
 from api.ground.turns import Who
-from ddms.database import TROUBLE, Edition, connect, explain
-from ddms.replicas import READ_PRIMARY, READ_REPLICA, ReplicaState, end_of, name_of, refused
+from ddms.database import TROUBLE, Edition, connect
+from ddms.replicas import READ_PRIMARY, READ_REPLICA, ReplicaState, end_of, name_of, refused, why_of
 from ddms.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -134,13 +134,15 @@ class Replicas:
         self._moments: deque[Moment] = deque(maxlen=_MOMENTS)
         self._primary: Any = None
         self._wrote: dict[Who, float] = {}
+        self._others_wrote = -inf
+        """When those may have written last who are not remembered any more."""
         self._turn = count()
 
     def fresh(self, seconds: float, who: Who = None) -> Replica | None:
         """Return a replica, each in turn, whose history is at most so old, and has what `who` wrote here; None without one."""
         if not seconds:
             return None
-        since = max(time.monotonic() - seconds, self._wrote.get(who, -inf))
+        since = max(time.monotonic() - seconds, self._wrote.get(who, self._others_wrote))
         found = [replica for replica in self.all if replica.as_of >= since and replica.database and not replica.trouble]
         return found[next(self._turn) % len(found)] if found else None
 
@@ -153,8 +155,7 @@ class Replicas:
         """Note that somebody wrote just now."""
         if len(self._wrote) >= _WRITERS:
             self._wrote.clear()
-            for replica in self.all:  # nobody is remembered: all wait until what they wrote is there
-                replica.forget()
+            self._others_wrote = time.monotonic()
         self._wrote[who] = time.monotonic()
 
     async def run(self) -> None:
@@ -205,7 +206,7 @@ class Replicas:
                 finally:
                     connection.terminate()
             except TROUBLE as error:
-                replica.lose(explain(error).message)
+                replica.lose(why_of(error))
             finally:
                 if replica.database:
                     replica.database.terminate()

@@ -5,7 +5,7 @@ from typing import Any
 
 from ddms.cli.findings import Finding, Verdict, ago, size
 from ddms.database import TROUBLE, Connection, connect, explain, explained
-from ddms.replicas import READ_PRIMARY, READ_REPLICA, ReplicaState, name_of, refused
+from ddms.replicas import READ_PRIMARY, READ_REPLICA, ReplicaState, name_of, refused, why_of
 from ddms.settings import Settings
 
 _ADVICE = "history is read from the primary meanwhile; docs/replicas.md says how a replica is brought back"
@@ -27,7 +27,7 @@ async def examine_replicas(settings: Settings, connection: Connection) -> AsyncI
             finally:
                 await theirs.close(timeout=2)
         except TROUBLE as error:
-            yield Finding("replicas", Verdict.WARN, f"{name_of(url)}: {explain(error).message}", _ADVICE)
+            yield Finding("replicas", Verdict.WARN, f"{name_of(url)} does not answer: {why_of(error)}", _ADVICE)
         else:
             yield _judged(name_of(url), primary, said, settings.replica_lag_seconds)
 

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from api.access.tokens import create, lifetime
+from api.ground import replicas as replicas_module
 from api.ground.actor import COMMAND_LINE
 from api.ground.database import HISTORY_AGE, Database, Statements
 from api.ground.metrics import REGISTRY
@@ -228,6 +229,19 @@ async def test_what_is_no_replica_is_not_asked(replicated: Pair, settings: Setti
     assert [f.state async for f in doctor(replicas._settings)] == [Verdict.OK, Verdict.BAD, Verdict.WARN]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def test_writers_beyond_those_who_are_remembered_wait_as_if_they_had_just_written(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(replicas_module, "_WRITERS", 2)
+    replicas = Replicas(Settings(replica_urls=("postgresql://db2/ddms",)), Edition.PLAIN)
+    (one,) = replicas.all
+    one.trouble, one.database, one.as_of = None, object(), time.monotonic()
+    assert replicas.fresh(60.0, "a") is one
+    for who in "abc":
+        replicas.wrote(who)
+    assert [replicas.fresh(60.0, who) for who in "abcd"] == [None] * 4
+    one.as_of = time.monotonic()
+    assert [replicas.fresh(60.0, who) for who in "abcd"] == [one] * 4
 
 
 async def test_a_replica_that_lags_is_an_alarm_until_it_has_caught_up(database: Database, replicated: Pair):
