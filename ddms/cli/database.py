@@ -158,7 +158,7 @@ def _shown(name: str, value: object) -> str:
         return "not set"
     if "password" in name:
         return "hidden"
-    if name in {"database_url", "pooler_url", "replica_urls"}:
+    if name.endswith(("_url", "_urls")):
         urls = value if isinstance(value, tuple) else (str(value),)
         return ",".join(re.sub(r"(//[^/@:]*):.*@", r"\1:…@", url) for url in urls)
     if name == "openid_providers" and isinstance(value, tuple):
