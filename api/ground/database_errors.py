@@ -77,17 +77,19 @@ def of_database(error: Exception) -> DdmsError | None:
                 Code.UNAVAILABLE,
                 "the database cannot do that at the moment, it is full, read only or at a limit: /health says more; try again later",
             )
-        case asyncpg.TransactionRollbackError() if "recovery" in str(error):
-            return DdmsError(
-                Code.UNAVAILABLE,
-                "a replica of the database had to end it, because what it reads was removed: try again, with the header `Cache-Control: no-cache`",
-            )
         case asyncpg.TransactionRollbackError():
-            return DdmsError(Code.UNAVAILABLE, "somebody changed the same at the same moment: try again")
+            return _rolled_back(error)
         case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():  # a lost connection is all of these
             return unavailable()
         case _:
             return None
+
+
+def _rolled_back(error: Exception) -> DdmsError:
+    if "recovery" not in str(error):
+        return DdmsError(Code.UNAVAILABLE, "somebody changed the same at the same moment: try again")
+    sentence = "a replica of the database had to end it, because what it reads was removed: try again, with the header `Cache-Control: no-cache`"
+    return DdmsError(Code.UNAVAILABLE, sentence)
 
 
 def out_of_sight() -> DdmsError:
