@@ -66,7 +66,7 @@ class Asking:
         left = dict.fromkeys(polls)
         for timeout, group in groupby(self._requests(polls, left), lambda request: self._timeout(request.poll.unit)):
             if (missing := await self._follow(Run(group, self._take), timeout)) is not None:
-                return [*(poll for poll in left if poll is not missing), missing]
+                return [*self.came_due(missing), *(poll for poll in left if poll is not missing), missing]
         return list(left)
 
     def _requests(self, polls: Iterable[PollState], left: dict[PollState, None]) -> Iterator[BlockRequest]:
@@ -312,6 +312,8 @@ class Asking:
             if living and quiet < timeout / 2 and now < unit.retry_at + RETRY_SLACK:
                 continue
             await self._try_again(unit, max(self._least(unit), min(timeout, quiet)) if living else timeout)
+            if living and self._schedule.shortest < 1:
+                return  # fast polls come between, and the next unit soon
 
     async def _try_again(self, unit: UnitState, timeout: float) -> None:
         asked = time.monotonic()

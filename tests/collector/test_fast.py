@@ -49,6 +49,16 @@ async def test_fast_and_slow_requests_take_turns_and_neither_starves(fast_takes)
         assert task.statistics.polls > 4
 
 
+async def test_a_fast_point_is_read_between_the_time_outs_of_neighbours_that_died_together():
+    async with scripted(lambda request: words(request) if request[1] == 1 else None) as device:
+        units = [unit(1, point(1, 0, interval_s=0.1)), *(unit(n, point(n, 0, interval_s=3600)) for n in range(2, 6))]
+        async with polling(configuration(device.port, *units, timeout=0.3)) as (_, notebook):
+            await until(lambda: len(notebook.states) >= 5)
+        asked = [request[1] for request in device.requests]
+        firsts = [asked.index(number) for number in range(2, 6)]
+        assert all(1 in asked[before:after] for before, after in zip(firsts, firsts[1:], strict=False))
+
+
 @pytest.mark.parametrize("answered_before", [True, False])
 async def test_a_slow_unit_beside_a_fast_one_comes_back(answered_before):
     """It takes longer than the fast one ever leaves the line alone."""
