@@ -164,6 +164,24 @@ def test_names_of_operations_are_bounded_and_only_callers_with_a_token_add_to_th
     assert names.of("N999", "me", known_caller=True) == "other"
 
 
+async def test_far_sites_are_listed(api: Api, owner):
+    await owner.execute(
+        "INSERT INTO site_states VALUES ('mine', now(), now(), now(), now() - interval '5 min', 3, 7, 9, NULL);"
+        " INSERT INTO connections (endpoint, site) VALUES ('tcp://10.0.0.1:502', 'plant');"
+        " INSERT INTO devices (name, connection_id, unit_id) SELECT 'Fan', id, 1 FROM connections;"
+        " INSERT INTO set_aside (site, reason, message) VALUES ('plant', 'it is damaged', '')"
+    )
+    asked = "name devices reached reachedAt newestAt pending behindSeconds streamBytes streamMaxBytes setAside setAsideReason trouble"
+    mine, plant = (await api.ask(f"{{ sites {{ nodes {{ {asked} }} }} }}"))["nodes"]
+    assert (mine["name"], mine["reached"], mine["pending"], mine["streamMaxBytes"]) == ("mine", True, 3, 9)
+    assert 299 < mine["behindSeconds"] < 400
+    assert plant == {
+        "name": "plant", "devices": 1, "reached": False, "reachedAt": None, "newestAt": None, "pending": None,
+        "behindSeconds": None, "streamBytes": None, "streamMaxBytes": None, "setAside": 1,
+        "setAsideReason": "it is damaged", "trouble": None,
+    }  # fmt: skip
+
+
 async def test_collectors_are_listed(api: Api, owner):
     await owner.execute("INSERT INTO collectors (name, version, sequence) VALUES ('line 1', '1', 5000000000)")
     await owner.execute(

@@ -49,6 +49,7 @@ ASKED = {
     "Query.combined": '{ combined(of: [{name: "a", points: ["%(point)s"]}], from: "2026-01-01T00:00:00Z", bucket: "P1D") { values { name } } }',
     "Query.valuesAt": '{ valuesAt(points: ["%(point)s"], at: ["2026-01-01T00:00:00Z"]) { point { id } } }',
     "Query.sessions": "{ sessions { id agent } }",
+    "Query.sites": "{ sites { nodes { name } } }",
     "Query.storage": "{ storage { bytes } }",
     "Query.system": "{ system { version } }",
     "Mutation.acknowledgeAlarms": 'mutation { acknowledgeAlarms(ids: ["%(alarm)s"]) { errors { code } results { result alarm { deviceName } } } }',
