@@ -4,8 +4,6 @@ import asyncio
 import os
 import re
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -18,7 +16,7 @@ import asyncpg
 
 from tests.support.debian_root import SERVERS, debian_root
 from tests.support.ports import free_port
-from tests.support.servers import Binaries, PassedOver
+from tests.support.servers import Binaries, PassedOver, guarded
 
 OURS = Path(__file__).parents[2] / "deploy/pgbouncer.ini"
 OLDEST = (1, 21)
@@ -68,19 +66,17 @@ async def pooled(database_url: str, *, server_connections: int) -> AsyncIterator
     for path in (folder, *folder.iterdir()):
         os.chown(path, *binaries.ids())
     command = binaries.command("pgbouncer", binaries.inside(folder / "pgbouncer.ini"))
-    with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+    guardian = guarded(command, directory=folder)  # which ends it, and removes the folder, whatever becomes of this run
     try:
         async with asyncio.timeout(60):
             while not _listens(port):
-                assert process.returncode is None, (folder / "log").read_text()
+                assert guardian.poll() is None, (folder / "log").read_text()
                 await asyncio.sleep(0.05)
         yield f"postgresql://{role}:right@127.0.0.1:{port}/{database}"
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
-        shutil.rmtree(folder)
+        assert guardian.stdin is not None
+        guardian.stdin.close()
+        await asyncio.to_thread(guardian.wait, 20)
         await owner.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1", role)
         await owner.execute(f"DROP ROLE {role}")
         await owner.close()
