@@ -196,7 +196,7 @@ LIMITED: dict[str, tuple[Reach, str]] = {
     "Query.scan": (Reach.DEVICES, "those that the person started"),
     "Query.series": (Reach.DEVICES, "others are not there"),
     "Query.sessions": (Reach.SELF, ""),
-    "Query.sites": (Reach.SITE, "how far sites do; no device is named"),
+    "Query.sites": (Reach.REFUSED, WHOLE_SITE),
     "Query.storage": (Reach.REFUSED, WHOLE_SITE),
     "Query.system": (Reach.SITE, "versions and quality codes"),
     "Query.webhookDeliveries": (Reach.REFUSED, WHOLE_SITE),
