@@ -59,6 +59,7 @@ from api.transport.pages.sign_in import SIGN_IN, SIGN_OUT
 from api.transport.pages.start import START
 from api.transport.server_sent_events import EventStreams
 from api.transport.uvicorn_http import HttpProtocol
+from api.transport.uvicorn_server import Server
 from api.transport.uvicorn_websocket import WebSocketProtocol
 from api.transport.websocket import Live, Sockets, end_invalid, end_out_of_sight
 from api.webhooks.courier import Courier
@@ -341,7 +342,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
         **how_to_serve(settings),
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     sys.setswitchinterval(0.001)  # what is done in a thread holds up the event loop for no longer
     gc.collect()
     gc.freeze()  # modules and schema stay: a full collection, which takes some 60 ms, need not look at them

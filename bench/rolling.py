@@ -67,19 +67,23 @@ class Update:
         try:
             yield
         finally:
+            ended = task.done()
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            (told,) = await asyncio.gather(task, return_exceptions=True)
             for replica in self._replicas.values():
                 replica.terminate()
             for replica in self._replicas.values():
                 await asyncio.to_thread(replica.wait, 30)
+            if ended:
+                raise RuntimeError("the update stopped") from told
 
     async def _replace(self) -> None:
         while True:
             for port in self._ports:
                 await asyncio.sleep(PAUSE)
                 self._replicas[port].send_signal(signal.SIGTERM)
-                assert await asyncio.to_thread(self._replicas[port].wait, 30) == 0
+                code = await asyncio.to_thread(self._replicas[port].wait, 30)
+                assert code in {0, -signal.SIGTERM}, code
                 self._start(port)
                 await until_ready(f"http://127.0.0.1:{port}")
                 self.replaced += 1

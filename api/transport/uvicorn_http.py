@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, but for three things.
+"""uvicorn's HTTP protocol, but for four things.
 
 Head and body of an answer leave in one write: uvicorn writes them apart, and uvloop makes a system call of each write;
 on a small answer the second one, and the client's second awakening, cost as much as all that the API does for it.
@@ -8,6 +8,9 @@ Who does not read an answer loses the connection: uvicorn keeps what is unread, 
 The head of a request has limits of size and time: uvicorn takes any, for ever. A proxy has them too, but not everybody
 has a proxy. Who is refused so may still be sending: the connection is closed when that has arrived, or a second later,
 because a system that closes with bytes unread takes back the answer as well (RFC 9112, 9.6).
+
+When the program ends, a connection that has asked nothing yet is given a moment: uvicorn closes it at once, and what was on
+its way over it is lost, though nobody refused it. So a replica that is replaced drops nothing.
 """
 
 import asyncio
@@ -22,6 +25,8 @@ from api.transport.request import WHOLE
 
 UNREAD_SECONDS = 60.0
 """How long a client may read nothing while something waits for it."""
+FIRST_SECONDS = 1.0
+"""How long a connection may still ask for the first time when the program ends."""
 _LINGER_SECONDS, _LINGER_BYTES = 1.0, 1024 * 1024
 """How long, and how much of, what a refused client still sends is taken and thrown away."""
 
@@ -92,7 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     _watching: asyncio.TimerHandle | None = None
     _late: asyncio.TimerHandle | None = None
-    _in_head = _handed_over = _is_refused = False
+    _in_head = _handed_over = _is_refused = _is_last = False
     _head_bytes = 0
     _refusal = (400, "this is not HTTP")
 
@@ -137,6 +142,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._refusal = _TOO_LARGE
             raise _TooLarge
         super().on_headers_complete()
+        if self._is_last and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """End to read a request."""
@@ -164,6 +171,14 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response("")
         else:
             self.transport.close()
+
+    def shutdown(self) -> None:
+        """End when all is answered that was asked, and what is being asked."""
+        if self._is_refused or not (self.cycle is None or self._in_head):
+            super().shutdown()
+            return
+        self._is_last = True
+        self.loop.call_later(FIRST_SECONDS, super().shutdown)
 
     def _in_time(self) -> None:
         if self._late:
@@ -208,7 +223,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.inner.abort()  # type: ignore[attr-defined]
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over as it was made."""
+        """Hand the connection over as it was made; when the program ends there is none any more."""
+        if self._is_last:
+            self.transport.close()
+            return
         self._in_time()
         self._handed_over = True
         self.transport = self.transport.inner  # type: ignore[attr-defined]

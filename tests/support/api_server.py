@@ -22,6 +22,7 @@ from api.ground.actor import COMMAND_LINE
 from api.ground.database import Statements
 from api.ground.roles import Role
 from api.ground.scheduler import Job
+from api.transport import uvicorn_server
 from ddms.settings import Settings
 from ddms.stream import CHANNEL, READING, Flush, pack
 
@@ -29,8 +30,8 @@ ACTORS = ("owner", "admin", "viewer", "outsider")
 PROTOCOL = "graphql-transport-ws"
 
 
-class Server(uvicorn.Server):
-    """uvicorn without its hand on the signals, which are pytest's."""
+class Server(uvicorn_server.Server):
+    """The server without its hand on the signals, which are pytest's."""
 
     @contextlib.contextmanager
     def capture_signals(self):

@@ -61,7 +61,8 @@ def edge(folder: Path, *, api: str, grafana: str, **variables: str) -> Iterator[
     values = {"API": "replicas", "GRAFANA": grafana, "HTTPS_PORT": str(https)} | variables
     ports = {"8080": http, "8443": https, "8444": inner}
     configuration = _configuration(folder, secrets, {f"NGINX_{k}": v for k, v in values.items()}, ports)
-    upstream = "".join(f"server {replica}; " for replica in api.split(","))
+    # As with a name that has several addresses, none is left out for a while because it failed once.
+    upstream = "".join(f"server {replica} max_fails=0; " for replica in api.split(","))
     with (folder / "ddms.conf").open("a") as filled:
         filled.write(f"\nupstream replicas {{ {upstream}}}\n")  # in a container it is a name with several addresses
     log = folder / "log"
