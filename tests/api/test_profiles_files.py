@@ -57,6 +57,7 @@ def test_a_mistake_is_told_with_its_line(text, line, word):
     assert any(word in one.message for one in told.value.each)
 
 
+@pytest.mark.unmeasured
 async def test_a_profile_is_imported_applied_and_changed_on_the_command_line(settings, owner: asyncpg.Connection):
     dry = await ddms_on(settings, "profiles", "import", "-", "--dry-run", fed=YAML)
     assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, "+ profile Meter"), dry.stderr
@@ -85,6 +86,7 @@ async def test_a_profile_is_imported_applied_and_changed_on_the_command_line(set
     assert orjson.loads(again.stdout) == {"applied": True, "changes": []}
 
 
+@pytest.mark.unmeasured
 async def test_devices_with_a_profile_go_round_by_export_and_import(settings, tmp_path):
     await ddms_on(settings, "profiles", "import", "-", fed=YAML)
     await ddms_on(settings, "devices", "import", "-", "--format", "yaml", fed=DEVICES)
@@ -98,6 +100,7 @@ async def test_devices_with_a_profile_go_round_by_export_and_import(settings, tm
     assert same.stdout == "", "a file that names the profile need not write its points out"
 
 
+@pytest.mark.unmeasured
 async def test_shipped_profiles_are_imported_by_name_and_all_at_once(settings, owner: asyncpg.Connection):
     one = await ddms_on(settings, "profiles", "import", "eastron_sdm630")
     assert one.returncode == 0, one.stderr

@@ -24,6 +24,7 @@ async def test_a_locked_out_owner_gets_a_one_time_password_and_is_let_in(setting
     assert await audited(owner) == [("command line", "user.reset_password", "usr_1")]
 
 
+@pytest.mark.unmeasured
 async def test_people_are_added_changed_disabled_and_deleted(settings, owner):
     await add_person(owner, role="owner")
     made = await answer(settings, "add", "Mei", "--role", "admin", "--language", "zh")
@@ -38,6 +39,7 @@ async def test_people_are_added_changed_disabled_and_deleted(settings, owner):
     ]  # fmt: skip
 
 
+@pytest.mark.unmeasured
 async def test_rights_are_limited_to_groups_and_freed_again(settings, owner):
     await add_person(owner, "Mei", role="admin")
     await owner.execute("INSERT INTO groups (name) VALUES ('Hall 3'), ('Hall 4')")

@@ -475,6 +475,7 @@ async def test_a_new_device_keeps_what_the_configuration_says_unless_it_says_oth
     assert [tuple(row) for row in rows] == [("Default", 30), ("Own", 7)]
 
 
+@pytest.mark.unmeasured
 async def test_the_command_line_shows_asks_and_erases(database_url, plant):
     await plant.fill("short", 30, 1)
     shown = ddms("retention", "preview", url=database_url)
