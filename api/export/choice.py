@@ -52,6 +52,8 @@ PARAMETERS = {
 _SEVERAL = {"device", "group", "point", "key", "percentile"}
 
 _BACK = re.compile(r"-(\d{1,9})\s*(s|m|h|d|w)")
+_PLUS = re.compile(r"(:[\d:.]+) (\d\d:?\d\d)$")
+"""What an address makes of the plus of an offset that is not written as %2B: a blank."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -325,7 +327,7 @@ def _time(name: str, text: str, now: datetime, zone: ZoneInfo | None) -> datetim
     try:
         if back := _BACK.fullmatch(text):
             return now - timedelta(**{_UNITS[back[2]]: int(back[1])})
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(_PLUS.sub(r"\1+\2", text))
         if time.tzinfo is None and zone:
             time = time.replace(tzinfo=zone)
         if time.tzinfo is not None:

@@ -197,18 +197,20 @@ class _Answer:
 
     async def write(self, part: bytes | bytearray) -> None:
         """Send a part; returns when the client can take more."""
-        try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await self._begin(200, self.head)
-                await self._send({"type": "http.response.body", "body": part, "more_body": True})
-        except TimeoutError as error:
-            logger.warning("the client took nothing for %s s: its export is given up", STALLED_SECONDS)
-            raise _GaveUp from error
+        await self._sent(part, more=True)
         self.bytes += len(part)
 
     async def finish(self) -> None:
-        await self._begin(200, self.head)
-        await self._send({"type": "http.response.body", "body": b""})
+        await self._sent(b"", more=False)
+
+    async def _sent(self, part: bytes | bytearray, *, more: bool) -> None:
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._begin(200, self.head)
+                await self._send({"type": "http.response.body", "body": part, "more_body": more})
+        except TimeoutError as error:
+            logger.warning("the client took nothing for %s s: its export is given up", STALLED_SECONDS)
+            raise _GaveUp from error
 
     async def file(self, response: FileResponse) -> None:
         """Send a file that is there."""

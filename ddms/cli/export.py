@@ -96,7 +96,7 @@ def export(output: Path | None, from_: str, form: str | None, **given: Any) -> N
     from api.export.choice import ExportChoice  # noqa: PLC0415 - the API is slow to import
 
     output = files.named(output)
-    form = form or (_ENDINGS.get(output.suffix, "csv") if output else "csv")
+    form = form or (_ENDINGS.get(output.suffix.lower(), "csv") if output else "csv")
     pairs = [("from", from_), ("format", form)]
     pairs += [(name, value) for name in _SEVERAL for value in given.pop(name)]
     pairs += [(name, value) for name, value in given.items() if value is not None]

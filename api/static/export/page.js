@@ -77,8 +77,8 @@ async function offerNames() {
   }
 }
 
-// What the choices of a calendar and of a file are called in the form, and to the API.
-const CALENDARS = { shift: "shift", hour: "1h", day: "1d", week: "P1W", month: "P1M" };
+// What of the choices of values is of the site's calendar, and what files are called in the form and to the API.
+const CALENDARS = ["hour", "shift", "day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
 const FILES = { xlsx: "xlsx", parquet: "parquet", arrow: "arrow" };
 
 function parameters() {
@@ -91,16 +91,16 @@ function parameters() {
   if (FILES[file] || file === "comma") given.delete("delimiter");
   if (!(given.get("shape") === "wide" && given.get("level") === "raw")) given.delete("step");
   const level = given.get("level");
-  if (level === "raw" || level === "shift") given.delete("origin");
+  if (level === "raw" || CALENDARS.includes(level)) given.delete("origin");
   if (/^P/.test(level)) { given.set("bucket", level); given.delete("level"); }
-  if (level === "shift") { given.set("calendar", level); given.delete("level"); }
+  if (CALENDARS.includes(level)) { given.set("calendar", level); given.delete("level"); }
   return given;
 }
 
 function adapt() {
   const level = field("level").value, wide = field("shape").value === "wide", file = field("dialect").value;
   document.querySelector('[data-only="wide raw"]').hidden = !(level === "raw" && wide);
-  document.querySelector('[data-only="buckets"]').hidden = level === "raw" || level === "shift";
+  document.querySelector('[data-only="buckets"]').hidden = level === "raw" || CALENDARS.includes(level);
   document.querySelector('[data-only="csv"]').hidden = !["spreadsheet", "standard"].includes(file);
 }
 
@@ -140,6 +140,13 @@ const readable = (bytes) => {
   return `${bytes.toPrecision(2).replace(/e\+\d+/, "") * 1} ${units[place]}`;
 };
 
+// Puts in what the page's address says; a list that lacks it gets it, so that nothing else is downloaded than was asked for.
+function enter(name, value) {
+  const list = field(name);
+  if (list.options && ![...list.options].some((option) => option.value === value)) list.add(new Option(value, value));
+  list.value = value;
+}
+
 function fill() {
   const given = new URLSearchParams(location.search);
   document.querySelector("#sign-in a").search = `?next=${encodeURIComponent("/export" + location.search)}`;
@@ -147,12 +154,12 @@ function fill() {
   field("timezone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   for (const name of ["device", "group", "from", "to", "timezone", "level", "origin", "shape", "step", "dialect", "delimiter"]) {
     const value = given.get(name);
-    if (value && value !== "browser") field(name).value = value;
+    if (value && value !== "browser") enter(name, value);
   }
-  if (given.get("bucket")) field("level").value = given.get("bucket");
-  if (given.get("calendar")) field("level").value = CALENDARS[given.get("calendar")] || "raw";
-  if (FILES[given.get("format")]) field("dialect").value = given.get("format");
-  if (given.get("decimal") === "comma") field("dialect").value = "comma";
+  const buckets = given.get("calendar") || given.get("bucket");
+  if (buckets) enter("level", buckets);
+  if (FILES[given.get("format")]) enter("dialect", given.get("format"));
+  if (given.get("decimal") === "comma") enter("dialect", "comma");
   // Dashboards name points by their numbers, with commas between them.
   const numbers = (given.get("points") || "").split(",").filter((text) => /^\d+$/.test(text));
   points = [...given.getAll("point").filter(Boolean), ...numbers.map((number) => `pt_${number}`)];
