@@ -11,6 +11,9 @@ from ddms.endpoints import SITE
 from ddms.openid import Provider, is_safe
 from ddms.targets import Targets
 
+MQTT_TOPIC = "ddms/{group}/{device}/{point}"
+"""The topic of a point when the settings name none."""
+
 
 def whole(text: str) -> int:
     """Return a whole number."""
@@ -152,10 +155,14 @@ def authorities(text: str) -> str | None:
 
 
 def mqtt_topic(text: str) -> str:
-    """Return a topic with places for device and point."""
+    """Return a topic with places for device and point; nothing: the usual one."""
+    if not text.strip():
+        return MQTT_TOPIC
     named = re.findall(r"\{(.*?)\}", text)
     if not {"device", "point"} <= set(named) <= {"group", "device", "point"} or len(named) > len(set(named)):
-        raise ValueError("it has {device} and {point}, and {group} if you like: ddms/{group}/{device}/{point}")
+        raise ValueError("it has {device} and {point}, and {group} if you like: " + MQTT_TOPIC)
+    if re.search(r"[{}]", re.sub(r"\{.*?\}", "", text)):
+        raise ValueError("each { has its }, as in " + MQTT_TOPIC)
     if re.search(r"[+#\x00-\x1f]|^\$", text) or len(text) > 1_000:
         raise ValueError("a topic has no + and no #, and does not begin with $")
     return text

@@ -124,9 +124,7 @@ class Settings:
     mqtt_format: MqttFormat = _setting(
         MqttFormat, MqttFormat.PLAIN, "plain (JSON, a topic a point) or sparkplug (Sparkplug B)"
     )
-    mqtt_topic: str = _setting(
-        value.mqtt_topic, "ddms/{group}/{device}/{point}", "The topic of a point, when the format is plain"
-    )
+    mqtt_topic: str = _setting(value.mqtt_topic, value.MQTT_TOPIC, "The topic of a point, when the format is plain")
     mqtt_groups: tuple[str, ...] = _setting(
         value.names, (), "Of which groups devices are published, separated by commas; else all"
     )

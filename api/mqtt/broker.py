@@ -121,7 +121,13 @@ class Broker:
         return broker
 
     async def _welcome(self) -> None:
-        head = await self._reader.readexactly(4)
+        try:
+            head = await self._reader.readexactly(4)
+        except asyncio.IncompleteReadError as error:  # no OSError; a port of TLS that is spoken to plainly does so
+            why = (
+                "it closes the connection without a word: check the port, and whether it is mqtts://, in DDMS_MQTT_URL"
+            )
+            raise ConnectionError(why) from error
         if head[:2] != bytes([CONNACK, 2]):
             raise ConnectionError("it does not answer as a broker does")
         if head[3]:

@@ -76,7 +76,8 @@ class Plain:
         yield from self.renew(catalogue, everything=True)
 
     def _online(self, **more: object) -> Message:
-        return Message(self._status, orjson.dumps({"state": "online", "since": datetime.now(UTC), **more}), 1, True)
+        said = {"state": "online", "since": datetime.now(UTC), **more}
+        return Message(self._status, orjson.dumps(said, option=orjson.OPT_UTC_Z), 1, True)
 
     def renew(self, catalogue: Catalogue, *, everything: bool = False) -> Iterator[Message]:
         """Take what is published now; tell what is new, or is called otherwise."""

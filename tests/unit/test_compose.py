@@ -240,9 +240,8 @@ def test_the_api_has_a_way_out_only_where_it_is_asked_for():
 def test_the_api_publishes_only_with_a_file_of_its_own():
     added = yaml.safe_load((ROOT / "deploy/mqtt.yaml").read_text())
     settings = added["services"]["api"]["environment"]
-    assert {name.removesuffix("_FILE").removeprefix(PREFIX).lower() for name in settings} <= set(
-        Settings.__dataclass_fields__
-    )
+    known = {name.removesuffix("_FILE").removeprefix(PREFIX).lower() for name in settings}
+    assert known == {name for name in Settings.__dataclass_fields__ if name.startswith("mqtt")}
     assert added["secrets"].keys() == {"mqtt_password"} == set(added["services"]["api"]["secrets"])
     assert not any("MQTT" in variable for _, variable in ENTRIES)
 

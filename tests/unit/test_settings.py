@@ -14,6 +14,9 @@ from ddms.settings import LogFormat, Settings
 def test_without_an_environment_everything_has_a_default():
     settings = Settings.read({})
     assert (settings.api_port, settings.log_format, settings.spool_max_bytes) == (8000, LogFormat.JSON, 2 * 1024**3)
+    assert (
+        Settings.read({"DDMS_MQTT_TOPIC": "", "DDMS_MQTT_CA": ""}) == settings
+    )  # as compose has what .env does not name
 
 
 def test_values_are_read_and_other_variables_are_not_ours():
@@ -35,6 +38,7 @@ def test_values_are_read_and_other_variables_are_not_ours():
         ("DDMS_LOG_LEVEL", "loud"),
         ("DDMS_DATABASE_URL", "mysql://localhost"),
         ("DDMS_ALLOWED_ORIGINS", "plant.example"),
+        ("DDMS_MQTT_TOPIC", "plant/{device}/{point}/{"),
         ("DDMS_DATABASE_PASSWORD_FILE", "/no/such/file"),
     ],
 )
