@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 from ddms_client import AsyncClient, Calendar, Client, DdmsError, DeviceState, ManualReading, SeriesList
 from ddms_client import _questions as questions
+from ddms_client._asking import ask
 from ddms_client._version import VERSION
 
 from ddms.settings import Settings
@@ -54,6 +55,14 @@ async def plant(api: Api, owner: asyncpg.Connection) -> dict:
 def test_its_version_and_license_are_those_of_ddms():
     assert (ROOT / "clients/python/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    "query", ["mutation { x }", "# by hand\nmutation { x }", "fragment F on Y { z } mutation { x }"]
+)
+def test_a_change_has_a_key_wherever_it_stands(query: str):
+    assert "Idempotency-Key" in next(ask(query, {}, 1)).headers
+    assert "Idempotency-Key" not in next(ask("{ mutations }", {}, 1)).headers
 
 
 async def test_all_readings_come_however_many_pages_they_need(api: Api, owner, ddms: AsyncClient):

@@ -42,6 +42,45 @@ console.log(told.createToken.secret);
 const wrong = 'mutation { signIn(name: "nobody", password: "wrong-password") { errors { code message } secret } }';
 await new Client({ token: "" }).execute(wrong).catch((error) => console.log(error instanceof DdmsError && error.code));
 """
+ALONE = """
+import { WebSocket, WebSocketServer } from "ws";
+import { Client, DdmsError } from "./index.js";
+const asked: string[] = [];
+const pages = [
+  { time: [1, 2], value: [5, 6], text: [] },
+  { time: [3], value: [7], text: ["9007199254740993"] },
+];
+const answer = (body: any) => {
+  if (!body.query.includes("series(")) return {};
+  const [columns] = pages.splice(0, 1);
+  return { series: [{ point: { id: "pt_1" }, columns, continueFrom: pages.length ? "2026-03-01T00:00:00Z" : null }] };
+};
+const fetch: any = async (url: string, { headers, body }: any) => {
+  asked.push(`${new URL(url).pathname} ${"Idempotency-Key" in headers} ${JSON.parse(body).variables.ids?.length ?? 0}`);
+  return new Response(JSON.stringify({ data: answer(JSON.parse(body)) }));
+};
+const ddms = new Client({ url: "http://127.0.0.1:1/graphql/", fetch });
+const [one] = await ddms.series({ points: ["pt_1"], from: new Date(), raw: true, columns: ["value", "text"] });
+await ddms.execute("# by hand\\nmutation { disableDevice }");
+await ddms.execute("fragment F on Device { id } mutation { disableDevice }");
+await ddms.execute("{ mutations }");
+await ddms.acknowledge(Array(150).fill("alm_1"));
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+server.on("connection", (socket) => socket.on("message", (text) => {
+  const { type, id } = JSON.parse(String(text));
+  if (type === "connection_init") socket.send('{"type": "connection_ack"}');
+  else socket.send(JSON.stringify({ type: "error", id, payload: [{ message: "there is no point pt_9", extensions: { code: "NOT_FOUND" } }] }));
+}));
+await new Promise((listening) => server.once("listening", listening));
+const { port } = server.address() as any;
+let refused: unknown;
+try {
+  for await (const _ of new Client({ url: `http://127.0.0.1:${port}`, webSocket: WebSocket }).live({ points: ["pt_9"] })) break;
+} catch (error) { refused = error instanceof DdmsError && error.code; }
+for await (const _ of ddms.live({ signal: AbortSignal.abort() })) refused = "followed";
+console.log(JSON.stringify({ columns: one!.columns, asked, refused }));
+process.exit();
+"""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +93,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"client/src/readme{number}.ts").write_text(block.replace('"ddms-client"', '"./index.js"'))
     (folder / "client/src/follow.ts").write_text(FOLLOW)
     (folder / "client/src/sign_in.ts").write_text(SIGN_IN)
+    (folder / "client/src/alone.ts").write_text(ALONE)
     (folder / "client/generate.py").write_text(
         (CLIENT / "generate.py").read_text().replace("HERE.parents[1]", f'Path("{ROOT}")')
     )
@@ -94,6 +134,18 @@ async def test_what_makes_or_takes_a_secret_is_sent_without_a_key(api: Api, buil
         said, errors = (text.decode() for text in await program.communicate())
     assert program.returncode == 0, errors
     assert re.fullmatch(r"ddms_\S+\nUNAUTHENTICATED\n", said)
+
+
+async def test_pages_keep_their_rows_changes_their_keys_and_what_is_refused_is_an_error(built: Path):
+    program = await run(built / "alone.js", "", "")
+    async with asyncio.timeout(60):
+        said, errors = (text.decode() for text in await program.communicate())
+    assert program.returncode == 0, errors
+    told = json.loads(said)
+    assert told["columns"] == {"time": [1, 2, 3], "value": [5, 6, 7], "text": [None, None, "9007199254740993"]}
+    pages, changes = ["/graphql false 0"] * 2, ["/graphql true 0"] * 2
+    assert told["asked"] == [*pages, *changes, "/graphql false 0", "/graphql true 100", "/graphql true 50"]
+    assert told["refused"] == "NOT_FOUND"
 
 
 async def test_a_follower_misses_nothing_of_what_came_while_the_api_was_away_and_hears_nothing_twice(

@@ -23,7 +23,7 @@ LATER = frozenset({"RATE_LIMITED", "BUSY", "UNAVAILABLE"})
 """Codes of what may be tried again; nothing was done."""
 _AWAY = frozenset({429, 502, 503, 504})
 """What proxies say while DDMS is away."""
-_CHANGE = re.compile(r"^\s*mutation\b", re.MULTILINE)
+_CHANGE = re.compile(r"(?:^|\})\s*mutation\b", re.MULTILINE)
 _SECRET = re.compile(r"\b(createToken|signIn|createUser|resetPassword|changePassword)\b")
 """Changes that take no idempotency key, because their answers are kept nowhere."""
 

@@ -113,6 +113,9 @@ const LIVE = `subscription Live($points: [ID!], $devices: [ID!], $minimumInterva
 /** Closes of a websocket after which to come again is of no use. */
 const FINAL = new Set([4400, 4401, 4403, 4406]);
 const REMEMBERED = 200_000;
+/** A change, also behind a comment or a fragment: what is sent again needs a key. */
+const CHANGE = /(?:^|\})\s*mutation\b/m;
+const ACKNOWLEDGED_AT_ONCE = 100;
 /** What takes no idempotency key, as an answer with a secret is kept nowhere: it is not sent again when its answer was lost. */
 const SECRET = /\b(?:createToken|signIn|createUser|resetPassword|changePassword)\b/;
 
@@ -125,7 +128,7 @@ export class Client {
     const environment: Record<string, string | undefined> = (globalThis as any).process?.env ?? {};
     const url = options.url ?? environment["DDMS_URL"] ?? (globalThis as any).location?.origin;
     if (!url) throw new TypeError("where is DDMS? Give `url`, or set DDMS_URL");
-    this.#url = url.replace(/\/+$/, "");
+    this.#url = url.trim().replace(/\/+$/, "").replace(/\/graphql$/, "");
     this.#token = options.token ?? environment["DDMS_TOKEN"];
     this.#options = options;
   }
@@ -134,7 +137,7 @@ export class Client {
   async execute<T = any>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
     const headers: Record<string, string> = { "Content-Type": "application/json", Accept: "application/graphql-response+json" };
     if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
-    const changes = /^\s*mutation\b/.test(query);
+    const changes = CHANGE.test(query);
     const once = changes && SECRET.test(query);
     if (changes && !once) headers["Idempotency-Key"] = crypto.randomUUID();
     const body = JSON.stringify({ query, variables });
@@ -167,7 +170,11 @@ export class Client {
     for (const one of found) {
       for (let next = one.continueFrom; next; ) {
         const [more] = await ask({ points: [one.point.id], devices: null, groups: null, keys: null, from: next });
-        for (const [name, column] of Object.entries<unknown[]>(more.columns)) one.columns[name] = one.columns[name].concat(column);
+        const [had, came] = [one.columns.time.length, more.columns.time.length];
+        for (const [name, column] of Object.entries<unknown[]>(more.columns)) {
+          const before: unknown[] = one.columns[name];
+          if (before.length || column.length) one.columns[name] = whole(before, had).concat(whole(column, came));
+        }
         next = more.continueFrom;
       }
       delete one.continueFrom;
@@ -197,7 +204,10 @@ export class Client {
 
   /** Acknowledge alarms. */
   async acknowledge(alarms: readonly (string | Pick<Alarm, "id">)[], note?: string): Promise<void> {
-    await this.execute(ACKNOWLEDGE, { ids: alarms.map((alarm) => (typeof alarm === "string" ? alarm : alarm.id)), note });
+    const ids = alarms.map((alarm) => (typeof alarm === "string" ? alarm : alarm.id));
+    for (let first = 0; first < ids.length; first += ACKNOWLEDGED_AT_ONCE) {
+      await this.execute(ACKNOWLEDGE, { ids: ids.slice(first, first + ACKNOWLEDGED_AT_ONCE), note });
+    }
   }
 
   /**
@@ -206,6 +216,7 @@ export class Client {
    */
   async *live(options: { points?: readonly string[]; devices?: readonly string[]; minimumInterval?: number; signal?: AbortSignal }): AsyncGenerator<LiveEvent> {
     const { signal, ...chosen } = options;
+    if (signal?.aborted) return;
     const variables: Record<string, unknown> = { ...chosen, resumeFrom: null };
     const known = new Known();
     const socket: Socket = createClient({
@@ -229,6 +240,7 @@ export class Client {
         if (readings.length || gaps.length || kind === "SNAPSHOT") yield { kind, reason, gaps, readings };
       }
     } catch (error) {
+      if (Array.isArray(error)) throw errorOf(error[0]); // what graphql-ws makes of a subscription that is refused
       throw "code" in (error as object) && !(error instanceof DdmsError)
         ? new DdmsError((error as CloseEvent).reason || "the connection was ended", FINAL.has((error as CloseEvent).code) ? "UNAUTHENTICATED" : "UNREACHABLE")
         : error;
@@ -277,6 +289,11 @@ function answerOf<T>(response: Response, text: string): T {
     if (errors[0]) throw new DdmsError(errors.map((one) => (one.field ? `${one.field}: ${one.message}` : one.message)).join("; "), errors[0].code, errors);
   }
   return answer.data;
+}
+
+/** A column that is empty because it holds nothing, as texts do where all are numbers, with a place for each row. */
+function whole(column: unknown[], rows: number): unknown[] {
+  return column.length ? column : Array(rows).fill(null);
 }
 
 function errorOf(error: any): DdmsError {
