@@ -112,6 +112,9 @@ class WebhookMutations:
             sent = await sender.send(row["url"], row["keys"], f"test_{secrets.token_hex(8)}", orjson.dumps(body))
         finally:
             await sender.close()
+        if sent.error is None:
+            async with info.context.database.transaction() as statements:
+                await store.note_well(statements, number)
         reason = sent.error and told(sent.error)
         return TestWebhookPayload(taken=reason is None, status=sent.status, reason=reason, seconds=sent.seconds)
 

@@ -9,7 +9,7 @@ from api.ground import audit
 from api.ground.actor import Actor
 from api.ground.database import Row, Statements
 from api.ground.ids import IdKind, to_id
-from api.webhooks.courier import CHANNEL
+from api.webhooks.courier import CHANNEL, NOTE_WELL
 from api.webhooks.sending import new_secret
 from ddms import inputs
 from ddms.errors import Code, DdmsError, Sentence
@@ -149,6 +149,12 @@ async def replay(statements: Statements, actor: Actor, number: int, deliveries: 
     await audit.record(statements, actor, "webhook.replay", to_id(IdKind.WEBHOOK, number), after={"deliveries": count})
     await statements.value(TELL, CHANNEL)
     return count
+
+
+async def note_well(statements: Statements, number: int) -> None:
+    """Write down that a target takes messages again: what waits is sent at once."""
+    await statements.value(NOTE_WELL, number)
+    await statements.value(TELL, CHANNEL)
 
 
 def _row(webhook: Webhook) -> tuple[Any, ...]:

@@ -167,6 +167,21 @@ async def test_a_failing_target_is_tried_again_in_order_and_what_is_given_up_can
     assert (await api.ask(REPLAY, "admin"))["replayed"] == 0
 
 
+async def test_a_target_that_takes_a_test_is_told_at_once_what_waits(api: Api, owner, receiver, telling):
+    await made(api, receiver.url)
+    await owner.execute(
+        "UPDATE webhooks SET failures = 6, failing_since = now(), last_error = 'away', next_at = now() + interval '1 hour'"
+    )
+    await owner.execute(QUEUE, 1, 2)
+    receiver.answer = says(500)
+    assert (await api.ask(TEST, "admin"))["taken"] is False
+    assert (await api.ask(LIST, "admin"))[0]["lastError"] == "away"
+    receiver.answer = says(204)
+    assert (await api.ask(TEST, "admin"))["taken"] is True
+    assert (await api.ask(LIST, "admin"))[0]["failingSince"] is None
+    assert [one.event for one in (await receiver.wait(4))[2:]] == ["aev_0_0", "aev_0_1"]
+
+
 async def test_a_message_that_a_target_refuses_as_wrong_does_not_stop_those_behind_it(
     api: Api, owner, receiver, telling
 ):
