@@ -44,7 +44,7 @@ def _properties(code: int) -> bytes:
 class Sparkplug:
     """What is told of devices and readings."""
 
-    def __init__(self, settings: Settings, mirror: Mirror, births: int, _topics: Iterable[str]) -> None:
+    def __init__(self, settings: Settings, mirror: Mirror, births: int, topics: Iterable[str]) -> None:
         self._group, _, self._node = settings.mqtt_node.partition("/")
         self._mirror = mirror
         self._births = births % 256
@@ -52,6 +52,8 @@ class Sparkplug:
         self._catalogue = Catalogue(())
         self._born: dict[int, PublishedDevice] = {}
         self.kept: set[str] = set()
+        self._plain = sorted(topics)
+        """Of when it was published plainly: the broker still keeps something of these."""
         self.commands = self._topic("NCMD")
         self.will = self._death()
 
@@ -84,6 +86,8 @@ class Sparkplug:
             metric(Type.STRING, VERSION, now, name="Properties/DDMS"),
         ]
         yield self._message("NBIRTH", known)
+        yield from (Message(topic, b"", 1, True) for topic in self._plain)
+        self._plain = []
         self._born = {}
         for device in catalogue.devices.values():
             yield self._birth(device)
