@@ -79,6 +79,7 @@ class Maker:
         assert settings.export_directory is not None  # noqa: S101 - without one there is no maker
         self._settings, self._folder = settings, settings.export_directory
         self._replicas = replicas
+        self._warned = False
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -89,7 +90,7 @@ class Maker:
         wake = asyncio.Event()
         connection.add_termination_listener(lambda _: wake.set())
         await connection.add_listener(await secret_channel(connection, ROWS), lambda *_: wake.set())
-        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(self._prepare)
         await database.value(INTERRUPT, TRIES)
         try:
             while not connection.is_closed():
@@ -102,6 +103,17 @@ class Maker:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _prepare(self) -> None:
+        """Have the folder there; say so once when it cannot be, since all that is asked for waits then."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            next(self._folder.iterdir(), None)
+        except OSError as error:
+            if not self._warned:
+                logger.error("no export can be made in DDMS_EXPORT_DIRECTORY, %s: %s", self._folder, error.strerror)  # noqa: TRY400
+            self._warned = True
+            raise
 
     async def _round(self, database: Database, wake: asyncio.Event) -> None:
         for row in await database.rows(LIST_CANCELLED):

@@ -15,9 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from api.export.choice import Calendar, Delimiter, ExportChoice, FileShape, Level
+from api.export.maker import Maker
 from api.ground.buckets import length_of
 from api.transport import export
 from ddms.cli.export import export as command
+from ddms.settings import Settings
 from grafana.__main__ import dashboards
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +82,17 @@ def test_the_ending_of_a_file_counts_however_it_is_written(tmp_path: Path):
         command, ["--device", "x", "--from", "-1d", "--decimal", "comma", "-o", f"{tmp_path}/X.XLSX"]
     )
     assert "xlsx has numbers" in str(said.exception)
+
+
+def test_a_folder_that_cannot_be_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "file").touch()
+    maker = Maker(Settings(export_directory=tmp_path / "file" / "exports"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="Not a directory"):
+            maker._prepare()
+    assert [record.message for record in caplog.records] == [
+        f"no export can be made in DDMS_EXPORT_DIRECTORY, {tmp_path}/file/exports: Not a directory"
+    ]
 
 
 async def test_who_does_not_take_the_end_is_given_up_too(monkeypatch: pytest.MonkeyPatch):
