@@ -73,6 +73,7 @@ class Link:
         """Grows each time that it was lost: what was on its way then may be gone."""
         self._settings, self._program = settings, program
         self.client: Client = _Client()
+        self._is_begun = False
         self.listeners: list[Heard] = []
         self._why: Exception | None = None
         self._refused: Exception | None = None
@@ -94,10 +95,10 @@ class Link:
     async def open(self) -> None:
         """Connect; raises `DdmsError`. What is lost later is connected again by itself, for ever."""
         settings = self._settings
-        self.client, self._why = _Client(), None
+        client, self._why = _Client(), None
         where, account = _account(settings)
-        identity = account | _identity(settings.nats_credentials, self.client)
-        connecting = self.client.connect(
+        identity = account | _identity(settings.nats_credentials, client)
+        connecting = client.connect(
             where,
             name=f"ddms-{self._program}",
             inbox_prefix=f"_INBOX_{self.site}",
@@ -112,6 +113,7 @@ class Link:
             error_cb=self._trouble,
             **identity,
         )
+        self.client, self._is_begun = client, True
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):  # by itself it would try for ever
                 with heeded():
@@ -174,7 +176,7 @@ class Link:
 
     async def close(self) -> None:
         """Hang up; a server that does not take what is on its way to it is not waited for."""
-        if not self.client.is_closed:
+        if self._is_begun and not self.client.is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     with heeded():
@@ -233,7 +235,11 @@ def _account(settings: Settings) -> tuple[str, dict[str, str]]:
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.nats_ca is None:
         return ssl.create_default_context() if (settings.nats_url or "").startswith("tls:") else None
-    return ssl.create_default_context(cafile=settings.nats_ca)
+    try:
+        return ssl.create_default_context(cafile=settings.nats_ca)
+    except OSError as error:  # an SSLError is one
+        sentence = f"{settings.nats_ca} cannot be read as certificates in PEM ({error}): DDMS_NATS_CA names the file of the authority"
+        raise DdmsError(Code.SETTINGS, sentence, field="DDMS_NATS_CA") from error
 
 
 def _identity(path: Path | None, client: Client) -> dict[str, Any]:

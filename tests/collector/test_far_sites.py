@@ -21,6 +21,7 @@ from collector.far.program import FarCollector
 from collector.ingest.app import Ingest
 from ddms.cli.sites import sites
 from ddms.errors import DdmsError
+from ddms.settings import Settings
 from tests.support.devices import scripted
 from tests.support.far import Counter, at_site, every_one_once, hasten, more, running
 from tests.support.nats import NatsServer
@@ -179,6 +180,17 @@ async def test_no_site_reads_or_writes_what_is_of_another(owner, servers, centra
         await until(lambda: asyncio.sleep(0, ingest.sites[1].store.counted.set_aside))
         assert ingest.sites[0].store.counted.set_aside == 0
         assert heard == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_an_authority_that_cannot_be_read_is_told_by_its_name_and_the_program_can_end(tmp_path, content):
+    file = tmp_path / "authority.pem"
+    if content:
+        file.write_text(content)
+    link = Link(Settings(nats_url="tls://127.0.0.1:1", nats_ca=file), "mine", "test")
+    with pytest.raises(DdmsError, match="authority.pem cannot be read .* DDMS_NATS_CA"):
+        await link.open()
+    await link.close()
 
 
 async def test_nobody_without_a_key_is_let_in(by_hub, tmp_path, monkeypatch):
