@@ -30,7 +30,7 @@ def frames(buffer: bytes) -> Iterator[tuple[int, bytes]]:
             _, unit, _, rest = _FRAMER.decode(match[0])
         except ValueError:  # no digits
             continue
-        if rest:
+        if len(rest) > 1:  # one without anything behind its function answers nothing
             yield match.end(), bytes([unit]) + rest
 
 

@@ -215,6 +215,7 @@ def text_of(body: bytes) -> bytes:
         (lambda right: b"noise " + right, None),
         (lambda right: b":1103" + right, None),
         (lambda right: b":zz\r\n" + right, None),
+        (lambda right: text_of(bytes([UNIT, 0x83])) + right, None),  # an exception that does not say which
         (lambda right: b"\xff" * 40 + right, None),
         (lambda right: right[:-4] + b"00\r\n", Reason.MALFORMED),
         (lambda right: right[:8] + b"x" + right[9:], Reason.MALFORMED),
