@@ -126,13 +126,16 @@ class _Listener:
             self.unknown.remove(caller)
         self._waiting = {name: other for name, other in self._waiting.items() if other is not caller}
 
+    def make_room(self) -> None:
+        """Hang up on who has said nothing for the longest: a gateway says at once who it is, whoever else holds the port open."""
+        while len(self.unknown) >= MOST_UNKNOWN:
+            self.unknown.pop(0).hang_up()
+
     def complain(self, caller: "_Caller") -> None:
         """Name a stranger in the log, once an hour."""
         now = time.monotonic()
-        if (
-            len(self._complained) < MOST_UNKNOWN
-            and now - self._complained.get(caller.address, -1e9) > _COMPLAIN_SECONDS
-        ):
+        self._complained = {who: at for who, at in self._complained.items() if now - at <= _COMPLAIN_SECONDS}
+        if len(self._complained) < MOST_UNKNOWN and caller.address not in self._complained:
             self._complained[caller.address] = now
             logger.warning("port %d: a stranger dialled in, hung up on: %s", self._port, caller)
 
@@ -153,11 +156,12 @@ class _Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See whether its address says who it is."""
         self.transport = cast("asyncio.Transport", transport)
-        ip = ip_address(transport.get_extra_info("peername")[0].partition("%")[0])
-        self.address = str(getattr(ip, "ipv4_mapped", None) or ip)
-        if len(self._listener.unknown) >= MOST_UNKNOWN:
+        if (peer := transport.get_extra_info("peername")) is None:  # it has hung up already, as those do who look for open ports
             self.hang_up()
             return
+        ip = ip_address(peer[0].partition("%")[0])
+        self.address = str(getattr(ip, "ipv4_mapped", None) or ip)
+        self._listener.make_room()
         if sock := transport.get_extra_info("socket"):
             tune(sock)
         self._listener.unknown.append(self)
@@ -166,7 +170,7 @@ class _Caller(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See whether its registration says who it is; what comes later belongs to nobody."""
-        if not self.is_known and len(self.said) < _MOST_BYTES:
+        if not (self.is_known or self.transport.is_closing()) and len(self.said) < _MOST_BYTES:
             self.said += data[:_MOST_BYTES]
             self._listener.look_at(self)
 

@@ -132,6 +132,60 @@ async def test_a_stranger_gets_nothing_and_is_named(monkeypatch, caplog):
     writer.close()
 
 
+async def test_strangers_are_named_also_after_many_others(monkeypatch, caplog):
+    monkeypatch.setattr(dialled, "STRANGER_SECONDS", 0.1)
+    monkeypatch.setattr(dialled, "_COMPLAIN_SECONDS", 0.2)
+    monkeypatch.setattr(dialled, "MOST_UNKNOWN", 1)
+    port = free_port()
+    opening = asyncio.create_task(link_to(f"tcp-listen://127.0.0.1:{port}?id=GW-7").open(30.0))
+    for number in (2, 3):
+        async with calling(port, b"GW-70\n", 1, source=f"127.0.0.{number}"):
+            await until(lambda number=number: f"127.0.0.{number} said 'GW-70" in caplog.text)
+        await asyncio.sleep(0.3)
+    opening.cancel()
+
+
+async def test_strangers_that_say_nothing_keep_no_device_out(monkeypatch):
+    monkeypatch.setattr(dialled, "MOST_UNKNOWN", 3)
+    port = free_port()
+    link = link_to(f"tcp-listen://127.0.0.1:{port}?id=GW-7")
+    opening = asyncio.create_task(link.open(5.0))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(5):
+            await stack.enter_async_context(calling(port, b"", 0))
+        async with calling(port, b"GW-7", 7):
+            await opening
+            assert await value_of(link) == 7
+    link.close()
+
+
+class Gone(asyncio.Transport):
+    """A connection that ended before anybody looked at it: uvloop knows no more who it was."""
+
+    is_aborted = False
+
+    def get_extra_info(self, name, default=None):
+        return default
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+async def test_one_that_has_hung_up_before_it_was_looked_at_is_no_trouble(monkeypatch):
+    made: list[asyncio.Protocol] = []
+    loop = asyncio.get_running_loop()
+
+    async def create_server(make, *_):
+        made.append(make())
+
+    monkeypatch.setattr(loop, "create_server", create_server)
+    with pytest.raises(ReadError):
+        await link_to(f"tcp-listen://127.0.0.1:{free_port()}?id=GW-7").open(0.1)
+    made[0].connection_made(gone := Gone())
+    made[0].connection_lost(None)
+    assert gone.is_aborted
+
+
 async def test_a_port_that_is_taken_says_so():
     server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
