@@ -95,14 +95,8 @@ async def _planned(settings: Settings, name: str, form: dict[str, Any], *, measu
 
 
 async def _measured(line: LineSettings, units: dict[int, int], requests: list[Request]) -> list[Request]:
-    route = Route(line)
-    try:
-        await route.open()
+    async with reach.own(line) as route:
         return [await _timed(route, line, units[request.device_id], request) for request in requests]
-    except ReadError as error:
-        raise DdmsError(Code.UNAVAILABLE, f"{line.endpoint}: {error}") from error
-    finally:
-        route.close()
 
 
 async def _timed(route: Route, line: LineSettings, unit: int, request: Request) -> Request:

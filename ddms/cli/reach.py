@@ -6,8 +6,8 @@ A serial port, and many a gateway, has room for one master only. So what a livin
 
 import asyncio
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -137,7 +137,8 @@ async def _ask(
         finally:
             if connection is not None:
                 await connection.close()
-    return await _over_own_line(line, kind, parameters, report) | {"through": None}
+    async with own(line) as route:
+        return await KINDS[kind](route, parameters, report) | {"through": None}
 
 
 def database() -> Settings | None:
@@ -154,13 +155,15 @@ async def connected(settings: Settings) -> Connection | None:
     return None
 
 
-async def _over_own_line(line: LineSettings, kind: str, parameters: dict[str, Any], report: Report) -> dict[str, Any]:
+@asynccontextmanager
+async def own(line: LineSettings) -> AsyncIterator[Route]:
+    """Open a line of our own; what goes wrong on it is a `DdmsError`."""
     if line.endpoint.transport is Transport.TLS:
         tls.use(read_settings().modbus_tls_directory)
     route = Route(line)
     try:
         await route.open()
-        return await KINDS[kind](route, parameters, report)
+        yield route
     except ReadError as error:
         advice = ""
         if error.reason is Reason.NO_PORT and "temporarily unavailable" in str(error):

@@ -11,6 +11,7 @@ import uvloop
 
 from collector.line import tls
 from collector.line.tcp import ReadError, line
+from ddms.cli import reach
 from ddms.endpoints import Endpoint
 from ddms.lines import LineSettings
 from ddms.quality import Reason
@@ -143,6 +144,16 @@ async def test_a_devices_own_certificate_is_trusted_in_the_folder_of_its_host(pl
     (own / "ca.pem").write_bytes((tmp_path / "device" / "server.pem").read_bytes())
     async with served_by(tmp_path / "device") as endpoint:
         assert await read_from(endpoint) == b"\0\x08\0\x09\0\x0a"
+
+
+async def test_the_command_line_takes_the_files_from_where_the_settings_say(plant, tmp_path, monkeypatch):
+    monkeypatch.setattr(tls, "_folder", tmp_path / "elsewhere")
+    monkeypatch.setenv("DDMS_MODBUS_TLS_DIRECTORY", str(tmp_path / "ours"))
+    async with (
+        served_by(tmp_path / "device") as endpoint,
+        reach.own(LineSettings.to(Endpoint.parse(endpoint))) as route,
+    ):
+        assert await route.read(UNIT, 3, 1, 3, 5.0) == b"\0\x08\0\x09\0\x0a"
 
 
 async def test_a_peer_without_tls_says_so(plant):
