@@ -156,7 +156,8 @@ class _Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See whether its address says who it is."""
         self.transport = cast("asyncio.Transport", transport)
-        if (peer := transport.get_extra_info("peername")) is None:  # it has hung up already, as those do who look for open ports
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # it has hung up already, as those do who look for open ports
             self.hang_up()
             return
         ip = ip_address(peer[0].partition("%")[0])

@@ -188,7 +188,7 @@ async def test_an_authority_that_cannot_be_read_is_told_by_its_name_and_the_prog
     if content:
         file.write_text(content)
     link = Link(Settings(nats_url="tls://127.0.0.1:1", nats_ca=file), "mine", "test")
-    with pytest.raises(DdmsError, match="authority.pem cannot be read .* DDMS_NATS_CA"):
+    with pytest.raises(DdmsError, match=r"authority\.pem cannot be read .* DDMS_NATS_CA"):
         await link.open()
     await link.close()
 
