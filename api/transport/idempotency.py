@@ -21,7 +21,7 @@ from api.ground.limits import DEADLINE_SECONDS
 from ddms.errors import Code, DdmsError
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_SECRET = re.compile(r"\b(?:createToken|signIn|createUser|resetPassword|changePassword)\b")
+_SECRET = re.compile(r"\b(?:createToken|signIn|createUser|resetPassword|changePassword|createWebhook|updateWebhook)\b")
 _WAIT_SECONDS = 0.05
 
 CLAIM_KEY = """-- ddms:claim_key

@@ -5,7 +5,9 @@ import json
 
 import asyncpg
 import pytest
+from graphql import get_named_type
 
+from api.schema import build
 from api.transport import idempotency
 from tests.support.api_server import Api, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 
@@ -98,3 +100,13 @@ async def test_a_query_needs_no_key_and_keeps_none(api: Api, owner: asyncpg.Conn
     answer = await send(api, "k", "{ me { name } }")
     assert json.loads(answer.content)["data"]["me"]["name"] == "the owner's"
     assert await owner.fetchval("SELECT count(*) FROM idempotency_keys") == 0
+
+
+def test_every_mutation_that_answers_with_a_secret_takes_no_key():
+    answered = {
+        name
+        for name, field in build()._schema.mutation_type.fields.items()
+        if {"secret", "password"} & get_named_type(field.type).fields.keys()
+    }
+    assert answered
+    assert all(idempotency._SECRET.search(name) for name in answered), answered

@@ -24,7 +24,7 @@ LATER = frozenset({"RATE_LIMITED", "BUSY", "UNAVAILABLE"})
 _AWAY = frozenset({429, 502, 503, 504})
 """What proxies say while DDMS is away."""
 _CHANGE = re.compile(r"(?:^|\})\s*mutation\b", re.MULTILINE)
-_SECRET = re.compile(r"\b(createToken|signIn|createUser|resetPassword|changePassword)\b")
+_SECRET = re.compile(r"\b(createToken|signIn|createUser|resetPassword|changePassword|createWebhook|updateWebhook)\b")
 """Changes that take no idempotency key, because their answers are kept nowhere."""
 
 

@@ -117,7 +117,7 @@ const REMEMBERED = 200_000;
 const CHANGE = /(?:^|\})\s*mutation\b/m;
 const ACKNOWLEDGED_AT_ONCE = 100;
 /** What takes no idempotency key, as an answer with a secret is kept nowhere: it is not sent again when its answer was lost. */
-const SECRET = /\b(?:createToken|signIn|createUser|resetPassword|changePassword)\b/;
+const SECRET = /\b(?:createToken|signIn|createUser|resetPassword|changePassword|createWebhook|updateWebhook)\b/;
 
 export class Client {
   readonly #url: string;
