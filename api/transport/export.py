@@ -145,6 +145,7 @@ class ExportFiles(Exports):
     _has_page = False
 
     async def _answered(self, request: HttpRequest, answer: "_Answer", gate: Gate, context: Context) -> None:
+        gate.export(context, preview=True)
         number = from_id(IdKind.EXPORT, request.named("id"))
         row = await jobs.read(context, number)
         path = jobs.folder_of(context) / str(number)

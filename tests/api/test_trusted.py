@@ -67,6 +67,13 @@ async def test_a_bound_token_may_send_nothing_else(bound: Api):
     assert (await post(bound, "viewer", query="{ devices { totalCount } }")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["export?device=Pump&from=-1h", "export/files/exp_1"])
+async def test_a_bound_token_fetches_no_history(bound: Api, path):
+    answer = await bound.client.get(f"{bound.url}/{path}", headers=bound.headers("bound"))
+    assert answer.status_code == 403
+    assert "registered documents" in answer.text
+
+
 async def test_an_id_that_is_wrong_or_unknown_is_refused(bound: Api):
     for id_, code in (
         ("x", "INVALID"),
