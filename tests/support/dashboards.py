@@ -28,7 +28,7 @@ INSERT INTO latest VALUES (4, now(), NULL, 16, NULL), (5, now() - interval '1 ho
 INSERT INTO groups (name) VALUES ('O''Brien''s hall'), ('Empty');
 INSERT INTO device_groups SELECT 1, id FROM devices;
 INSERT INTO collectors (name, version, seen_at) VALUES ('here', '0.1.0', now()), ('there', '0.1.0', now() - interval '1 min');
-INSERT INTO site_states VALUES ('mine', now(), now(), now(), now() - interval '5 min', 12, 90000, 100000, NULL);
+INSERT INTO site_states VALUES ('there', now(), now(), now(), now() - interval '5 min', 12, 90000, 100000, NULL);
 INSERT INTO job_runs (job, started_at, error) VALUES ('rollups', now(), NULL), ('retention', now(), 'the disk is on fire');
 INSERT INTO retention_notice (due_at) VALUES (now() + interval '1 day');
 INSERT INTO retention_state (device_id, source, due_before, due_rows, due_bytes) VALUES (1, 'readings', now() - interval '90 days', 8640, 500000);
