@@ -112,6 +112,8 @@ const LIVE = `subscription Live($points: [ID!], $devices: [ID!], $minimumInterva
 }`;
 /** Closes of a websocket after which to come again is of no use. */
 const FINAL = new Set([4400, 4401, 4403, 4406]);
+/** What a server says that starts, ends or has too much to do just now: who follows asks again. */
+const PASSING = new Set(["RATE_LIMITED", "BUSY", "UNAVAILABLE"]);
 const REMEMBERED = 200_000;
 /** A change, also behind a comment or a fragment: what is sent again needs a key. */
 const CHANGE = /(?:^|\})\s*mutation\b/m;
@@ -228,19 +230,29 @@ export class Client {
       retryWait: (tried) => pause(Math.min(2 ** tried / 4, 15)),
       shouldRetry: (event) => !FINAL.has((event as CloseEvent).code),
     });
-    const events = socket.iterate<{ readings: ReadingsEvent }>({ query: LIVE, variables });
+    let events = socket.iterate<{ readings: ReadingsEvent }>({ query: LIVE, variables });
     const stop = () => void events.return?.();
     signal?.addEventListener("abort", stop);
     try {
-      for await (const { data, errors } of events) {
-        if (!data) throw errorOf(errors?.[0]);
-        const { kind, reason, gaps, resumeToken, columns } = data.readings;
-        variables["resumeFrom"] = resumeToken; // graphql-ws sends these variables again, as they are then
-        const readings = known.fresh(columns, kind);
-        if (readings.length || gaps.length || kind === "SNAPSHOT") yield { kind, reason, gaps, readings };
+      for (let refused = 0; !signal?.aborted; refused += 1) {
+        try {
+          for await (const { data, errors } of events) {
+            if (!data) throw errorOf(errors?.[0]);
+            refused = 0;
+            const { kind, reason, gaps, resumeToken, columns } = data.readings;
+            variables["resumeFrom"] = resumeToken; // graphql-ws sends these variables again, as they are then
+            const readings = known.fresh(columns, kind);
+            if (readings.length || gaps.length || kind === "SNAPSHOT") yield { kind, reason, gaps, readings };
+          }
+          return;
+        } catch (error) {
+          const told = Array.isArray(error) ? errorOf(error[0]) : error; // an array is a subscription that is refused
+          if (!(told instanceof DdmsError && PASSING.has(told.code))) throw told;
+          await pause(Math.min(2 ** refused / 4, 15));
+          events = socket.iterate<{ readings: ReadingsEvent }>({ query: LIVE, variables });
+        }
       }
     } catch (error) {
-      if (Array.isArray(error)) throw errorOf(error[0]); // what graphql-ws makes of a subscription that is refused
       throw "code" in (error as object) && !(error instanceof DdmsError)
         ? new DdmsError((error as CloseEvent).reason || "the connection was ended", FINAL.has((error as CloseEvent).code) ? "UNAUTHENTICATED" : "UNREACHABLE")
         : error;
