@@ -58,7 +58,12 @@ def heeded() -> Iterator[None]:
 class _Client(Client):
     """Gives up a line that is dead, though it says nothing: what is on its way keeps a quarter of an hour for it else."""
 
+    ended = False
+    """Whether it shall connect no more: what ends its attempts may be forgotten too (see `heeded`)."""
+
     async def _connect_to_server(self, s: Srv) -> None:
+        if self.ended:
+            raise asyncio.CancelledError
         await super()._connect_to_server(s)
         tune(self._transport._bare_io_writer.get_extra_info("socket"), DEAD_MS)  # type: ignore[union-attr]
 
@@ -72,7 +77,7 @@ class Link:
         self.generation = 0
         """Grows each time that it was lost: what was on its way then may be gone."""
         self._settings, self._program = settings, program
-        self.client: Client = _Client()
+        self.client = _Client()
         self._is_begun = False
         self.listeners: list[Heard] = []
         self._why: Exception | None = None
@@ -176,6 +181,7 @@ class Link:
 
     async def close(self) -> None:
         """Hang up; a server that does not take what is on its way to it is not waited for."""
+        self.client.ended = True
         if self._is_begun and not self.client.is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -1,9 +1,10 @@
 """A site behind NATS: its collector reaches no database, and each reading comes into it once, in order."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import nats.aio.client
 import numpy as np
 import pytest
 
@@ -69,6 +70,24 @@ async def test_readings_come_from_a_collector_without_a_database_and_changes_rea
         assert collector.store.spool.count == 0
         await owner.execute("UPDATE devices SET enabled = false")
         await until(lambda: asyncio.sleep(0, not collector.tasks))
+
+
+async def test_a_line_that_is_being_made_again_ends_though_it_forgets_that_it_was_told(far, server, monkeypatch):
+    connecting = asyncio.Event()
+
+    async def forgets(self, s):
+        connecting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        raise OSError("gone")
+
+    async with speaking(far) as link:
+        monkeypatch.setattr(nats.aio.client.Client, "_connect_to_server", forgets)
+        await server.stop()
+        await connecting.wait()
+        attempt = link.client._reconnection_task
+    done, _ = await asyncio.wait([attempt], timeout=60)
+    assert done
 
 
 async def test_a_program_that_is_told_to_end_just_when_an_answer_comes_ends(owner, central, far):
