@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import asyncpg
+import numpy as np
 import orjson
 
 from api.ground.claims import while_claimed
@@ -329,7 +330,7 @@ class _Telling:
         self._of.configured, self._looked = False, time.monotonic()
         groups = [name.lower() for name in self._settings.mqtt_groups]
         self._catalogue = await Catalogue.read(self._of.database, groups)
-        self._of.mirror.grow(int(self._catalogue.numbers.max(initial=0)) + 1)
+        self._of.mirror.grow(int(np.max(self._catalogue.numbers, initial=np.int64(0))) + 1)
         if missing := await self._of.database.value(READ_MISSING_GROUPS, groups):
             logger.warning("DDMS_MQTT_GROUPS names groups that there are not: %s", ", ".join(missing))
         return self._catalogue
