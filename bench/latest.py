@@ -43,12 +43,18 @@ async def prepared(server: str, name: str, **size: int) -> tuple[str, str]:
     connection = await asyncpg.connect(url)
     await connection.execute("INSERT INTO latest SELECT id, now(), random() * 100, 0 FROM points")
     await connection.execute("VACUUM ANALYZE latest")
+    secret = await viewers_token(connection)
+    await connection.close()
+    return url, secret
+
+
+async def viewers_token(connection: asyncpg.Connection) -> str:
+    """Return a token that may read for a day."""
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=lambda v: orjson.dumps(v).decode(), decoder=orjson.loads
     )
     _, secret = await create(Statements(connection), COMMAND_LINE, name="bench", role=Role.VIEWER, lifetime=lifetime(1))
-    await connection.close()
-    return url, secret
+    return secret
 
 
 async def until_ready(url: str) -> None:

@@ -26,16 +26,11 @@ from typing import Any
 
 import asyncpg
 import httpx2
-import orjson
 import yaml
 
-from api.access.tokens import create, lifetime
-from api.ground.actor import COMMAND_LINE
-from api.ground.database import Statements
-from api.ground.roles import Role
 from bench import faults
 from bench.faults_far import INGEST_METRICS, SITE, FarRun
-from bench.latest import free_port, until_ready
+from bench.latest import free_port, until_ready, viewers_token
 from bench.pair import Pair
 from bench.processes import TRUSTING
 from bench.rolling import Listener
@@ -133,12 +128,7 @@ class WholeRun(FarRun):
 
     async def _token(self) -> tuple[str, list[int]]:
         connection = await asyncpg.connect(self.postgres.url(database="faults"))
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", encoder=lambda v: orjson.dumps(v).decode(), decoder=orjson.loads
-        )
-        _, secret = await create(
-            Statements(connection), COMMAND_LINE, name="whole", role=Role.VIEWER, lifetime=lifetime(1)
-        )
+        secret = await viewers_token(connection)
         points = [row["id"] for row in await connection.fetch("SELECT id FROM points WHERE key = 'count'")]
         await connection.close()
         return secret, points

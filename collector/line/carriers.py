@@ -110,8 +110,8 @@ class _Carrier(ModbusProtocol):
         self._above.connection_lost(tls.RefusedError() if is_refusal else exc)
 
     def callback_new_connection(self) -> ModbusProtocol:
-        """Nobody connects to us."""
-        raise NotImplementedError
+        """Fail: pymodbus asks for it where others connect, and it is we who connect."""
+        raise AssertionError("nobody connects to a carrier")
 
     def error_received(self, exc: Exception) -> None:
         """Hand on that a datagram was refused."""

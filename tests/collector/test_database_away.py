@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import struct
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from collector.storing import replay as replay_module
 from collector.storing import store as store_module
 from collector.storing.known import Known
 from ddms.errors import DdmsError
-from tests.support.devices import answer, scripted
+from tests.support.devices import Counter, scripted
 from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
 
@@ -25,17 +24,6 @@ RAISE = """CREATE OR REPLACE FUNCTION break_it() RETURNS trigger LANGUAGE plpgsq
 IF {when} THEN RAISE EXCEPTION 'broken for the test' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$;
 CREATE TRIGGER break_it BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION break_it()"""
 READ_ONLY = 'ALTER DATABASE "{database}" SET default_transaction_read_only = {state}'
-
-
-class Counter:
-    """A device whose register says how often it was read."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, request):
-        self.count += 1
-        return answer(request, struct.pack(">H", self.count) * request[4])
 
 
 @pytest.fixture(autouse=True)

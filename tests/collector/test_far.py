@@ -19,8 +19,8 @@ from collector.storing.decode import READINGS, Batch
 from collector.storing.spool import encode
 from ddms.errors import DdmsError
 from ddms.lines import READ_LINES
-from tests.support.devices import scripted
-from tests.support.far import AFTER, SITE, Counter, at_site, every_one_once, hasten, more, running, served
+from tests.support.devices import Counter, scripted
+from tests.support.far import AFTER, SITE, at_site, every_one_once, hasten, more, running, served
 from tests.support.nats import NatsServer, Wire, nats_server
 from tests.support.running import database_away, until
 

@@ -22,8 +22,8 @@ from collector.ingest.app import Ingest
 from ddms.cli.sites import sites
 from ddms.errors import DdmsError
 from ddms.settings import Settings
-from tests.support.devices import scripted
-from tests.support.far import Counter, at_site, every_one_once, hasten, more, running
+from tests.support.devices import Counter, scripted
+from tests.support.far import at_site, every_one_once, hasten, more, running
 from tests.support.nats import NatsServer
 from tests.support.ports import free_port
 from tests.support.running import until

@@ -1,7 +1,6 @@
 """The primary dies and its replica is promoted: everybody finds the new one, and nothing is lost but what it never had."""
 
 import asyncio
-import struct
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -24,7 +23,7 @@ from ddms.database import connect
 from ddms.errors import DdmsError
 from ddms.settings import Settings
 from tests.support.api_server import Api, serving
-from tests.support.devices import answer, scripted
+from tests.support.devices import Counter, scripted
 from tests.support.replica import Pair, both_fixture  # noqa: F401 - a fixture
 from tests.support.running import background, until
 
@@ -33,17 +32,6 @@ DEVICE = """WITH c AS (INSERT INTO connections (endpoint, timeout_ms) VALUES ('t
 d AS (INSERT INTO devices (name, connection_id, unit_id) SELECT 'Mixer', id, 1 FROM c RETURNING id)
 INSERT INTO points (device_id, key, name, register_table, address, data_type, interval_s)
 SELECT id, 'level', 'Level', 'holding', 0, 'uint16', 1 FROM d RETURNING id"""
-
-
-class Counter:
-    """A device whose register says how often it was read."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, request):
-        self.count += 1
-        return answer(request, struct.pack(">H", self.count) * request[4])
 
 
 @pytest.fixture(autouse=True)

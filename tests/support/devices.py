@@ -101,3 +101,14 @@ async def serving(script):
 def scripted(behave: Callable[[Request], "bytes | list[bytes] | None"]):
     """Serve a device that speaks Modbus TCP and does what a function says."""
     return serving(Script(behave))
+
+
+class Counter:
+    """A device whose register says how often it was read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, request):
+        self.count += 1
+        return answer(request, struct.pack(">H", self.count) * request[4])

@@ -1,7 +1,6 @@
 """A far site in a test: its programs, a device that counts, and what of it is in the database."""
 
 import asyncio
-import struct
 from contextlib import asynccontextmanager
 
 from collector import app
@@ -10,7 +9,6 @@ from collector.far import store as far_store
 from collector.ingest import site as site_module
 from collector.ingest import stream as stream_module
 from collector.storing import store
-from tests.support.devices import answer
 from tests.support.running import background, until
 
 SITE = "mine"
@@ -29,17 +27,6 @@ def hasten(monkeypatch) -> None:
     monkeypatch.setattr(site_module, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr(site_module, "TELL_SECONDS", 0.1)
     monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.2)
-
-
-class Counter:
-    """A device whose register says how often it was read."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, request):
-        self.count += 1
-        return answer(request, struct.pack(">H", self.count) * request[4])
 
 
 async def at_site(owner, device: int, site: str = SITE) -> None:
