@@ -400,6 +400,7 @@ def main(kind: type[Run] = Run) -> None:
     parser.add_argument("--stay", action="store_true", help="kill nothing, go on until Ctrl-C")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # what was started is ended too
     with tempfile.TemporaryDirectory(prefix="ddms-faults-") as name:
         run, plant = kind(Path(name), arguments.seed), Plant()
         if not run.has_disk:

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -192,10 +193,12 @@ class WholeRun(FarRun):
         self._kill(self.random.choice(["api 1", "api 2"]))
 
     def kill_nginx(self) -> None:
-        """With its workers, as a container ends."""
-        pid = self.programs["nginx"].pid
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            faults._signalled(int(child), 9)
+        """With its workers, as a container ends; the master goes first, or it would start new ones meanwhile."""
+        nginx = self.programs["nginx"]
+        workers = Path(f"/proc/{nginx.pid}/task/{nginx.pid}/children").read_text().split()
+        nginx.kill()
+        for worker in workers:
+            faults._signalled(int(worker), signal.SIGKILL)
         self._kill("nginx")
 
     def kill_prometheus(self) -> None:

@@ -5,9 +5,12 @@ Off, `TRACER` is None, nothing is imported, and all that is left is a look at it
 A flush and what the API makes of it are one trace, though nothing of it travels with the readings: both know the collector
 and the number of the flush, and compute the ids of the trace of these. Which flushes are traced is told by the trace's id
 too (`OTEL_TRACES_SAMPLER=parentbased_traceidratio`), so that both programs choose the same.
+
+What a far site publishes is stored with what else waits, so it is a trace of its own, which the flush links to: its
+`traceparent` goes with the message, as W3C has it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from hashlib import blake2b
@@ -89,21 +92,49 @@ def _ids() -> "IdGenerator":
     return Ids()
 
 
-def flush(collector: str, sequence: int, *, readings: int) -> AbstractContextManager[None]:
-    """Trace the storing of a flush, from its first statement to its commit."""
-    return _OFF if TRACER is None else _flush(collector, sequence, readings)
+@contextmanager
+def published(collector: str, number: int, *, readings: int, late: bool) -> Iterator[dict[str, str]]:
+    """Trace a message on its way into a site's stream, until it is kept there; give the headers that tell of the trace."""
+    headers: dict[str, str] = {}
+    if TRACER is None:
+        yield headers
+        return
+    from opentelemetry.context import Context  # noqa: PLC0415
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+    attributes: dict[str, Any] = {
+        "ddms.collector": collector,
+        "ddms.message": number,
+        "ddms.readings": readings,
+        "ddms.late": late,
+    }
+    with TRACER.start_as_current_span("publish", Context(), SpanKind.PRODUCER, attributes):
+        TraceContextTextMapPropagator().inject(headers)
+        yield headers
+
+
+def flush(
+    collector: str, sequence: int, *, readings: int, published: Sequence[str] = ()
+) -> AbstractContextManager[None]:
+    """Trace the storing of a flush, from its first statement to its commit; `published`: the traces of what is in it."""
+    return _OFF if TRACER is None else _flush(collector, sequence, readings, published)
 
 
 @contextmanager
-def _flush(collector: str, sequence: int, readings: int) -> Iterator[None]:
+def _flush(collector: str, sequence: int, readings: int, published: Sequence[str]) -> Iterator[None]:
     from opentelemetry.context import Context  # noqa: PLC0415
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415
+    from opentelemetry.trace import Link, SpanKind, get_current_span  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
     attributes: dict[str, Any] = {"ddms.collector": collector, "ddms.flush": sequence, "ddms.readings": readings}
+    come = (TraceContextTextMapPropagator().extract({"traceparent": told}, Context()) for told in published)
+    contexts = (get_current_span(context).get_span_context() for context in come)
+    links = [Link(context) for context in contexts if context.is_valid and context.trace_flags.sampled]
     assert TRACER is not None  # noqa: S101 - asked before
     token = _GIVEN.set(_ids_of(collector, sequence))
     try:
-        span = TRACER.start_span("flush", Context(), SpanKind.PRODUCER, attributes)
+        span = TRACER.start_span("flush", Context(), SpanKind.PRODUCER, attributes, links)
     finally:
         _GIVEN.reset(token)
     from opentelemetry.trace import use_span  # noqa: PLC0415

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -143,15 +143,15 @@ class Link:
             self._refused = error
         logger.debug("NATS: %r", error)
 
-    async def publish(self, body: bytes, name: str, *, late: bool) -> None:
+    async def publish(self, body: bytes, name: str, *, late: bool, headers: Mapping[str, str] | None = None) -> None:
         """Hand a message over to the stream; returns when it is kept there. Raises `TROUBLE`.
 
         A message of the same name is kept once, so what was cut off may be published again.
         """
-        headers = {"Nats-Msg-Id": name} | ({"Ddms-Late": "1"} if late else {})
+        told = {"Nats-Msg-Id": name} | ({"Ddms-Late": "1"} if late else {}) | dict(headers or {})
         try:
             with heeded():
-                await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=headers)
+                await self.client.jetstream(timeout=ACK_SECONDS).publish(self.subject("flush"), body, headers=told)
         except TimeoutError:
             if self._refused:
                 raise self._refused from None

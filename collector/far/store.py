@@ -22,7 +22,7 @@ from collector.polling.units import Pace
 from collector.storing.decode import READINGS, Batch
 from collector.storing.spool import Spool, SpoolFullError, SpoolUnreadableError, encode
 from collector.storing.store import OTHERS_SECONDS, READ_NEWEST, RECONNECT_SECONDS, SEEN_SECONDS, Store
-from ddms import VERSION
+from ddms import VERSION, tracing
 from ddms.errors import Code, DdmsError
 from ddms.settings import Settings
 
@@ -124,7 +124,8 @@ class FarStore(Store):
 
     async def _publish(self, batch: Batch, *, late: bool) -> None:
         told = batch.told or {}
-        await self._link.publish(encode(batch), f"{told['epoch']}.{told['number']}", late=late)
+        with tracing.published(self.name, told["number"], readings=len(batch.readings), late=late) as headers:
+            await self._link.publish(encode(batch), f"{told['epoch']}.{told['number']}", late=late, headers=headers)
 
     def _say(self, error: BaseException) -> None:
         self.complaints.about("stream", f"readings go to the spool: {explain(error).message}")

@@ -56,9 +56,11 @@ class Message:
     changes: list[Change]
     health: CollectorHealth | None
     seen: list[Pace]
+    trace: str | None = None
+    """The `traceparent` that came with it."""
 
 
-def read(body: bytes, *, late: bool) -> Message:
+def read(body: bytes, *, late: bool, trace: str | None = None) -> Message:
     """Read a message; raises `MessageError`."""
     try:
         batch = decode(body)
@@ -77,6 +79,7 @@ def read(body: bytes, *, late: bool) -> Message:
             changes=[_change(late, *change) for change in told.get("changes", [])],
             health=_health(*told["health"]) if "health" in told else None,
             seen=[_pace(*pace) for pace in told.get("seen", [])],
+            trace=trace,
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error, RecursionError) as error:
         raise MessageError(f"it cannot be understood: {error!r}"[:300]) from error

@@ -16,7 +16,7 @@ from collector.far.link import TROUBLE as NATS_TROUBLE
 from collector.far.link import Link, explain, pack, unpack
 from collector.ingest import statements
 from collector.ingest.storing import SiteStore
-from collector.ingest.stream import BegunAnewError, SiteStream, is_late
+from collector.ingest.stream import BegunAnewError, SiteStream, is_late, trace_of
 from collector.polling.leases import Leases
 from collector.storing.alarms import Alarms
 from collector.storing.flush import MAKE_INCOMING
@@ -102,7 +102,7 @@ class Site:
             while True:
                 taken = await self.stream.take()
                 if taken:
-                    came = [self.store.read(message.data, late=is_late(message)) for message in taken]
+                    came = [self.store.read(one.data, late=is_late(one), trace=trace_of(one)) for one in taken]
                     await self.store.store(connection, came)
                     await self.stream.done(taken)
                 await self._due.end_what_is_due(connection)

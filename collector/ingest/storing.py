@@ -81,10 +81,10 @@ class SiteStore:
         self._ours: Belongings | None = None
         self._alarms: dict[str, Alarms] = {}
 
-    def read(self, body: bytes, *, late: bool) -> Received:
+    def read(self, body: bytes, *, late: bool, trace: str | None = None) -> Received:
         """Read what came; whatever it is."""
         try:
-            return Received(body, messages.read(body, late=late))
+            return Received(body, messages.read(body, late=late, trace=trace))
         except MessageError as error:
             return Received(body, None, str(error))
 
@@ -183,7 +183,8 @@ class SiteStore:
         batch, collector = messages.together(fresh), fresh[0].collector
         if len(batch.readings) and not fresh[0].late:
             try:
-                await flush_batch(connection, collector, sequence, batch, alarms.store)
+                traces = [message.trace for message in fresh if message.trace]
+                await flush_batch(connection, collector, sequence, batch, alarms.store, published=traces)
             except asyncpg.UniqueViolationError:  # a clock that was set back, or what came over another way already
                 await replay_batch(connection, collector, batch)
                 await alarms.store(connection)

@@ -177,3 +177,8 @@ def is_late(message: Msg) -> bool:
     """Return whether a message waited in a spool or in the stream, so that nobody follows its values live."""
     waited = (datetime.now(UTC) - message.metadata.timestamp).total_seconds()
     return waited > LATE_SECONDS or bool(message.headers and "Ddms-Late" in message.headers)
+
+
+def trace_of(message: Msg) -> str | None:
+    """Return the `traceparent` of what published a message, where that is traced."""
+    return (message.headers or {}).get("traceparent")

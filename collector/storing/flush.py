@@ -4,7 +4,7 @@ Readings go by binary COPY straight from numpy. A batch that may be in the datab
 or it comes from the spool) goes through `replay`, which skips what is there.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -134,16 +134,22 @@ def newest(readings: NDArray[Any]) -> NDArray[Any]:
 
 
 async def flush_batch(
-    connection: Connection, collector: str, sequence: int, batch: Batch, alarms: StoresAlarms | None = None
+    connection: Connection,
+    collector: str,
+    sequence: int,
+    batch: Batch,
+    alarms: StoresAlarms | None = None,
+    *,
+    published: Sequence[str] = (),
 ) -> None:
     """Store a new batch; raises asyncpg's errors, and then nothing is stored unless the commit itself was cut off.
 
-    `alarms` stores what the readings did to alarms, in the same transaction.
+    `alarms` stores what the readings did to alarms, in the same transaction. `published`: the traces of what it came with.
     """
     payloads = stream.pack(_flush(collector, sequence, batch))
     kept, last = stored(batch.readings), newest(batch.readings)
     packed = rows(kept)
-    with tracing.flush(collector, sequence, readings=len(batch.readings)):
+    with tracing.flush(collector, sequence, readings=len(batch.readings), published=published):
         async with connection.transaction():
             await note_late(connection, kept)
             if packed:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -19,6 +18,7 @@ from ddms import tracing
 from ddms.errors import DdmsError
 from tests.support.api_server import Api, add, api_fixture, tokens_fixture  # noqa: F401 - fixtures
 from tests.support.flushing import Collector, heard_by
+from tests.support.spans import spans_fixture  # noqa: F401 - a fixture
 
 SECRET = "Pump of the secret recipe"
 
@@ -39,14 +39,6 @@ async def emptied(metric: str) -> None:
 def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, "api.requests")
     return caplog
-
-
-@pytest.fixture
-def spans() -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    end = tracing.begin(SimpleSpanProcessor(exporter), "api")
-    yield exporter
-    end()
 
 
 async def test_an_operation_is_counted_by_its_name_with_its_time_its_cost_and_its_errors(api: Api):

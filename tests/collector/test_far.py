@@ -23,6 +23,7 @@ from tests.support.devices import Counter, scripted
 from tests.support.far import AFTER, SITE, at_site, every_one_once, hasten, more, running, served
 from tests.support.nats import NatsServer, Wire, nats_server
 from tests.support.running import database_away, until
+from tests.support.spans import spans_fixture  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,31 @@ async def test_readings_come_from_a_collector_without_a_database_and_changes_rea
         assert collector.store.spool.count == 0
         await owner.execute("UPDATE devices SET enabled = false")
         await until(lambda: asyncio.sleep(0, not collector.tasks))
+
+
+async def test_what_is_published_is_traced_and_the_flush_that_stores_it_links_to_it(
+    owner, make_device, central, far, spans
+):
+    async with scripted(Counter()) as device, running(central, Ingest), running(far, FarCollector):
+        await at_site(owner, await make_device(port=device.port))
+        await more(owner, 3)
+        spans.clear()
+        await more(owner, 8)
+    told = spans.get_finished_spans()
+    published = {
+        span.context.span_id: span for span in told if span.name == "publish" and not span.attributes["ddms.late"]
+    }
+    flushes = [span for span in told if span.name == "flush"]
+    found = [
+        published[link.context.span_id]
+        for flush in flushes
+        for link in flush.links
+        if link.context.span_id in published
+    ]
+    assert found
+    assert len(found) == len({span.context.span_id for span in found}), "each message is of one flush"
+    assert all(span.parent is None and span.attributes["ddms.collector"] == "shaft 1" for span in found)
+    assert all(span.attributes["ddms.readings"] > 0 for span in found)
 
 
 async def test_a_line_that_is_being_made_again_ends_though_it_forgets_that_it_was_told(far, server, monkeypatch):
