@@ -93,6 +93,11 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def optional_file(text: str) -> Path | None:
+    """Return the path of a file, None for none: containers say so by an empty value."""
+    return Path(text) if text.strip() else None
+
+
 def copy(text: str) -> str:
     """Return a folder, or a bucket of an S3-compatible store."""
     if not text.strip() or (

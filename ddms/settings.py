@@ -171,7 +171,9 @@ class Settings:
         None,
         "File with the nkey seed for NATS, or with a token and a seed (.creds); instead of a password",
     )
-    nats_ca: Path | None = _setting(value.folder, None, "Certificate, as a PEM file, that vouches for the NATS server")
+    nats_ca: Path | None = _setting(
+        value.optional_file, None, "Certificate, as a PEM file, that vouches for the NATS server"
+    )
     ingest_sites: tuple[str, ...] = _setting(
         value.sites,
         (),

@@ -87,7 +87,12 @@ class _Listener:
             caller.hang_up()
 
     async def wait_for(self, wanted: str) -> asyncio.Transport:
-        """Return the connection of a caller, once it is there."""
+        """Return the connection of a caller, once it is there. Raises `ReadError` where it could never be told apart."""
+        if not wanted and self._has_names():
+            sentence = (
+                "other lines at this port say by ?id= who calls; say it for this one too, or give it a port of its own"
+            )
+            raise ReadError(Reason.CANNOT_LISTEN, sentence)
         self._expected[wanted] = time.monotonic()
         for caller in list(self.unknown):
             self.look_at(caller)
@@ -118,7 +123,11 @@ class _Listener:
             return caller.address == value
         if kind == "id":
             return re.match(rb"\s*" + re.escape(value.encode()) + rb"(?![\w.-])", caller.said) is not None
-        return not any(other.startswith("id=") for other in self._expected)
+        return not self._has_names()
+
+    def _has_names(self) -> bool:
+        """Whether callers are told apart by what they say, so that one who says nothing may be any of them."""
+        return any(name.startswith("id=") for name in self._expected)
 
     def forget(self, caller: "_Caller") -> None:
         """Take note that a caller is gone."""

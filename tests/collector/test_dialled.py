@@ -195,6 +195,18 @@ async def test_a_port_that_is_taken_says_so():
     server.close()
 
 
+async def test_a_line_for_whoever_calls_beside_those_with_names_says_why_it_never_opens():
+    port = free_port()
+    named = link_to(f"tcp-listen://127.0.0.1:{port}?id=GW-7")
+    opening = asyncio.create_task(named.open(60.0))
+    async with calling(port, b"GW-7", 7):
+        await opening
+        with pytest.raises(ReadError, match=r"\?id=") as caught:
+            await link_to(f"tcp-listen://127.0.0.1:{port}").open(5.0)
+    assert caught.value.reason is Reason.CANNOT_LISTEN
+    named.close()
+
+
 async def test_a_device_that_dials_in_is_polled_and_comes_back():
     port = free_port()
     settings = LineSettings(endpoint=Endpoint.parse(f"tcp-listen://127.0.0.1:{port}?id=GW-7"), timeout=1.0)
