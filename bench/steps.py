@@ -215,8 +215,8 @@ def _tell(devices: int, taken: float, stored: int, used: dict[str, float], memor
     print("| part | cores | MiB |\n|---|---|---|")
     for name, seconds in used.items():
         print(f"| {name} | {seconds / taken:.3f} | {memory[name]:.0f} |")
-    ours = sum(used[name] for name in ("three collectors", "primary")) / taken
-    print(f"\ncollectors and primary {ours:.3f} cores; `ddms size` says {Plant(devices=devices).cores:.3f}")
+    ours = sum(seconds for name, seconds in used.items() if name not in {"replica", "plant, clients, this"}) / taken
+    print(f"\nwithout replica and plant {ours:.3f} cores; `ddms size` says {Plant(devices=devices).cores:.3f}")
 
 
 def main() -> None:

@@ -16,14 +16,17 @@ class Row:
 
 # python -m bench.storage: 15 million readings as a plant gives them, each 10 s.
 READING, MINUTE, HOUR, EACH_DAY = Row(92.7, 6.9), Row(142, 23.5), Row(146, 34), Row(172, 172)
-DATABASE_SECONDS = 10e-6
-"""Processor time a reading: flush and rollups 7.7 µs (python -m bench.ingest), compression 1.9 µs (python -m bench.storage)."""
-REQUEST_SECONDS = 20e-6
-"""Processor time of the collector a request, with decoding and storing (python -m bench.collector)."""
+REST_CORES = 0.06
+"""What all programs take while hardly anything is read, and somebody looks (python -m bench.steps, 100 devices)."""
+DATABASE_SECONDS = 22e-6
+"""Processor time a reading: flushes of three collectors, rollups and the sending to a replica 20 µs (python -m bench.steps,
+10,000 devices), compression 1.9 µs (python -m bench.storage)."""
+REQUEST_SECONDS = 55e-6
+"""Processor time of the collectors a request, with decoding and storing (python -m bench.steps, 10,000 devices)."""
 REQUEST_BYTES, READING_BYTES = 250, 35
 """On the wire: a request and its answer with the heads of TCP; a reading on its way to the database."""
-POINT_BYTES = 7_000
-"""Memory of the collector, and that of the API, a point: 67 and 74 MiB with 10,000 (python -m bench.collector)."""
+POINT_BYTES = 3_000
+"""Memory of the collector a point, and more than that of an API (python -m bench.steps, 100,000 points: 2.6 and 0.6 kB)."""
 HOT_BYTES = 3 * 8_192
 """Memory of the database a point: the page that grows, of readings, of minutes and of `latest`."""
 PROGRAM_BYTES, SERVER_BYTES = 60e6, 3.5e9
@@ -90,8 +93,8 @@ class Plant:
 
     @property
     def cores(self) -> float:
-        """Processor time a second of database and collector; not that of people who look."""
-        return self.readings_per_second * DATABASE_SECONDS + self.requests_per_second * REQUEST_SECONDS
+        """Processor time a second of all programs; of people who look, that of one."""
+        return REST_CORES + self.readings_per_second * DATABASE_SECONDS + self.requests_per_second * REQUEST_SECONDS
 
     @property
     def memory_bytes(self) -> float:
