@@ -250,7 +250,11 @@ def test_far_sites_are_stored_only_with_a_file_of_its_own():
     service = OF_FAR_SITES["ingest"]
     names = {name.removeprefix(PREFIX).removesuffix("_FILE").lower() for name in service["environment"]}
     assert names <= set(Settings.__dataclass_fields__)
-    assert {*FAR["sites"]["secrets"], "app_password"} == {"ingest_key", "app_password"} == set(service["secrets"])
+    secrets = {"ingest_key", "app_password", "nats_ca"}
+    assert {*FAR["sites"]["secrets"], "app_password"} == secrets == set(service["secrets"])
+    assert service["environment"]["DDMS_NATS_CA"] == "${NATS_CA:+/run/secrets/nats_ca}", (
+        "without one there is no setting"
+    )
     assert str(Settings().ingest_metrics_port) in service["healthcheck"]["test"][-1]
     assert service["image"] == SERVICES["api"]["image"]
     collector = SERVICES["collector"]["environment"]
