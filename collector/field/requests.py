@@ -169,6 +169,11 @@ class _Desk:
         except (DdmsError, KeyError, TypeError, ValueError) as error:
             logger.warning("request %d cannot be understood: %r", number, error)
             return "failed", None, f"the request cannot be understood: {error}"
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            raise
+        except Exception as error:  # whatever it is, who asked must not wait for an answer that never comes
+            logger.exception("request %d could not be done", number)
+            return "failed", None, f"it could not be done ({error!r}): the log of the collector says why"
 
     async def _tell(self, number: int, told: "_Told") -> None:
         said = 0.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from collector.app import CollectorProgram
+from collector.field import requests
 from tests.support.devices import foreign_server, scripted, words
 from tests.support.ports import free_port
 from tests.support.running import background, database_away, until
@@ -119,6 +120,17 @@ async def test_a_connection_is_tested_in_the_collector(settings, owner):
         assert (request["address"], request["words"]) == (0, [10, 0, 0, 30])
         assert request["milliseconds"] > 0
         assert [(v["key"], v["raw"], v["value"]) for v in row["result"]["values"]] == [("a", 10, 5), ("b", 30, 15)]
+
+
+async def test_a_request_that_meets_a_mistake_of_ours_fails_instead_of_running_for_ever(settings, owner, monkeypatch):
+    async def stumbles(*_):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setitem(requests.KINDS, "test_connection", stumbles)
+    async with collecting(settings):
+        row = await ask(owner)
+    assert row["state"] == "failed"
+    assert "RuntimeError('a mistake')" in row["error"]
 
 
 async def test_a_test_of_nothing_says_why(settings, owner):
