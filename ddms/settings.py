@@ -251,17 +251,36 @@ class Settings:
             text = environment[variable] if name == variable else _read_file(variable, environment[variable])
             values[known[name].name] = _parse(variable, text, known[name].metadata["parse"])
         settings = cls(**values)
-        if settings.openid_providers and settings.public_url is None:
-            sentence = "DDMS_OPENID_PROVIDERS needs DDMS_PUBLIC_URL: where providers send people back, such as https://ddms.example"
-            raise DdmsError(Code.SETTINGS, sentence, field="DDMS_PUBLIC_URL")
-        if settings.nats_url is None and settings.ingest_sites:
-            raise DdmsError(
-                Code.SETTINGS, "DDMS_INGEST_SITES needs DDMS_NATS_URL: where their readings come", field="DDMS_NATS_URL"
-            )
-        if settings.pooler_url and settings.database_role:
-            sentence = "PgBouncer keeps no role apart: let DDMS_POOLER_URL name ddms_app itself, and leave DDMS_DATABASE_ROLE out"
-            raise DdmsError(Code.SETTINGS, sentence, field="DDMS_POOLER_URL")
+        settings._fit_together()
         return settings
+
+    def _fit_together(self) -> None:
+        """Raise `DdmsError` for settings that need others, or shut them out."""
+        misfits = (
+            (
+                self.openid_providers and self.public_url is None,
+                "DDMS_PUBLIC_URL",
+                "DDMS_OPENID_PROVIDERS needs DDMS_PUBLIC_URL: where providers send people back, such as https://ddms.example",
+            ),
+            (
+                self.nats_url is None and self.ingest_sites,
+                "DDMS_NATS_URL",
+                "DDMS_INGEST_SITES needs DDMS_NATS_URL: where their readings come",
+            ),
+            (
+                self.pooler_url and self.database_role,
+                "DDMS_POOLER_URL",
+                "PgBouncer keeps no role apart: let DDMS_POOLER_URL name ddms_app itself, and leave DDMS_DATABASE_ROLE out",
+            ),
+            (
+                self.mqtt_url and self.mqtt_password and not urlsplit(self.mqtt_url).username,
+                "DDMS_MQTT_URL",
+                "DDMS_MQTT_PASSWORD needs a user: name it in DDMS_MQTT_URL, such as mqtts://ddms@broker.example:8883",
+            ),
+        )
+        for is_misfit, name, sentence in misfits:
+            if is_misfit:
+                raise DdmsError(Code.SETTINGS, sentence, field=name)
 
     @property
     def for_backups(self) -> Self:

@@ -48,6 +48,14 @@ def test_a_wrong_variable_stops_and_is_named(variable, value):
     assert variable in caught.value.message
 
 
+def test_a_password_for_a_broker_needs_a_user():
+    url = {"DDMS_MQTT_PASSWORD": "secret", "DDMS_MQTT_URL": "mqtt://broker.example"}
+    with pytest.raises(DdmsError, match="DDMS_MQTT_PASSWORD needs a user: name it in DDMS_MQTT_URL"):
+        Settings.read(url)
+    assert Settings.read(url | {"DDMS_MQTT_URL": "mqtt://ddms@broker.example"}).mqtt_password == "secret"
+    assert Settings.read(url | {"DDMS_MQTT_PASSWORD": ""}).mqtt_url, "the file of a container may be empty"
+
+
 @pytest.mark.parametrize(
     "url",
     [
