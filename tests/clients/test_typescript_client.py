@@ -78,7 +78,11 @@ try {
   for await (const _ of new Client({ url: `http://127.0.0.1:${port}`, webSocket: WebSocket }).live({ points: ["pt_9"] })) break;
 } catch (error) { refused = error instanceof DdmsError && error.code; }
 for await (const _ of ddms.live({ signal: AbortSignal.abort() })) refused = "followed";
-console.log(JSON.stringify({ columns: one!.columns, asked, refused }));
+let nowhere: unknown;
+try {
+  for await (const _ of new Client({ url: "http://127.0.0.1:1", webSocket: WebSocket, retries: 1 }).live({})) break;
+} catch (error) { nowhere = error instanceof DdmsError && error.message; }
+console.log(JSON.stringify({ columns: one!.columns, asked, refused, nowhere }));
 process.exit();
 """
 
@@ -146,6 +150,7 @@ async def test_pages_keep_their_rows_changes_their_keys_and_what_is_refused_is_a
     pages, changes = ["/graphql false 0"] * 2, ["/graphql true 0"] * 2
     assert told["asked"] == [*pages, *changes, "/graphql false 0", "/graphql true 100", "/graphql true 50"]
     assert told["refused"] == "NOT_FOUND"
+    assert told["nowhere"] == "UNREACHABLE: http://127.0.0.1:1 cannot be followed: connect ECONNREFUSED 127.0.0.1:1"
 
 
 async def test_a_follower_misses_nothing_of_what_came_while_the_api_was_away_and_hears_nothing_twice(

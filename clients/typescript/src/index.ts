@@ -23,7 +23,7 @@ export interface Options {
   url?: string;
   /** A token, `ddms_…`; else the environment's `DDMS_TOKEN`. A browser that is signed in needs none. */
   token?: string;
-  /** How often what was told to come later is tried again; 5 when left out. */
+  /** How often what was told to come later, or finds nobody, is tried again; 5 when left out. */
   retries?: number;
   /** Milliseconds after which a request is given up; 60,000 when left out. */
   timeout?: number;
@@ -215,12 +215,14 @@ export class Client {
   /**
    * Follow readings: a snapshot, then each as it comes, for as long as the loop goes on or until `signal`. A connection that
    * breaks, a server that restarts, are come back from without a gap: what was missed comes as RESUMED, no reading twice.
+   * Until the first event there are only `retries`: an address that is wrong is an error.
    */
   async *live(options: { points?: readonly string[]; devices?: readonly string[]; minimumInterval?: number; signal?: AbortSignal }): AsyncGenerator<LiveEvent> {
     const { signal, ...chosen } = options;
     if (signal?.aborted) return;
     const variables: Record<string, unknown> = { ...chosen, resumeFrom: null };
     const known = new Known();
+    let left = this.#options.retries ?? 5;
     const socket: Socket = createClient({
       url: `${this.#url.replace(/^http/, "ws")}/graphql`,
       webSocketImpl: this.#options.webSocket,
@@ -228,7 +230,7 @@ export class Client {
       keepAlive: 15_000,
       retryAttempts: Infinity,
       retryWait: (tried) => pause(Math.min(2 ** tried / 4, 15)),
-      shouldRetry: (event) => !FINAL.has((event as CloseEvent).code),
+      shouldRetry: (event) => !FINAL.has((event as CloseEvent).code) && (variables["resumeFrom"] !== null || left-- > 0),
     });
     let events = socket.iterate<{ readings: ReadingsEvent }>({ query: LIVE, variables });
     const stop = () => void events.return?.();
@@ -253,9 +255,10 @@ export class Client {
         }
       }
     } catch (error) {
-      throw "code" in (error as object) && !(error instanceof DdmsError)
-        ? new DdmsError((error as CloseEvent).reason || "the connection was ended", FINAL.has((error as CloseEvent).code) ? "UNAUTHENTICATED" : "UNREACHABLE")
-        : error;
+      if (error instanceof Error) throw error;
+      const { code, reason, message } = error as Partial<CloseEvent & ErrorEvent>; // of the websocket
+      if (FINAL.has(code ?? 0)) throw new DdmsError(reason || "the connection was ended", "UNAUTHENTICATED");
+      throw new DdmsError(`${this.#url} cannot be followed: ${reason || message || "the connection was ended"}`, "UNREACHABLE");
     } finally {
       signal?.removeEventListener("abort", stop);
       await socket.dispose();
