@@ -65,6 +65,32 @@ async def test_graphiql_and_the_export_need_no_token_of_who_is_signed_in(api: Ap
 
 
 @needs_chromium
+async def test_a_link_to_an_export_keeps_what_the_form_has_no_field_for(api: Api, person: int, tmp_path):
+    assert person
+    for name in ("Pump 1", "Pump 2"):
+        await add(api, name)
+    link = (
+        "device=Pump%201&device=Pump%202&key=flow&level=1h&from=-1d&percentile=5&percentile=95&times=utc&timezone=UTC"
+    )
+    async with browsing(tmp_path) as page:
+        await sign_in(page, api.url, "/account")
+        await page.open(f"{api.url}/export?{link}")
+        await page.until("!document.querySelector('#download').disabled")
+        asked = dict.fromkeys(await page.run("[...parameters()].map(pair => pair.join('='))"))
+        assert asked.keys() >= {
+            "device=Pump 1",
+            "device=Pump 2",
+            "key=flow",
+            "percentile=5",
+            "percentile=95",
+            "times=utc",
+        }
+        shown = await page.run("document.querySelector('#rest').textContent")
+        assert shown == "As the link says: device=Pump 2, key=flow, percentile=5, percentile=95, times=utc"
+        assert "2 points" in await page.run("document.querySelector('#preview').textContent")
+
+
+@needs_chromium
 async def test_a_subscription_of_a_signed_in_page_needs_no_token(api: Api, person: int, tmp_path):
     assert person
     listen = """new Promise(done => { const s = new WebSocket(new URL('graphql', location).href.replace('http', 'ws'), 'graphql-transport-ws');

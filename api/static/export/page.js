@@ -79,6 +79,7 @@ async function offerNames() {
 
 // What of the choices of values is of the site's calendar, and what files are called in the form and to the API.
 const CALENDARS = ["hour", "shift", "day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
+const CARRIED = ["key", "measure", "over", "percentile", "state", "times", "language"];
 const FILES = { xlsx: "xlsx", parquet: "parquet", arrow: "arrow" };
 
 function parameters() {
@@ -109,7 +110,7 @@ async function ask() {
   const mine = ++asked;
   download.disabled = true;
   const given = parameters();
-  if (!given.has("device") && !given.has("group") && !given.has("point")) { tell(says.choose); return false; }
+  if (!["device", "group", "point", "key"].some((name) => given.has(name))) { tell(says.choose); return false; }
   tell("…");
   given.set("preview", "1");
   try {
@@ -163,8 +164,14 @@ function fill() {
   // Dashboards name points by their numbers, with commas between them.
   const numbers = (given.get("points") || "").split(",").filter((text) => /^\d+$/.test(text));
   points = [...given.getAll("point").filter(Boolean), ...numbers.map((number) => `pt_${number}`)];
-  for (const point of points) page.append(Object.assign(document.createElement("input"), { type: "hidden", name: "point", value: point }));
+  // What a link can ask for and the form has no field for goes along, and is shown.
+  const rest = [...given].filter(([name, value], i, all) => value && (CARRIED.includes(name)
+    || ["device", "group"].includes(name) && all.findIndex(([other]) => other === name) < i));
+  for (const [name, value] of [...points.map((point) => ["point", point]), ...rest])
+    page.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   document.querySelector("#points").hidden = !points.length;
+  document.querySelector("#rest").hidden = !rest.length;
+  document.querySelector("#rest").textContent = put(says.rest, { rest: rest.map((pair) => pair.join("=")).join(", ") });
 }
 
 document.querySelector("#password").addEventListener("submit", async (event) => {
