@@ -27,10 +27,17 @@ SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS column
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('alembic_version', 'migrating') GROUP BY 1 ORDER BY 1
 """
 SET_SEQUENCES = """
-SELECT setval(pg_get_serial_sequence(format('public.%I', c.relname), a.attname), greatest((xpath('/row/m/text()',
-              query_to_xml(format('SELECT max(%I) AS m FROM public.%I', a.attname, c.relname), false, true, '')))[1]::text::bigint, 1))
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND pg_get_serial_sequence(format('public.%I', c.relname), a.attname) IS NOT NULL
+DO $$
+DECLARE numbered record;
+BEGIN
+    FOR numbered IN
+        SELECT c.oid::regclass AS of, a.attname AS name, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND pg_get_serial_sequence(c.oid::regclass::text, a.attname) IS NOT NULL
+    LOOP
+        EXECUTE format('SELECT setval(%L, greatest(max(%I)::bigint, 1)) FROM %s', numbered.sequence, numbered.name, numbered.of);
+    END LOOP;
+END $$
 """
 
 
