@@ -61,6 +61,10 @@ class _Client(Client):
     ended = False
     """Whether it shall connect no more: what ends its attempts may be forgotten too (see `heeded`)."""
 
+    def end(self) -> None:
+        """Let no other attempt begin."""
+        self.ended = True
+
     async def _connect_to_server(self, s: Srv) -> None:
         if self.ended:
             raise asyncio.CancelledError
@@ -119,13 +123,17 @@ class Link:
             **identity,
         )
         self.client, self._is_begun = client, True
+        # By itself it would try for ever, and may forget that it was told to end: its next attempt ends it then.
+        ending = asyncio.get_running_loop().call_later(CONNECT_SECONDS + 2, client.end)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS + 1):  # by itself it would try for ever
+            async with asyncio.timeout(CONNECT_SECONDS + 1):
                 with heeded():
                     await connecting
         except TROUBLE as error:
             await self.close()
             raise explain(self._why or error) from error
+        finally:
+            ending.cancel()
         self.on_change()
 
     async def _lost(self) -> None:
@@ -181,7 +189,7 @@ class Link:
 
     async def close(self) -> None:
         """Hang up; a server that does not take what is on its way to it is not waited for."""
-        self.client.ended = True
+        self.client.end()
         if self._is_begun and not self.client.is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import chain, repeat
 
 import nats.aio.client
 import numpy as np
@@ -114,6 +115,23 @@ async def test_a_line_that_is_being_made_again_ends_though_it_forgets_that_it_wa
         attempt = link.client._reconnection_task
     done, _ = await asyncio.wait([attempt], timeout=60)
     assert done
+
+
+async def test_a_first_attempt_is_given_up_though_it_forgets_that_its_time_is_over(far, server, monkeypatch):
+    del server
+    monkeypatch.setattr(link_module, "CONNECT_SECONDS", 0.1)
+    waits = chain([60.0], repeat(0.1))  # the client bounds each attempt; it is the first that is told to end
+
+    async def forgets(self, s):
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(next(waits))
+        raise OSError("gone")
+
+    monkeypatch.setattr(nats.aio.client.Client, "_connect_to_server", forgets)
+    opening = asyncio.create_task(Link(far, SITE, "test").open())
+    await asyncio.wait([opening], timeout=60)
+    assert opening.done()
+    assert isinstance(opening.exception(), DdmsError)
 
 
 async def test_a_program_that_is_told_to_end_just_when_an_answer_comes_ends(owner, central, far):
