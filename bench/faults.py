@@ -34,6 +34,7 @@ import httpx2
 import uvloop
 
 from bench import faults_alarms
+from bench.processes import children
 from demo.postgres import Postgres
 from migrations import migrate
 
@@ -253,8 +254,7 @@ class Run:
 
     def pause_database(self) -> None:
         postmaster = self._postmaster()
-        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        self._pause([postmaster, *map(int, children)])
+        self._pause([postmaster, *children(postmaster)])
 
     def _pause(self, pids: list[int]) -> None:
         """Stop processes, now and then for longer than the collector waits for a commit."""

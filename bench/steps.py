@@ -30,7 +30,7 @@ import yaml
 from bench.collector import PORT, fill
 from bench.latest import free_port, until_ready, viewers_token
 from bench.nats import Ears
-from bench.processes import TRUSTING, cpu_seconds, plant, running
+from bench.processes import TRUSTING, children, cpu_seconds, plant, running
 from bench.rolling import Listener
 from ddms.sizes import Plant
 from tests.support.edge import Edge, edge
@@ -46,8 +46,8 @@ QUESTION = """query ($device: ID!, $point: ID!, $from: DateTime!) {
 }"""
 STORED = "SELECT count(*) FROM readings WHERE time >= to_timestamp($1) AND time < to_timestamp($2)"
 SHARES = "SELECT collector, count(*) FROM leases WHERE expires_at > now() GROUP BY 1 ORDER BY 1"
-PACE = """SELECT count(*) FILTER (WHERE overrun_since IS NOT NULL) AS overrun, count(*) FILTER (WHERE state = 'online') AS online,
-       max(late_seconds) AS late FROM device_states"""
+PACE = """SELECT count(*) FILTER (WHERE overrun_since IS NOT NULL) AS overrun, count(*) FILTER (WHERE state = 'online') AS online
+  FROM device_states"""
 
 
 class Client:
@@ -120,11 +120,6 @@ def programs(both: Pair, folder: Path) -> Iterator[tuple[dict[str, list[int]], E
         yield found, front
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started and that are there."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def spent(pids: list[int]) -> float:
     """Return the processor time of processes, and of those that they started and that ended."""
     total = 0.0
@@ -146,34 +141,41 @@ def memory_of(pids: list[int]) -> float:
     return total
 
 
-async def measure(both: Pair, folder: Path, devices: int, seconds: float) -> None:
-    """Fill the database, run all on it, and tell the step."""
-    url = both.url(both.primary)
+async def prepared(url: str, devices: int) -> str:
+    """Make the devices; return a viewer's token."""
     await fill(url, endpoints=devices // UNITS, units=UNITS, changes=(f"UPDATE points SET interval_s = {INTERVAL}",))
-    connection, ears = await asyncpg.connect(url), Ears()
-    secret = await viewers_token(connection)
+    connection = await asyncpg.connect(url)
     await connection.execute("ANALYZE")
+    secret = await viewers_token(connection)
+    await connection.close()
+    return secret
+
+
+async def measure(
+    both: Pair, found: dict[str, list[int]], front: Edge, secret: str, *, devices: int, seconds: float
+) -> None:
+    """Look at what runs, as people do, and tell the step."""
+    connection, ears = await asyncpg.connect(both.url(both.primary)), Ears()
     await connection.add_listener(await connection.fetchval("SELECT channel('ddms_readings')"), ears)
-    with await asyncio.to_thread(_entered, programs(both, folder)) as (found, front):
-        looking = front.https, front.trust(), {"Authorization": f"Bearer {secret}"}
-        client, follower = Client(devices), Listener([f"pt_{number}" for number in range(1, 11)])
-        beside = [asyncio.create_task(client.run(*looking)), asyncio.create_task(follower.follow(*looking))]
-        await asyncio.sleep(SETTLE)
-        before = {name: spent(pids) for name, pids in _parts(both, found).items()}
-        since, client.took, ears.ages, heard = time.time(), [], [], len(follower.heard)
-        await asyncio.sleep(seconds)
-        now, until = _parts(both, found), time.time()
-        used = {name: spent(pids) - before[name] for name, pids in now.items()}
-        memory = {name: memory_of(pids) for name, pids in now.items()}
-        heard = len(follower.heard) - heard
-        took, ages = statistics.quantiles(client.took, n=100), statistics.quantiles(ears.ages, n=100)
-        for task in beside:
-            if task.done():
-                task.result()
-            task.cancel()
-        await asyncio.sleep(5)  # until what was read is stored
-        stored = await connection.fetchval(STORED, since, until)
-        pace, shares = await connection.fetchrow(PACE), await connection.fetch(SHARES)
+    looking = front.https, front.trust(), {"Authorization": f"Bearer {secret}"}
+    client, follower = Client(devices), Listener([f"pt_{number}" for number in range(1, 11)])
+    beside = [asyncio.create_task(client.run(*looking)), asyncio.create_task(follower.follow(*looking))]
+    await asyncio.sleep(SETTLE)
+    before = {name: spent(pids) for name, pids in _parts(both, found).items()}
+    since, client.took, ears.ages, heard = time.time(), [], [], len(follower.heard)
+    await asyncio.sleep(seconds)
+    now, until = _parts(both, found), time.time()
+    used = {name: spent(pids) - before[name] for name, pids in now.items()}
+    memory = {name: memory_of(pids) for name, pids in now.items()}
+    heard = len(follower.heard) - heard
+    took, ages = statistics.quantiles(client.took, n=100), statistics.quantiles(ears.ages, n=100)
+    for task in beside:
+        if task.done():
+            task.result()
+        task.cancel()
+    await asyncio.sleep(5)  # until what was read is stored
+    stored = await connection.fetchval(STORED, since, until)
+    pace, shares = await connection.fetchrow(PACE), await connection.fetch(SHARES)
     await connection.close()
     _tell(devices, until - since, stored, used, memory)
     print(
@@ -194,19 +196,6 @@ def _parts(both: Pair, found: dict[str, list[int]]) -> dict[str, list[int]]:
         | {name: processes(folder_of(server)) for name, server in servers.items()}
         | {"plant, clients, this": [os.getpid(), *plants]}
     )
-
-
-def _entered(context: Any) -> Any:
-    """Enter a block in a thread, for it waits; leave it where it ends."""
-    stack = ExitStack()
-    entered = stack.enter_context(context)
-
-    @contextmanager
-    def block() -> Iterator[Any]:
-        with stack:
-            yield entered
-
-    return block()
 
 
 def _tell(devices: int, taken: float, stored: int, used: dict[str, float], memory: dict[str, float]) -> None:
@@ -231,8 +220,9 @@ def main() -> None:
             for variable in [variable for variable in os.environ if variable.startswith("DDMS_")]:
                 if variable != "DDMS_TEST_DURABLE":
                     del os.environ[variable]
-            with plant(PORT, devices // UNITS):
-                uvloop.run(measure(both, Path(name), devices, arguments.seconds))
+            secret = asyncio.run(prepared(both.url(both.primary), devices))
+            with plant(PORT, devices // UNITS), programs(both, Path(name)) as (found, front):
+                uvloop.run(measure(both, found, front, secret, devices=devices, seconds=arguments.seconds))
 
 
 if __name__ == "__main__":

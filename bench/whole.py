@@ -33,7 +33,7 @@ from bench import faults
 from bench.faults_far import INGEST_METRICS, SITE, FarRun
 from bench.latest import free_port, until_ready, viewers_token
 from bench.pair import Pair
-from bench.processes import TRUSTING
+from bench.processes import TRUSTING, children
 from bench.rolling import Listener
 from tests.support.edge import NGINX, edge
 
@@ -195,10 +195,10 @@ class WholeRun(FarRun):
     def kill_nginx(self) -> None:
         """With its workers, as a container ends; the master goes first, or it would start new ones meanwhile."""
         nginx = self.programs["nginx"]
-        workers = Path(f"/proc/{nginx.pid}/task/{nginx.pid}/children").read_text().split()
+        workers = children(nginx.pid)
         nginx.kill()
         for worker in workers:
-            faults._signalled(int(worker), signal.SIGKILL)
+            faults._signalled(worker, signal.SIGKILL)
         self._kill("nginx")
 
     def kill_prometheus(self) -> None:
