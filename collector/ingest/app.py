@@ -46,12 +46,16 @@ class Ingest:
                         group.create_task(site.watch(), name=f"watch {site.name}")
                     group.create_task(self._listen(), name="listen")
             finally:
-                for site in self.sites:
-                    await site.link.close()
+                # In a task of its own, as the collector ends: a time-out in one that was cancelled would end it here.
+                await asyncio.create_task(self._hang_up())
                 pool.terminate()
         finally:
             server.shutdown()
             server.server_close()
+
+    async def _hang_up(self) -> None:
+        for site in self.sites:
+            await site.link.close()
 
     async def _listen(self) -> None:
         """Tell the sites what the database tells; after it was away they look at everything."""
