@@ -172,14 +172,15 @@ async def test_a_role_that_is_no_superuser_migrates_and_leaves_only_the_second_l
 async def test_a_server_that_has_timescaledb_but_does_not_load_it_is_told_how(bare):  # noqa: F811
     url = await create(bare.url, new_name())
     connection = await asyncpg.connect(url)
-    if not await connection.fetchval("SELECT true FROM pg_available_extensions WHERE name = 'timescaledb'"):
+    has_it = await connection.fetchval("SELECT true FROM pg_available_extensions WHERE name = 'timescaledb'")
+    await connection.close()
+    if not has_it:
         pytest.skip("no Debian root here: this server has no TimescaleDB at all")
     done = await asyncio.to_thread(ddms, "migrate", url=url)
     assert done.returncode == 0, done.stderr
     assert "its storage edition is plain" in done.stdout
     assert "set shared_preload_libraries = 'timescaledb', restart PostgreSQL" in done.stderr
     assert "is installed but not loaded" in told(await asyncio.to_thread(ddms, "migrate", "--to-timescaledb", url=url))
-    await connection.close()
     await forget_everything(bare)
 
 
