@@ -212,7 +212,8 @@ class Hub:
                 await self.mirror.load_newest(self._database)
             if self._states:
                 devices, self._states = self._states, set()
-                self._publish_states(await self.mirror.load_states(self._database, sorted(devices)))
+                async with self._refreshing:
+                    self._publish_states(await self.mirror.load_states(self._database, sorted(devices)))
             if self._requests:
                 await self._tell_followers()
 
@@ -220,8 +221,9 @@ class Hub:
         """Read again which devices and points there are, and tell the broadcasts."""
         async with self._refreshing:
             await self.mirror.load_directory(self._database)
-            states = await self.mirror.load_states(self._database, None)
             await self.alarms.load(self._database)
+            # Told in the moment in which they are read, and one reading after the other: what is told last is the newest.
+            states = await self.mirror.load_states(self._database, None)
             self.broadcasts.publish(Configured())
             self._publish_states(states)
 

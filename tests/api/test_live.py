@@ -127,6 +127,42 @@ async def test_device_states_are_pushed(api: Api, owner: asyncpg.Connection):
         assert (event["reason"], len(event["devices"])) == ("CONFIGURATION", 2)
 
 
+async def test_the_state_that_is_told_last_is_the_newest(api: Api, owner: asyncpg.Connection, monkeypatch):
+    hub, device = api.parts.hub, await add(api)
+    number, may_go_on, loads = int(device["id"][4:]), asyncio.Event(), asyncio.Event()
+    load = hub.alarms.load
+
+    async def slowly(database):
+        loads.set()
+        await may_go_on.wait()
+        await load(database)
+
+    async def becomes(state: str) -> None:
+        upsert = "INSERT INTO device_states (device_id, state) VALUES ($1, $2) ON CONFLICT (device_id) DO UPDATE SET state = $2"
+        await owner.execute(upsert, number, state)
+
+    async def told(state: str) -> None:
+        await becomes(state)
+        await owner.execute("SELECT pg_notify(channel('ddms_states'), $1)", str(number))
+
+    async with api.socket() as socket:
+        await socket.subscribe(STATES)
+        await socket.event("deviceStates")
+        monkeypatch.setattr(hub.alarms, "load", slowly)
+        await becomes("online")
+        refreshing = asyncio.create_task(hub.refresh())
+        await loads.wait()
+        await told("offline")
+        await asyncio.wait([refreshing], timeout=0.5)  # in which it would be told beside
+        may_go_on.set()
+        await refreshing
+        await told("error")
+        heard = []
+        while not heard or heard[-1] != "ERROR":
+            heard += [one["state"] for one in (await socket.event("deviceStates"))["devices"]]
+        assert "ONLINE" not in heard[heard.index("OFFLINE") :]
+
+
 async def test_all_who_ask_the_same_are_served_by_one_broadcast(api: Api, owner: asyncpg.Connection):
     device = await add(api)
     async with contextlib.AsyncExitStack() as stack:
